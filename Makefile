@@ -1,0 +1,26 @@
+.DEFAULT_GOAL := help
+
+.PHONY: help build test check lint bench torture
+
+help: ## Show these targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build the fanfare binary into this folder
+	go build -trimpath -o fanfare ./cmd/fanfare
+
+test: ## Set up and run all tests, as CI does
+	./test.sh
+
+check: lint ## Everything a change must pass: lint, vet, tests with the race detector
+	go vet ./...
+	go test -race ./...
+
+lint: ## Check format and the rules of .golangci.yml
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go tool -modfile=tools/go.mod golangci-lint run ./...
+
+bench: build ## Measure against a bare POST loop on this machine (about five minutes)
+	./fanfare bench --out bench-$$(date +%Y%m%d-%H%M%S).json
+
+torture: ## Kill the server with -9 a thousand times under load and audit what arrived
+	go test ./torture -run TestKill -kills 1000 -timeout 3h -v

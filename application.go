@@ -1,0 +1,95 @@
+package fanfare
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// An Application is one consumer of the provider's events: a customer, a
+// department. It owns endpoints and messages.
+type Application struct {
+	ID        ApplicationID
+	UID       string // the provider's own name for it, unique; may stand wherever the id may
+	Name      string
+	RateLimit int // deliveries started per second over all its endpoints; 0: no limit
+	Metadata  map[string]string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// CreateApplication checks and stores app, and fills in its id and times. It
+// returns ErrExists when another application has the uid.
+func (h *Hub) CreateApplication(ctx context.Context, app *Application) error {
+	if err := app.check(); err != nil {
+		return err
+	}
+	now := h.now()
+	app.ID = ApplicationID(h.ids.next(now, "app_"))
+	app.CreatedAt, app.UpdatedAt = now, now
+	if err := h.store.CreateApplication(ctx, app); err != nil {
+		return fmt.Errorf("application %q: %w", app.UID, err)
+	}
+	return nil
+}
+
+// Application finds an application by id or uid.
+func (h *Hub) Application(ctx context.Context, ref string) (*Application, error) {
+	app, err := h.store.Application(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("application %q: %w", ref, err)
+	}
+	return app, nil
+}
+
+// Applications lists applications by age.
+func (h *Hub) Applications(ctx context.Context, page Page) ([]*Application, error) {
+	return h.store.Applications(ctx, page)
+}
+
+// UpdateApplication stores app as it now is.
+func (h *Hub) UpdateApplication(ctx context.Context, app *Application) error {
+	if err := app.check(); err != nil {
+		return err
+	}
+	app.UpdatedAt = h.now()
+	if err := h.store.UpdateApplication(ctx, app); err != nil {
+		return fmt.Errorf("application %s: %w", app.ID, err)
+	}
+	return h.reconfigureAll(context.WithoutCancel(ctx), app.ID)
+}
+
+// DeleteApplication removes an application with its endpoints and messages.
+// What waits is never sent; attempts already under way are seen through.
+func (h *Hub) DeleteApplication(ctx context.Context, id ApplicationID) error {
+	eps, err := h.allEndpoints(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := h.store.DeleteApplication(ctx, id); err != nil {
+		return fmt.Errorf("application %s: %w", id, err)
+	}
+	h.catalogue.forget(id)
+	for _, ep := range eps {
+		h.inbox.put(removed{ep.ID})
+	}
+	return nil
+}
+
+func (app *Application) check() error {
+	switch {
+	case app.Name == "":
+		return &InvalidError{"name", "give the application a name"}
+	case len(app.Name) > 256:
+		return &InvalidError{"name", "at most 256 bytes"}
+	case app.RateLimit < 0 || app.RateLimit > maxRate:
+		return &InvalidError{"rateLimit", fmt.Sprintf("0 (no limit) to %d a second", maxRate)}
+	}
+	if err := checkText("name", app.Name); err != nil {
+		return err
+	}
+	if err := checkUID(app.UID); err != nil {
+		return err
+	}
+	return checkMetadata(app.Metadata)
+}

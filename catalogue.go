@@ -1,0 +1,180 @@
+package fanfare
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fanfarehq/fanfare/internal/lane"
+	"github.com/fanfarehq/fanfare/webhook"
+)
+
+// A target is an endpoint made ready to send to. It never changes: when the
+// endpoint does, there is a new one.
+type target struct {
+	*Endpoint
+	appRate int
+	url     *url.URL
+	header  http.Header // what every attempt carries; not to be written to
+	signer  *webhook.Signer
+	stale   time.Time // when the first of its secrets expires; zero: never
+}
+
+func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
+	u, err := url.Parse(ep.URL)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint %s: url: %w", ep.ID, err)
+	}
+	t := &target{Endpoint: ep, appRate: app.RateLimit, url: u, header: constantHeader(ep)}
+	var secrets []*webhook.Secret
+	for _, s := range ep.Secrets {
+		if expired(s, now) {
+			continue
+		}
+		if !s.ExpiresAt.IsZero() && (t.stale.IsZero() || s.ExpiresAt.Before(t.stale)) {
+			t.stale = s.ExpiresAt
+		}
+		secret, err := webhook.ParseSecret(s.Text)
+		if err != nil {
+			return nil, fmt.Errorf("endpoint %s: secret: %w", ep.ID, err)
+		}
+		secrets = append(secrets, secret)
+	}
+	t.signer, err = webhook.NewSigner(secrets...)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint %s: secrets: %w", ep.ID, err)
+	}
+	return t, nil
+}
+
+func (t *target) settings() lane.Settings {
+	return lane.Settings{
+		Endpoint: string(t.ID), Application: string(t.Application), Host: t.url.Host,
+		Ordered: t.Ordered, Paused: t.Paused || t.Disabled,
+		MaxInFlight: t.MaxInFlight, Rate: float64(t.RateLimit), AppRate: float64(t.appRate),
+		FailingSince: t.FailingSince,
+	}
+}
+
+// A roster is an application and all its endpoints, made ready.
+type roster struct {
+	app     *Application
+	targets []*target
+}
+
+func (r *roster) find(id EndpointID) *target {
+	for _, t := range r.targets {
+		if t.ID == id {
+			return t
+		}
+	}
+	return nil
+}
+
+func (h *Hub) loadRoster(ctx context.Context, ref string) (*roster, error) {
+	app, err := h.Application(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	eps, err := h.allEndpoints(ctx, app.ID)
+	if err != nil {
+		return nil, err
+	}
+	r := &roster{app: app, targets: make([]*target, len(eps))}
+	now := h.now()
+	for i, ep := range eps {
+		if r.targets[i], err = newTarget(app, ep, now); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// maxRosters bounds the catalogue; beyond it, it begins anew.
+const maxRosters = 10_000
+
+// catalogue keeps the rosters in use in memory, so that accepting a message
+// reads nothing from disk.
+type catalogue struct {
+	load func(ctx context.Context, ref string) (*roster, error)
+
+	mu      sync.RWMutex
+	byRef   map[string]*roster // by id, and by uid where one was asked for
+	changes int                // counts what was forgotten, so that a load that began before is not kept
+}
+
+// of returns the roster of an application by id or uid.
+func (c *catalogue) of(ctx context.Context, ref string) (*roster, error) {
+	c.mu.RLock()
+	r, changes := c.byRef[ref], c.changes
+	c.mu.RUnlock()
+	if r != nil {
+		return r, nil
+	}
+	r, err := c.load(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes == changes {
+		if c.byRef == nil || len(c.byRef) >= maxRosters {
+			c.byRef = make(map[string]*roster)
+		}
+		c.byRef[ref] = r
+		c.byRef[string(r.app.ID)] = r
+	}
+	return r, nil
+}
+
+// forget drops what is kept of an application, which has changed.
+func (c *catalogue) forget(id ApplicationID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	for ref, r := range c.byRef {
+		if r.app.ID == id {
+			delete(c.byRef, ref)
+		}
+	}
+}
+
+// reconfigure makes the engine see an endpoint's new settings at once.
+func (h *Hub) reconfigure(ctx context.Context, ep *Endpoint) error {
+	h.catalogue.forget(ep.Application)
+	app, err := h.Application(ctx, string(ep.Application))
+	if err != nil {
+		return err
+	}
+	t, err := newTarget(app, clone(ep), h.now())
+	if err != nil {
+		return err
+	}
+	h.inbox.put(configured{[]*target{t}})
+	return nil
+}
+
+// clone copies an endpoint that its caller may go on to change.
+func clone(ep *Endpoint) *Endpoint {
+	c := *ep
+	c.Metadata, c.Headers = maps.Clone(ep.Metadata), maps.Clone(ep.Headers)
+	c.EventTypes, c.Channels = slices.Clone(ep.EventTypes), slices.Clone(ep.Channels)
+	c.Secrets, c.Retry.Delays = slices.Clone(ep.Secrets), slices.Clone(ep.Retry.Delays)
+	return &c
+}
+
+// reconfigureAll does it for all of an application's endpoints.
+func (h *Hub) reconfigureAll(ctx context.Context, id ApplicationID) error {
+	h.catalogue.forget(id)
+	r, err := h.catalogue.of(ctx, string(id))
+	if err != nil {
+		return err
+	}
+	h.inbox.put(configured{r.targets})
+	return nil
+}

@@ -1,0 +1,244 @@
+package fanfare
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/fanfarehq/fanfare/webhook"
+)
+
+// Bounds on what comes from outside.
+const (
+	maxRate        = 1_000_000
+	maxMetadata    = 50
+	maxHeaders     = 32
+	maxHeaderValue = 4096
+	maxHeaderSum   = 16 << 10
+	maxChannels    = 10
+	maxEventTypes  = 500
+	minTimeout     = time.Second
+	maxTimeout     = 60 * time.Second
+)
+
+func (h *Hub) checkEndpoint(ep *Endpoint) error {
+	if err := checkUID(ep.UID); err != nil {
+		return err
+	}
+	if _, err := h.guard.CheckURL(ep.URL); err != nil {
+		return &InvalidError{"url", err.Error()}
+	}
+	switch {
+	case len(ep.Description) > 4096:
+		return &InvalidError{"description", "at most 4096 bytes"}
+	case ep.RateLimit < 0 || ep.RateLimit > maxRate:
+		return &InvalidError{"rateLimit", fmt.Sprintf("0 (no limit) to %d a second", maxRate)}
+	case ep.MaxInFlight < 0 || ep.MaxInFlight > 10_000:
+		return &InvalidError{"maxInFlight", "0 (the default) to 10000"}
+	case ep.Timeout != 0 && (ep.Timeout < minTimeout || ep.Timeout > maxTimeout):
+		return &InvalidError{"timeout", fmt.Sprintf("from %v to %v", minTimeout, maxTimeout)}
+	case len(ep.EventTypes) > maxEventTypes:
+		return &InvalidError{"eventTypes", fmt.Sprintf("at most %d", maxEventTypes)}
+	case len(ep.Secrets) > maxSecrets:
+		return &InvalidError{"secret", fmt.Sprintf("at most %d at once", maxSecrets)}
+	}
+	for _, pattern := range ep.EventTypes {
+		if err := checkPattern("eventTypes", pattern); err != nil {
+			return err
+		}
+	}
+	for _, s := range ep.Secrets {
+		if _, err := webhook.ParseSecret(s.Text); err != nil {
+			return &InvalidError{"secret", err.Error()}
+		}
+	}
+	for _, check := range []error{
+		checkText("description", ep.Description),
+		checkChannels(ep.Channels),
+		checkMetadata(ep.Metadata),
+		checkHeaders(ep.Headers),
+		ep.Retry.check(),
+		ep.Success.check(),
+	} {
+		if check != nil {
+			return check
+		}
+	}
+	return nil
+}
+
+// reservedHeaders are set by us or by HTTP itself.
+var reservedHeaders = []string{
+	"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Expect", "Host",
+	"Idempotency-Key", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent",
+	"X-Idempotency-Key", // net/http would send a request with this one again by itself, unrecorded
+}
+
+func checkHeaders(headers map[string]string) error {
+	if len(headers) > maxHeaders {
+		return &InvalidError{"headers", fmt.Sprintf("at most %d", maxHeaders)}
+	}
+	sum := 0
+	seen := make(map[string]bool, len(headers))
+	for name, value := range headers {
+		key := textproto.CanonicalMIMEHeaderKey(name)
+		lower := strings.ToLower(name)
+		switch {
+		case len(name) > 128 || !httpguts.ValidHeaderFieldName(name):
+			return &InvalidError{"headers", fmt.Sprintf("%q is not a header name", bound(name, 32))}
+		case seen[key]:
+			return &InvalidError{"headers", fmt.Sprintf("%s is there twice", key)}
+		case slices.Contains(reservedHeaders, key), strings.HasPrefix(lower, "webhook-"),
+			strings.HasPrefix(lower, "proxy-"), strings.HasPrefix(lower, "svix-"):
+			return &InvalidError{"headers", fmt.Sprintf("%s is set by Fanfare or by HTTP itself", key)}
+		case len(value) > maxHeaderValue:
+			return &InvalidError{"headers", fmt.Sprintf("the value of %s is longer than %d bytes", key, maxHeaderValue)}
+		case !printable(value):
+			return &InvalidError{"headers", fmt.Sprintf("the value of %s has characters other than printable ASCII", key)}
+		}
+		seen[key] = true
+		sum += len(name) + len(value)
+	}
+	if sum > maxHeaderSum {
+		return &InvalidError{"headers", fmt.Sprintf("at most %d bytes together", maxHeaderSum)}
+	}
+	return nil
+}
+
+func printable(s string) bool {
+	for _, c := range []byte(s) {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// checkUID admits what can stand in a path and cannot be taken for an id.
+func checkUID(uid string) error {
+	if uid == "" {
+		return nil
+	}
+	if len(uid) > 256 {
+		return &InvalidError{"uid", "at most 256 bytes"}
+	}
+	for _, c := range []byte(uid) {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '.') {
+			return &InvalidError{"uid", `letters, digits, "_", "-" and "." only`}
+		}
+	}
+	for _, prefix := range []string{"app_", "ep_", "msg_"} {
+		if _, ok := DecodeID(prefix, uid); ok {
+			return &InvalidError{"uid", "must not look like one of Fanfare's own ids"}
+		}
+	}
+	return nil
+}
+
+func checkChannels(channels []string) error {
+	return checkLabels("channels", channels)
+}
+
+func checkLabels(field string, labels []string) error {
+	if len(labels) > maxChannels {
+		return &InvalidError{field, fmt.Sprintf("at most %d", maxChannels)}
+	}
+	for _, l := range labels {
+		if l == "" || len(l) > 128 || !printable(l) {
+			return &InvalidError{field, "each has 1 to 128 printable ASCII characters"}
+		}
+	}
+	return nil
+}
+
+func checkMetadata(m map[string]string) error {
+	if len(m) > maxMetadata {
+		return &InvalidError{"metadata", fmt.Sprintf("at most %d entries", maxMetadata)}
+	}
+	sum := 0
+	for k, v := range m {
+		if err := checkText("metadata", k+v); err != nil {
+			return err
+		}
+		sum += len(k) + len(v)
+	}
+	if sum > 4096 {
+		return &InvalidError{"metadata", "at most 4096 bytes together"}
+	}
+	return nil
+}
+
+// checkText refuses what no person would write and some store or screen would
+// choke on.
+func checkText(field, s string) error {
+	if !utf8.ValidString(s) {
+		return &InvalidError{field, "must be valid UTF-8"}
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' || r == utf8.RuneError }) {
+		return &InvalidError{field, "must not contain control characters"}
+	}
+	return nil
+}
+
+func (h *Hub) checkMessage(msg *Message) error {
+	if err := checkEventType("eventType", msg.EventType); err != nil {
+		return err
+	}
+	switch {
+	case msg.Payload == nil:
+		return &InvalidError{"payload", "give the message a payload"}
+	case len(msg.Payload) > h.opt.MaxPayload:
+		return &InvalidError{"payload", fmt.Sprintf("at most %d bytes", h.opt.MaxPayload)}
+	case len(msg.EventID) > 256 || !printable(msg.EventID):
+		return &InvalidError{"eventId", "at most 256 printable ASCII characters"}
+	case len(msg.OrderingKey) > 256:
+		return &InvalidError{"orderingKey", "at most 256 bytes"}
+	case len(msg.ContentType) > 256 || !httpguts.ValidHeaderFieldValue(msg.ContentType):
+		return &InvalidError{"contentType", "must be a media type"}
+	case msg.DeliverAt.After(h.now().Add(maxDelay)):
+		return &InvalidError{"deliverAt", "at most 30 days ahead"}
+	}
+	if _, ok := DecodeID("msg_", msg.EventID); ok {
+		return &InvalidError{"eventId", "must not look like one of Fanfare's own ids"}
+	}
+	if err := checkText("orderingKey", msg.OrderingKey); err != nil {
+		return err
+	}
+	if err := checkLabels("tags", msg.Tags); err != nil {
+		return err
+	}
+	return checkLabels("channels", msg.Channels)
+}
+
+func (key *Idempotency) check() error {
+	if key != nil && (key.Key == "" || len(key.Key) > 256 || !printable(key.Key)) {
+		return &InvalidError{"Idempotency-Key", "1 to 256 printable ASCII characters"}
+	}
+	return nil
+}
+
+// bound cuts s to at most n bytes, for messages that quote what came in.
+func bound(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
+// constantHeader is what every attempt to ep carries beside what changes with
+// the message.
+func constantHeader(ep *Endpoint) http.Header {
+	header := make(http.Header, len(ep.Headers)+1)
+	for name, value := range ep.Headers {
+		header.Set(name, value)
+	}
+	header.Set("User-Agent", "Fanfare/1")
+	return header
+}

@@ -1,0 +1,3 @@
+module github.com/fanfarehq/fanfare/compat
+
+go 1.26

@@ -1,0 +1,340 @@
+package fanfare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fanfarehq/fanfare/internal/lane"
+)
+
+// Run delivers what is accepted, and what was accepted before, until ctx ends;
+// then it sees the attempts under way through, for at most
+// [Options.DrainTimeout], and returns nil. It returns an error when the store
+// has broken: nothing more can be trusted to it, and the process should end. A
+// Hub runs once.
+func (h *Hub) Run(ctx context.Context) error {
+	if h.invalid != nil {
+		return &InvalidError{"options", h.invalid.Error()}
+	}
+	if h.inbox.open.Swap(true) {
+		return errors.New("fanfare: the Hub runs already")
+	}
+	newest, err := h.store.Newest(ctx)
+	if err != nil {
+		return fmt.Errorf("starting: %w", err)
+	}
+	h.ids.floor(newest)
+	d := &dispatcher{
+		h:       h,
+		lanes:   lane.New(h.limits()),
+		targets: make(map[EndpointID]*target),
+		failing: make(map[EndpointID]time.Time),
+		broken:  make(chan error, 1),
+	}
+	return d.run(ctx)
+}
+
+// A dispatcher is a running Hub: it owns the scheduler and does the I/O that the
+// scheduler asks for. Only run touches lanes, targets and failing, so they have
+// no lock.
+type dispatcher struct {
+	h       *Hub
+	lanes   *lane.Scheduler
+	targets map[EndpointID]*target   // as the scheduler was last told
+	failing map[EndpointID]time.Time // as the store was last told
+	work    sync.WaitGroup           // attempts, loads and the like
+	broken  chan error               // receives the first fault that ends the Hub
+}
+
+func (d *dispatcher) run(ctx context.Context) error {
+	// An attempt once begun is seen through; abandon ends those that outlast the drain.
+	inFlight, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	background, stop := context.WithCancel(ctx)
+	defer stop()
+	d.work.Go(func() { d.wakeLanes(background) })
+	d.work.Go(func() { d.prune(background) })
+
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		now := time.Now()
+		for _, in := range d.h.inbox.take() {
+			in.apply(inFlight, d, now)
+		}
+		actions := d.lanes.Step(now)
+		for _, s := range actions.Start {
+			d.start(inFlight, s)
+		}
+		for _, l := range actions.Load {
+			d.work.Go(func() { d.load(background, l) })
+		}
+		d.h.counters.observe(d.lanes.Stats())
+		timer.Stop()
+		if !actions.Wake.IsZero() {
+			timer.Reset(time.Until(actions.Wake))
+		}
+		select {
+		case <-d.h.inbox.wake:
+		case <-timer.C:
+		case err := <-d.broken:
+			abandon()
+			stop()
+			d.work.Wait()
+			return err
+		case <-ctx.Done():
+			return d.drain(abandon)
+		}
+	}
+}
+
+// drain waits for the attempts under way, and for their records.
+func (d *dispatcher) drain(abandon func()) error {
+	overtime := time.AfterFunc(d.h.opt.DrainTimeout, abandon)
+	defer overtime.Stop()
+	d.work.Wait()
+	select {
+	case err := <-d.broken:
+		return err
+	default:
+		return nil
+	}
+}
+
+// fault ends the Hub if the store has broken, and otherwise logs what went wrong
+// where only an operator can act on it.
+func (d *dispatcher) fault(ctx context.Context, doing string, err error) {
+	if errors.Is(err, ErrBroken) {
+		select {
+		case d.broken <- err:
+		default:
+		}
+		return
+	}
+	if ctx.Err() == nil {
+		d.h.opt.Logger.ErrorContext(ctx, doing, "error", err)
+	}
+}
+
+// wakeLanes tells the scheduler of every lane that had deliveries waiting when
+// the Hub was started.
+func (d *dispatcher) wakeLanes(ctx context.Context) {
+	lanes, err := d.h.store.Lanes(ctx)
+	for err != nil {
+		d.fault(ctx, "reading the lanes that wait", err)
+		select {
+		case <-time.After(time.Second):
+			lanes, err = d.h.store.Lanes(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+	for _, l := range lanes {
+		if err := d.h.wake(ctx, l.Application, l.Endpoint); err != nil && !errors.Is(err, ErrNotFound) {
+			d.fault(ctx, "reading an endpoint", err)
+		}
+	}
+}
+
+// wake tells the scheduler that the store holds deliveries of a lane it may not
+// know of.
+func (h *Hub) wake(ctx context.Context, app ApplicationID, ep EndpointID) error {
+	if !h.inbox.open.Load() {
+		return nil
+	}
+	r, err := h.catalogue.of(ctx, string(app))
+	if err != nil {
+		return err
+	}
+	t := r.find(ep)
+	if t == nil {
+		return fmt.Errorf("endpoint %s: %w", ep, ErrNotFound)
+	}
+	h.inbox.put(stored{t})
+	return nil
+}
+
+// load reads the next deliveries of a lane from the store.
+func (d *dispatcher) load(ctx context.Context, l lane.Load) {
+	q := WaitingQuery{
+		Endpoint:  EndpointID(l.Endpoint),
+		AfterRank: l.After.Rank, AfterMessage: MessageID(l.After.Message),
+		Limit: l.Limit,
+	}
+	if l.OneKey {
+		q.Key = &l.Key
+	}
+	ds, err := d.h.store.Waiting(ctx, q)
+	if err != nil {
+		d.fault(ctx, "reading deliveries that wait", err)
+		d.h.inbox.put(loadFailed{l})
+		return
+	}
+	d.h.inbox.put(loaded{l, ds})
+}
+
+// start makes one attempt in a goroutine of its own.
+func (d *dispatcher) start(ctx context.Context, s lane.Start) {
+	t := d.targets[EndpointID(s.Endpoint)]
+	d.h.counters.inFlight.Add(1)
+	d.work.Go(func() {
+		defer d.h.counters.inFlight.Add(-1)
+		d.h.inbox.put(d.attempt(ctx, t, s))
+	})
+}
+
+// pruneEvery is how often what has outlived its retention is removed.
+const (
+	pruneEvery = time.Hour
+	pruneChunk = 200
+)
+
+func (d *dispatcher) prune(ctx context.Context) {
+	ticker := time.NewTicker(pruneEvery)
+	defer ticker.Stop()
+	for {
+		for {
+			n, err := d.h.store.Prune(ctx, d.h.now().Add(-d.h.opt.Retention), pruneChunk)
+			if err != nil {
+				d.fault(ctx, "removing old messages", err)
+			}
+			if n < pruneChunk || err != nil {
+				break
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// inbox carries what the scheduler must know of to the goroutine that owns it.
+type inbox struct {
+	open atomic.Bool   // false until Run: what is accepted before is found in the store
+	wake chan struct{} // has room for one
+
+	mu    sync.Mutex
+	queue []input
+	spare []input // the queue before this one, to be used again
+}
+
+// An input is something the scheduler must know of.
+type input interface {
+	apply(ctx context.Context, d *dispatcher, now time.Time)
+}
+
+func (b *inbox) put(in input) {
+	if !b.open.Load() {
+		return
+	}
+	b.mu.Lock()
+	b.queue = append(b.queue, in)
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns everything that came since it was last called. The slice is good
+// until it is called again.
+func (b *inbox) take() []input {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	took := b.queue
+	clear(b.spare)
+	b.queue, b.spare = b.spare[:0], took
+	return took
+}
+
+// The inputs.
+type (
+	accepted struct { // a message was stored
+		in      *Intake
+		targets []*target // of its deliveries
+	}
+	stored     struct{ *target }             // the store holds deliveries of this lane
+	configured struct{ targets []*target }   // endpoints have new settings
+	removed    struct{ endpoint EndpointID } // nothing waits for this endpoint any more
+	cancelled  struct {
+		message   MessageID
+		endpoints []EndpointID
+	}
+	loaded struct { // what a load found
+		lane.Load
+		deliveries []*Delivery
+	}
+	loadFailed struct{ lane.Load }
+)
+
+func (in accepted) apply(_ context.Context, d *dispatcher, now time.Time) {
+	for i, t := range in.targets {
+		d.configure(t, now)
+		d.lanes.Accept(now, string(t.ID), inLane(&in.in.Deliveries[i]))
+	}
+}
+
+func (in stored) apply(_ context.Context, d *dispatcher, now time.Time) {
+	d.configure(in.target, now)
+	d.lanes.Stored(now, string(in.ID))
+}
+
+func (in configured) apply(_ context.Context, d *dispatcher, now time.Time) {
+	for _, t := range in.targets {
+		before := d.targets[t.ID]
+		d.configure(t, now)
+		if before != nil && before.Ordered != t.Ordered {
+			d.lanes.Stored(now, string(t.ID))
+		}
+	}
+}
+
+func (in removed) apply(_ context.Context, d *dispatcher, _ time.Time) {
+	d.lanes.Remove(string(in.endpoint))
+	delete(d.targets, in.endpoint)
+	delete(d.failing, in.endpoint)
+}
+
+func (in cancelled) apply(_ context.Context, d *dispatcher, _ time.Time) {
+	for _, ep := range in.endpoints {
+		d.lanes.Cancel(string(ep), string(in.message))
+	}
+}
+
+func (in loaded) apply(_ context.Context, d *dispatcher, now time.Time) {
+	ds := make([]lane.Delivery, len(in.deliveries))
+	for i, delivery := range in.deliveries {
+		ds[i] = inLane(delivery)
+	}
+	d.lanes.Loaded(now, in.Load, ds, len(ds) == in.Limit)
+}
+
+func (in loadFailed) apply(_ context.Context, d *dispatcher, now time.Time) {
+	d.lanes.LoadFailed(now, in.Load)
+}
+
+// configure tells the scheduler of an endpoint it does not know as it now is.
+func (d *dispatcher) configure(t *target, now time.Time) {
+	known := d.targets[t.ID]
+	if known == t {
+		return
+	}
+	d.targets[t.ID] = t
+	if known == nil {
+		d.failing[t.ID] = t.FailingSince
+	}
+	d.lanes.Configure(now, t.settings())
+}
+
+func inLane(d *Delivery) lane.Delivery {
+	return lane.Delivery{
+		Message: string(d.Message), Rank: d.Rank, Due: d.Due, Key: d.OrderingKey,
+		Attempts: d.Attempts,
+	}
+}

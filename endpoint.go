@@ -1,0 +1,225 @@
+package fanfare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/fanfarehq/fanfare/webhook"
+)
+
+// An Endpoint is where an application wants its messages, and how.
+type Endpoint struct {
+	ID          EndpointID
+	Application ApplicationID
+	UID         string // the caller's own name for it, unique in its application
+	URL         string
+	Description string
+	Metadata    map[string]string
+
+	// EventTypes are exact names and groups such as "record.*"; none means all.
+	EventTypes []string
+	// Channels, if there are any, admit only messages that share one.
+	Channels []string
+
+	// Secrets sign, newest first: more than one while a rotation overlaps. An
+	// endpoint created without one is given one.
+	Secrets []Secret
+	// Headers are sent with every attempt beside our own.
+	Headers map[string]string
+
+	Ordered     bool          // strictly in order of acceptance, across retries and restarts
+	RateLimit   int           // deliveries started per second; 0: no limit
+	MaxInFlight int           // attempts under way at once; 0: the Hub's default
+	Timeout     time.Duration // for one attempt; 0: 20 s
+	Retry       Retry
+	Success     Success
+
+	Paused         bool   // deliveries are made and wait
+	Disabled       bool   // no deliveries are made; those made before wait
+	DisabledReason string // in words, when it was not the owner who disabled it
+
+	// FailingSince is when the present unbroken run of failures began; zero
+	// while the endpoint is healthy. The Hub keeps it.
+	FailingSince time.Time
+
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// A Secret is one signing key as text ("whsec_…" or "whsk_…", see package
+// webhook).
+type Secret struct {
+	Text      string
+	ExpiresAt time.Time // zero: does not
+}
+
+// Wants reports whether messages of that type, sent on those channels, are for
+// this endpoint.
+func (ep *Endpoint) Wants(t string, channels []string) bool {
+	if len(ep.EventTypes) > 0 && !slices.ContainsFunc(ep.EventTypes, func(pattern string) bool { return typeMatches(pattern, t) }) {
+		return false
+	}
+	return len(ep.Channels) == 0 || slices.ContainsFunc(channels, func(c string) bool { return slices.Contains(ep.Channels, c) })
+}
+
+// secretOverlap is how long an old secret goes on signing beside its successor.
+const secretOverlap = 24 * time.Hour
+
+// maxSecrets bounds the signatures on one attempt.
+const maxSecrets = 10
+
+// CreateEndpoint checks and stores ep in the application ep.Application, and
+// fills in its id, times and, where it has none, a secret. It returns
+// ErrNotFound when there is no such application, and ErrExists when the
+// application has another endpoint of that uid.
+func (h *Hub) CreateEndpoint(ctx context.Context, ep *Endpoint) error {
+	if err := h.checkEndpoint(ep); err != nil {
+		return err
+	}
+	if len(ep.Secrets) == 0 {
+		ep.Secrets = []Secret{{Text: webhook.GenerateSecret().Reveal()}}
+	}
+	now := h.now()
+	ep.ID = EndpointID(h.ids.next(now, "ep_"))
+	ep.CreatedAt, ep.UpdatedAt = now, now
+	ep.FailingSince, ep.DisabledReason = time.Time{}, ""
+	if err := h.store.CreateEndpoint(ctx, ep); err != nil {
+		return fmt.Errorf("endpoint %q: %w", ep.UID, err)
+	}
+	h.catalogue.forget(ep.Application)
+	return nil
+}
+
+// Endpoint finds an endpoint of an application by id or uid.
+func (h *Hub) Endpoint(ctx context.Context, app ApplicationID, ref string) (*Endpoint, error) {
+	ep, err := h.store.Endpoint(ctx, app, ref)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint %q: %w", ref, err)
+	}
+	return ep, nil
+}
+
+// Endpoints lists an application's endpoints by age.
+func (h *Hub) Endpoints(ctx context.Context, app ApplicationID, page Page) ([]*Endpoint, error) {
+	return h.store.Endpoints(ctx, app, page)
+}
+
+// UpdateEndpoint stores ep as it now is; what waits for it is sent by the new
+// settings. Enabling an endpoint that was disabled clears its failures.
+func (h *Hub) UpdateEndpoint(ctx context.Context, ep *Endpoint) error {
+	if err := h.checkEndpoint(ep); err != nil {
+		return err
+	}
+	if !ep.Disabled && ep.DisabledReason != "" {
+		ep.DisabledReason, ep.FailingSince = "", time.Time{}
+	}
+	ep.UpdatedAt = h.now()
+	if err := h.store.UpdateEndpoint(ctx, ep); err != nil {
+		return fmt.Errorf("endpoint %s: %w", ep.ID, err)
+	}
+	return h.reconfigure(context.WithoutCancel(ctx), ep)
+}
+
+// DeleteEndpoint removes an endpoint; what waits for it is cancelled.
+func (h *Hub) DeleteEndpoint(ctx context.Context, app ApplicationID, id EndpointID) error {
+	if err := h.store.DeleteEndpoint(ctx, app, id); err != nil {
+		return fmt.Errorf("endpoint %s: %w", id, err)
+	}
+	h.catalogue.forget(app)
+	h.inbox.put(removed{id})
+	return nil
+}
+
+// RotateSecret makes text the endpoint's signing secret, or a new random one
+// when text is empty. The old one signs beside it for 24 hours, so that the
+// receiver can change over at leisure.
+func (h *Hub) RotateSecret(ctx context.Context, ep *Endpoint, text string) error {
+	if text == "" {
+		text = webhook.GenerateSecret().Reveal()
+	}
+	now := h.now()
+	kept := []Secret{{Text: text}}
+	for _, s := range ep.Secrets {
+		if s.Text == text || expired(s, now) {
+			continue
+		}
+		if s.ExpiresAt.IsZero() {
+			s.ExpiresAt = now.Add(secretOverlap)
+		}
+		kept = append(kept, s)
+	}
+	if len(kept) > maxSecrets {
+		return &InvalidError{"key", fmt.Sprintf("the endpoint has %d secrets still in use; wait until one expires", len(kept)-1)}
+	}
+	ep.Secrets = kept
+	return h.UpdateEndpoint(ctx, ep)
+}
+
+func expired(s Secret, now time.Time) bool {
+	return !s.ExpiresAt.IsZero() && !now.Before(s.ExpiresAt)
+}
+
+// PauseEndpoint stops starting attempts; deliveries go on gathering. Those
+// under way are seen through.
+func (h *Hub) PauseEndpoint(ctx context.Context, ep *Endpoint) error {
+	ep.Paused = true
+	return h.UpdateEndpoint(ctx, ep)
+}
+
+// ResumeEndpoint undoes PauseEndpoint.
+func (h *Hub) ResumeEndpoint(ctx context.Context, ep *Endpoint) error {
+	ep.Paused = false
+	return h.UpdateEndpoint(ctx, ep)
+}
+
+// CancelWaiting cancels every delivery that waits for ep and returns how many
+// there were. With PauseEndpoint it is "pause and drop what is queued".
+func (h *Hub) CancelWaiting(ctx context.Context, ep *Endpoint) (int, error) {
+	n, err := h.store.CancelLane(ctx, ep.Application, ep.ID)
+	if err != nil {
+		return 0, fmt.Errorf("endpoint %s: %w", ep.ID, err)
+	}
+	h.inbox.put(removed{ep.ID})
+	return n, nil
+}
+
+// disable turns an endpoint off for a reason of its own making: it answered
+// 410, or has done nothing but fail for too long. What waits is held.
+func (h *Hub) disable(ctx context.Context, app ApplicationID, id EndpointID, reason string) error {
+	ep, err := h.store.Endpoint(ctx, app, string(id))
+	if errors.Is(err, ErrNotFound) {
+		return nil // deleted meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	if ep.Disabled {
+		return nil
+	}
+	ep.Disabled, ep.DisabledReason, ep.UpdatedAt = true, reason, h.now()
+	if err := h.store.UpdateEndpoint(ctx, ep); err != nil {
+		return err
+	}
+	h.opt.Logger.WarnContext(ctx, "endpoint disabled", "application", app, "endpoint", id, "reason", reason)
+	return h.reconfigure(ctx, ep)
+}
+
+// allEndpoints reads the whole of an application's endpoints.
+func (h *Hub) allEndpoints(ctx context.Context, app ApplicationID) ([]*Endpoint, error) {
+	var all []*Endpoint
+	page := Page{Limit: MaxPage, Ascending: true}
+	for {
+		eps, err := h.store.Endpoints(ctx, app, page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, eps...)
+		if len(eps) < page.Limit {
+			return all, nil
+		}
+		page.After = string(eps[len(eps)-1].ID)
+	}
+}

@@ -1,0 +1,35 @@
+package fanfare
+
+import "errors"
+
+// Sentinels that callers branch on with errors.Is. Everything else a method
+// returns is an [InvalidError], which the caller can mend, or a fault, which
+// only an operator can.
+var (
+	// ErrNotFound says that nothing of that name exists within the scope asked:
+	// another application's endpoint is not found, like one that never was.
+	ErrNotFound = errors.New("not found")
+	// ErrExists says that the name, uid or event id is taken already.
+	ErrExists = errors.New("exists already")
+	// ErrConflict says that an idempotency key was used before with another request.
+	ErrConflict = errors.New("idempotency key was used with another request")
+	// ErrFull says that the disk has no room. Nothing of the call was kept; the
+	// same call succeeds once there is room again.
+	ErrFull = errors.New("the disk is full")
+	// ErrBroken says that the store met an I/O error and has stopped for good,
+	// so that nothing is acknowledged that may not be on disk. Restart the process.
+	ErrBroken = errors.New("the store has stopped after an I/O error")
+)
+
+// An InvalidError says what is wrong with something the caller sent.
+type InvalidError struct {
+	Field  string // path to the field, such as "url" or "retry.delays"
+	Reason string // a sentence fragment that says what would be right
+}
+
+func (e *InvalidError) Error() string {
+	if e.Field == "" {
+		return e.Reason
+	}
+	return e.Field + ": " + e.Reason
+}

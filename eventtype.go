@@ -1,0 +1,141 @@
+package fanfare
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// An EventType is an entry of the catalogue: a name such as "record.created" or
+// "random_number:generate", and what is known of its payload. Messages may be
+// sent with types the catalogue does not have.
+type EventType struct {
+	ID           EventTypeID
+	Name         string
+	Description  string
+	GroupName    string
+	Schemas      json.RawMessage // JSON Schemas by version, as the caller gave them; nil: none
+	FeatureFlags []string
+	Archived     bool
+	Deprecated   bool
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// CreateEventType checks and stores t, and fills in its id and times. It
+// returns ErrExists when the name is taken.
+func (h *Hub) CreateEventType(ctx context.Context, t *EventType) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	now := h.now()
+	t.ID = EventTypeID(h.ids.next(now, "evtype_"))
+	t.CreatedAt, t.UpdatedAt = now, now
+	if err := h.store.CreateEventType(ctx, t); err != nil {
+		return fmt.Errorf("event type %q: %w", t.Name, err)
+	}
+	return nil
+}
+
+// EventType finds an event type by name.
+func (h *Hub) EventType(ctx context.Context, name string) (*EventType, error) {
+	t, err := h.store.EventType(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("event type %q: %w", name, err)
+	}
+	return t, nil
+}
+
+// EventTypes lists the catalogue by name; archived ones only if asked for.
+func (h *Hub) EventTypes(ctx context.Context, page Page, archived bool) ([]*EventType, error) {
+	return h.store.EventTypes(ctx, page, archived)
+}
+
+// UpdateEventType stores t as it now is.
+func (h *Hub) UpdateEventType(ctx context.Context, t *EventType) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	t.UpdatedAt = h.now()
+	if err := h.store.UpdateEventType(ctx, t); err != nil {
+		return fmt.Errorf("event type %q: %w", t.Name, err)
+	}
+	return nil
+}
+
+// DeleteEventType removes an event type from the catalogue; messages of the
+// type stay.
+func (h *Hub) DeleteEventType(ctx context.Context, name string) error {
+	if err := h.store.DeleteEventType(ctx, name); err != nil {
+		return fmt.Errorf("event type %q: %w", name, err)
+	}
+	return nil
+}
+
+func (t *EventType) check() error {
+	if err := checkEventType("name", t.Name); err != nil {
+		return err
+	}
+	if len(t.Description) > 4096 {
+		return &InvalidError{"description", "at most 4096 bytes"}
+	}
+	if t.Schemas != nil && !json.Valid(t.Schemas) {
+		return &InvalidError{"schemas", "must be a JSON object of schemas by version"}
+	}
+	return checkText("description", t.Description)
+}
+
+// maxEventType bounds the name of an event type, in bytes.
+const maxEventType = 256
+
+// checkEventType holds names to letters, digits and "_", "-", and to "." ":"
+// "/" between their parts.
+func checkEventType(field, name string) error {
+	switch {
+	case name == "":
+		return &InvalidError{field, `name the event type, such as "record.created"`}
+	case len(name) > maxEventType:
+		return &InvalidError{field, fmt.Sprintf("at most %d bytes", maxEventType)}
+	}
+	part := 0
+	for _, c := range []byte(name) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+			part++
+		case (c == '.' || c == ':' || c == '/') && part > 0:
+			part = 0
+		default:
+			return &InvalidError{field, `letters, digits, "_" and "-", in parts divided by "." ":" or "/"`}
+		}
+	}
+	if part == 0 {
+		return &InvalidError{field, "must not end with a divider"}
+	}
+	return nil
+}
+
+// checkPattern admits an exact name, "group.*" (or "group:*", "group/*") and "*".
+func checkPattern(field, pattern string) error {
+	if pattern == "*" {
+		return nil
+	}
+	if group, ok := strings.CutSuffix(pattern, "*"); ok {
+		if group == "" || !strings.ContainsRune(".:/", rune(group[len(group)-1])) {
+			return &InvalidError{field, `a wildcard stands for whole parts at the end, such as "record.*"`}
+		}
+		return checkEventType(field, group[:len(group)-1])
+	}
+	return checkEventType(field, pattern)
+}
+
+// typeMatches reports whether an event type falls under a pattern that
+// checkPattern admits.
+func typeMatches(pattern, name string) bool {
+	group, wild := strings.CutSuffix(pattern, "*")
+	if wild {
+		return strings.HasPrefix(name, group)
+	}
+	return name == pattern
+}

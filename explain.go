@@ -1,0 +1,107 @@
+package fanfare
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Explain says in a sentence what happened in the attempt, and in another what
+// to do about it; fix is empty when there is nothing to do.
+func (a *Attempt) Explain() (what, fix string) {
+	switch a.Class {
+	case ClassSuccess:
+		return fmt.Sprintf("The endpoint answered %s in %s.", statusText(a.Status), spent(a.Duration)), ""
+	case ClassStatus:
+		return fmt.Sprintf("The endpoint answered %s, which is not among the statuses that mean success.", statusText(a.Status)), statusFix(a.Status)
+	case ClassRedirect:
+		where := "elsewhere"
+		if to := a.header("Location"); to != "" {
+			where = "to " + bound(to, 200)
+		}
+		return fmt.Sprintf("The endpoint answered %s and points %s; redirects are never followed.", statusText(a.Status), where),
+			"If that is where messages belong, make it the endpoint's URL."
+	case ClassBody:
+		return fmt.Sprintf("The endpoint answered %s, but the body does not meet the endpoint's condition.", statusText(a.Status)),
+			"Look at the response body: the receiver reports a problem in it, or the condition under \"success\" is wrong."
+	case ClassTimeout:
+		return fmt.Sprintf("There was no answer within %s.", spent(a.Duration)),
+			"Answer first and work afterwards, or raise the endpoint's timeout (up to 60 s)."
+	case ClassRefused:
+		return "The connection was refused: nothing listens at that address and port.",
+			"Start the receiver, or correct the port in the URL."
+	case ClassReset:
+		return "The connection was closed before there was an answer.",
+			"Look for a crash of the receiver, or for a proxy that gives up on it. The receiver may have the message."
+	case ClassDNS:
+		return "The name in the URL does not resolve.", "Check the URL for a typing error, and the name's DNS records."
+	case ClassTLS:
+		return "There was no trusted encrypted connection.",
+			"Check that the certificate is valid, complete with its chain, and made out to the name in the URL."
+	case ClassDenied:
+		return "The address is not one that messages may be sent to.",
+			"Use a public address; on your own machine start the server with --dev, or open the network with --allow."
+	case ClassBadResponse:
+		return "What came back is not a valid HTTP response.", "Check that the URL's port speaks HTTP, and its scheme."
+	case ClassNoPayload:
+		return "The payload was removed before it could be sent.", ""
+	case ClassInterrupted:
+		return "The server was stopped while the attempt was under way; it is made again.", ""
+	}
+	return "The network failed.", "It is tried again; if it goes on, check the way to the receiver."
+}
+
+// Explanation is both sentences of Explain in one text, with what the machine
+// said.
+func (a *Attempt) Explanation() string {
+	what, fix := a.Explain()
+	if a.Detail != "" {
+		what += " (" + a.Detail + ")"
+	}
+	if fix != "" {
+		what += " " + fix
+	}
+	return what
+}
+
+func (a *Attempt) header(name string) string {
+	for _, h := range a.ResponseHeader {
+		if h.Name == name {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+func statusText(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return fmt.Sprintf("%d %s", status, text)
+	}
+	return fmt.Sprint(status)
+}
+
+func statusFix(status int) string {
+	switch {
+	case status == http.StatusGone:
+		return "The endpoint says it wants nothing any more, so it was disabled; enable it again if that was a mistake."
+	case status == http.StatusTooManyRequests:
+		return "The endpoint is sent less at a time now; a rate limit on the endpoint would spare it the refusals."
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return "Check that the receiver has this endpoint's present secret, and the headers it asks for."
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		return "Check the path in the URL: the receiver takes no POST there."
+	case status == http.StatusRequestEntityTooLarge:
+		return "Raise the receiver's limit on the size of a request's body."
+	case status >= 500:
+		return "Look into the receiver's log: it failed while it handled the message."
+	}
+	return "Look at the response body for the receiver's reason."
+}
+
+// spent writes a duration as a person would.
+func spent(d time.Duration) string {
+	if d >= time.Second {
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(100 * time.Microsecond).String()
+}

@@ -1,0 +1,144 @@
+// Package fanfare sends webhooks. A program tells it that something happened;
+// it sees to it that every endpoint that asked hears of it: signed, in order
+// where order matters, retried for days, logged, and explained when it fails.
+//
+//	store, err := sqlite.Open(ctx, "fanfare.db")
+//	hub := fanfare.New(store, nil)
+//	go hub.Run(ctx) // in real code under an errgroup
+//	msg, err := hub.Send(ctx, "acme", "random_number:generate", 863)
+//
+// A message takes five steps, each a file of this package:
+//
+//	accept    check it, find who wants it                        accept.go
+//	store     message and every delivery, one transaction        store.go, package sqlite
+//	dispatch  a lane per endpoint; what is due, fairly           dispatch.go, internal/lane
+//	deliver   sign and send one attempt                          deliver.go
+//	record    the attempt and what comes next, one transaction   record.go
+//
+// A retry is the same delivery, later; there is no second path. A resend enters
+// at store.
+//
+// What is promised: when [Hub.Send] returns nil the message is on disk, and every
+// delivery of it ends delivered, given up, or cancelled by someone, also through
+// a crash. A delivery may be made more than once, with the same webhook-id.
+package fanfare
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/fanfarehq/fanfare/internal/lane"
+	"github.com/fanfarehq/fanfare/internal/safedial"
+)
+
+// Options are the settings of a Hub. The zero value of each field is a good
+// default.
+type Options struct {
+	Logger *slog.Logger // nil: slog.Default()
+
+	Timeout     time.Duration // of an attempt to an endpoint that names none; 0: 20 s
+	InFlight    int           // attempts under way at once, in all; 0: 1024
+	PerEndpoint int           // to one endpoint that names none; 0: 128
+	PerHost     int           // to one host; 0: 256
+
+	MaxPayload   int           // bytes of one payload; 0: 1 MiB
+	MaxEndpoints int           // endpoints one message may go to; 0: 10,000
+	Retention    time.Duration // how long messages that have ended are kept; 0: 30 days
+	DisableAfter time.Duration // of nothing but failures, an endpoint is disabled; 0: 5 days
+	DrainTimeout time.Duration // how long Run sees attempts through when told to stop; 0: 30 s
+
+	// AllowLoopback lets endpoints be on this machine. It is for development:
+	// whoever may add an endpoint can then reach what listens here.
+	AllowLoopback bool
+	// Allow opens further networks that are not public.
+	Allow []netip.Prefix
+	// Listen holds the addresses this program itself listens on, which are never
+	// sent to.
+	Listen []netip.AddrPort
+
+	// Dial, if set, makes the connections instead of the guarded dialer, which
+	// lets tests run on a network of their own.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Chance, if set, gives the numbers in [0, 1) that spread retries out.
+	Chance func() float64
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Chance == nil {
+		o.Chance = rand.Float64
+	}
+	o.Timeout = orDefault(o.Timeout, 20*time.Second)
+	o.MaxPayload = orDefault(o.MaxPayload, 1<<20)
+	o.MaxEndpoints = orDefault(o.MaxEndpoints, 10_000)
+	o.InFlight = orDefault(o.InFlight, 1024)
+	o.PerEndpoint = orDefault(o.PerEndpoint, 128)
+	o.PerHost = orDefault(o.PerHost, 256)
+	o.Retention = orDefault(o.Retention, 30*24*time.Hour)
+	o.DisableAfter = orDefault(o.DisableAfter, 5*24*time.Hour)
+	o.DrainTimeout = orDefault(o.DrainTimeout, 30*time.Second)
+	return o
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// A Hub accepts messages and delivers them. All its methods may be called
+// concurrently, whether or not Run runs; without Run, what is accepted waits in
+// the store.
+type Hub struct {
+	opt       Options
+	store     Store
+	invalid   error // of the options; Run returns it
+	guard     *safedial.Dialer
+	transport http.RoundTripper
+	ids       ids
+	catalogue catalogue
+	recent    recent
+	inbox     inbox
+	watchers  watchers
+	counters  counters
+}
+
+// New makes a Hub on store, which it does not close. A nil opt means the
+// defaults. Options that cannot be obeyed make Run fail.
+func New(store Store, opt *Options) *Hub {
+	if opt == nil {
+		opt = &Options{}
+	}
+	h := &Hub{opt: opt.withDefaults(), store: store}
+	policy := &safedial.Policy{Loopback: h.opt.AllowLoopback, Allow: h.opt.Allow, Listen: h.opt.Listen}
+	h.guard, h.invalid = safedial.New(policy)
+	if h.invalid != nil {
+		h.guard, _ = safedial.New(nil)
+	}
+	dial := h.opt.Dial
+	if dial == nil {
+		dial = h.guard.DialContext
+	}
+	h.transport = safedial.NewTransport(dial)
+	h.catalogue.load = h.loadRoster
+	h.inbox.wake = make(chan struct{}, 1)
+	return h
+}
+
+// now is the one place where the Hub asks what time it is outside Run's loop.
+func (h *Hub) now() time.Time {
+	return time.Now().UTC().Truncate(time.Microsecond)
+}
+
+func (h *Hub) limits() lane.Limits {
+	return lane.Limits{InFlight: h.opt.InFlight, PerEndpoint: h.opt.PerEndpoint, PerHost: h.opt.PerHost}
+}

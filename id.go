@@ -1,0 +1,79 @@
+package fanfare
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Identifiers are a prefix and 26 letters and digits: 16 bytes in the layout of
+// a version 7 UUID (RFC 9562 §5.7), in Crockford's base 32. They sort by time
+// of creation, and contain no dot, which a signature could not carry.
+type (
+	ApplicationID string // app_…
+	EndpointID    string // ep_…
+	EventTypeID   string // evtype_…
+	MessageID     string // msg_…
+	AttemptID     string // atmpt_…
+)
+
+var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+
+const idDigits = 26
+
+// EncodeID writes the 16 bytes of an identifier behind its prefix, which
+// includes the underscore. Stores use it; callers have no need to.
+func EncodeID(prefix string, raw [16]byte) string {
+	text := make([]byte, len(prefix)+idDigits)
+	copy(text, prefix)
+	crockford.Encode(text[len(prefix):], raw[:])
+	return string(text)
+}
+
+// DecodeID gives the 16 bytes of an identifier, and false if text is not
+// exactly what EncodeID writes for that prefix.
+func DecodeID(prefix, text string) (raw [16]byte, ok bool) {
+	digits, ok := strings.CutPrefix(text, prefix)
+	if !ok || len(digits) != idDigits {
+		return raw, false
+	}
+	var buf [idDigits]byte
+	copy(buf[:], digits)
+	n, err := crockford.Decode(raw[:], buf[:])
+	if err != nil || n != len(raw) || EncodeID(prefix, raw) != text {
+		return [16]byte{}, false
+	}
+	return raw, true
+}
+
+// ids makes identifiers that only grow, even when the clock steps back: order
+// of identifiers is order of acceptance, and ordered endpoints rest on it.
+type ids struct {
+	mu   sync.Mutex
+	last uint64 // milliseconds<<12 | counter of the newest one made
+}
+
+// floor makes every further identifier larger than one made before, by an
+// earlier process perhaps.
+func (g *ids) floor(raw [16]byte) {
+	ms := binary.BigEndian.Uint64(raw[:8]) >> 16
+	counter := uint64(binary.BigEndian.Uint16(raw[6:8])) & 0xfff
+	g.mu.Lock()
+	g.last = max(g.last, ms<<12|counter)
+	g.mu.Unlock()
+}
+
+func (g *ids) next(now time.Time, prefix string) string {
+	g.mu.Lock()
+	g.last = max(g.last+1, uint64(now.UnixMilli())<<12)
+	stamp := g.last
+	g.mu.Unlock()
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], stamp>>12<<16|0x7000|stamp&0xfff)
+	rand.Read(raw[8:]) // never fails: crypto/rand ends the process instead
+	raw[8] = raw[8]&0x3f | 0x80
+	return EncodeID(prefix, raw)
+}

@@ -1,0 +1,96 @@
+package fanfare
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// A Message is one event, sent to one application. Once it is handed to Send or
+// SendBatch, or was returned by a method, it must not be changed.
+type Message struct {
+	ID          MessageID
+	Application ApplicationID
+	EventID     string // the sender's own id for it, unique in the application while it is kept; "" if none
+	EventType   string
+	Payload     []byte // as it came in, byte for byte; nil once expunged
+	ContentType string // of the payload; "" means application/json
+	Channels    []string
+	Tags        []string
+	OrderingKey string    // ordered endpoints keep messages of one key in order, and only those wait for each other
+	DeliverAt   time.Time // not before; zero: at once
+	CreatedAt   time.Time // when it was accepted
+}
+
+// Idempotency names a request so that repeating it does nothing again.
+type Idempotency struct {
+	Key         string   // the caller's; 1 to 256 printable ASCII characters
+	Fingerprint [32]byte // of the request; the same key with another one is refused
+}
+
+// Send accepts one event for an application, found by id or uid. Data that is a
+// []byte or json.RawMessage is the payload, byte for byte; anything else is
+// marshalled to JSON. When Send returns without error the message is on disk and
+// will be delivered at least once to every endpoint that wants it.
+func (h *Hub) Send(ctx context.Context, app, eventType string, data any) (*Message, error) {
+	payload, err := payloadOf(data)
+	if err != nil {
+		return nil, err
+	}
+	msg := &Message{EventType: eventType, Payload: payload}
+	errs, err := h.SendBatch(ctx, app, []*Message{msg}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return msg, errs[0]
+}
+
+func payloadOf(data any) ([]byte, error) {
+	switch data := data.(type) {
+	case json.RawMessage:
+		return data, nil
+	case []byte:
+		return data, nil
+	}
+	payload, err := json.Marshal(data)
+	if err != nil {
+		return nil, &InvalidError{"payload", "cannot be written as JSON: " + err.Error()}
+	}
+	return payload, nil
+}
+
+// Message finds a message of an application by id or event id.
+func (h *Hub) Message(ctx context.Context, app ApplicationID, ref string) (*Message, error) {
+	msg, err := h.store.Message(ctx, app, ref)
+	if err != nil {
+		return nil, fmt.Errorf("message %q: %w", ref, err)
+	}
+	return msg, nil
+}
+
+// Messages lists an application's messages by age.
+func (h *Hub) Messages(ctx context.Context, app ApplicationID, f MessageFilter) ([]*Message, error) {
+	return h.store.Messages(ctx, app, f)
+}
+
+// ExpungePayload removes a message's payload for good. Deliveries of it that
+// still wait end as given up.
+func (h *Hub) ExpungePayload(ctx context.Context, app ApplicationID, id MessageID) error {
+	if err := h.store.ExpungePayload(ctx, app, id); err != nil {
+		return fmt.Errorf("message %s: %w", id, err)
+	}
+	h.recent.drop(id)
+	return nil
+}
+
+// Cancel cancels the deliveries of a message that wait and returns how many
+// there were. Attempts under way are seen through.
+func (h *Hub) Cancel(ctx context.Context, app ApplicationID, id MessageID) (int, error) {
+	ended, err := h.store.Cancel(ctx, app, id)
+	if err != nil {
+		return 0, fmt.Errorf("message %s: %w", id, err)
+	}
+	h.inbox.put(cancelled{id, ended})
+	return len(ended), nil
+}

@@ -1,0 +1,196 @@
+package fanfare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fanfarehq/fanfare/internal/lane"
+)
+
+// maxRetryAfter bounds how long a receiver can put us off at a time.
+const maxRetryAfter = 24 * time.Hour
+
+// finished is the input that an attempt was made and recorded.
+type finished struct {
+	target  *target
+	message MessageID
+	verdict lane.Verdict
+	at      time.Time
+}
+
+// attempt makes one attempt and records it, with what comes next. It returns
+// once that is on disk.
+func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) finished {
+	id := MessageID(s.Message)
+	msg, err := d.message(ctx, t, id)
+	if err != nil {
+		d.fault(ctx, "reading a message", err)
+		return d.later(t, id, s)
+	}
+	a := d.h.deliver(ctx, t, msg)
+	d.h.recent.used(id)
+	next := settle(a, t.Endpoint, s.Attempts, d.h.opt.Chance())
+	if err := d.record(ctx, &Outcome{Attempt: a, Delivery: next.delivery}); err != nil {
+		d.fault(ctx, "recording an attempt", err)
+		return d.later(t, id, s)
+	}
+	d.h.counters.count(a)
+	d.h.watchers.tell(t.Application, a)
+	if next.gone {
+		if err := d.h.disable(ctx, t.Application, t.ID, "the endpoint answered 410 Gone"); err != nil {
+			d.fault(ctx, "disabling an endpoint", err)
+		}
+	}
+	return finished{t, id, next.verdict, a.StartedAt.Add(a.Duration)}
+}
+
+// message reads a message that is to be sent. One that is not there any more has
+// no payload.
+func (d *dispatcher) message(ctx context.Context, t *target, id MessageID) (*Message, error) {
+	if msg := d.h.recent.get(id); msg != nil {
+		return msg, nil
+	}
+	msg, err := d.h.store.Message(ctx, t.Application, string(id))
+	if errors.Is(err, ErrNotFound) {
+		return &Message{ID: id}, nil
+	}
+	return msg, err
+}
+
+// later is what becomes of a delivery when the store fails us: the same again,
+// soon.
+func (d *dispatcher) later(t *target, id MessageID, s lane.Start) finished {
+	now := d.h.now()
+	due := now.Add(time.Second)
+	return finished{t, id, lane.Verdict{
+		Again: true, Rank: RankOf(t.Ordered, due), Due: due, Attempts: s.Attempts, Neutral: true,
+	}, now}
+}
+
+// recordAgain is how long to wait before a record that found the disk full is
+// tried again.
+const recordAgain = time.Second
+
+// record stores an outcome. While the disk is full it tries again, holding the
+// attempt's place in its lane: so no more is under way than can be recorded.
+func (d *dispatcher) record(ctx context.Context, o *Outcome) error {
+	for {
+		err := d.h.store.Record(ctx, o)
+		if !errors.Is(err, ErrFull) {
+			return err
+		}
+		select {
+		case <-time.After(recordAgain):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// A settlement is what follows from an attempt.
+type settlement struct {
+	delivery Delivery
+	verdict  lane.Verdict
+	gone     bool // the endpoint wants nothing any more
+}
+
+// settle decides what follows from an attempt at a delivery that had made so
+// many before in this round, and writes it into a. chance spreads retries out.
+func settle(a *Attempt, ep *Endpoint, made int, chance float64) settlement {
+	now := a.StartedAt.Add(a.Duration)
+	a.Number = made + 1
+	next := settlement{delivery: Delivery{Message: a.Message, Endpoint: a.Endpoint, Attempts: a.Number}}
+	var due time.Time
+	switch wait, again := ep.Retry.After(a.Number, chance); {
+	case a.Class == ClassSuccess:
+		a.State = Delivered
+		next.verdict.OK = true
+	case a.Class == ClassInterrupted:
+		a.State, due = Waiting, now
+		next.delivery.Attempts = made
+	case a.Status == http.StatusGone:
+		a.State, next.gone = GivenUp, true
+	case a.Class == ClassNoPayload, !again:
+		a.State = GivenUp
+	default:
+		a.State, due = Waiting, now.Add(wait)
+	}
+	next.verdict.Neutral = a.Class == ClassInterrupted || a.Class == ClassNoPayload
+	if a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable {
+		next.verdict.Slow = a.Class != ClassSuccess
+	}
+	if a.Class != ClassSuccess {
+		if asked := retryAfter(a); asked > 0 {
+			until := now.Add(asked)
+			if next.verdict.Slow {
+				next.verdict.HoldUntil = until
+			}
+			if a.State == Waiting && due.Before(until) {
+				due = until
+			}
+		}
+	}
+	next.delivery.State = a.State
+	if a.State == Waiting {
+		a.NextAt = due.Truncate(time.Microsecond)
+		next.delivery.Due, next.delivery.Rank = a.NextAt, RankOf(ep.Ordered, a.NextAt)
+		next.verdict.Again = true
+		next.verdict.Due, next.verdict.Rank = a.NextAt, next.delivery.Rank
+		next.verdict.Attempts = next.delivery.Attempts
+	}
+	return next
+}
+
+// retryAfter reads the Retry-After of a response (RFC 9110 §10.2.3): seconds or
+// a date. What is negative, past or not understood is 0.
+func retryAfter(a *Attempt) time.Duration {
+	for _, line := range a.ResponseHeader {
+		if line.Name != "Retry-After" {
+			continue
+		}
+		if seconds, err := strconv.ParseUint(line.Value, 10, 64); err == nil {
+			return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+		} else if errors.Is(err, strconv.ErrRange) {
+			return maxRetryAfter
+		}
+		if at, err := http.ParseTime(line.Value); err == nil {
+			return min(max(0, at.Sub(a.StartedAt.Add(a.Duration))), maxRetryAfter)
+		}
+		return 0
+	}
+	return 0
+}
+
+func (in finished) apply(ctx context.Context, d *dispatcher, now time.Time) {
+	id := in.target.ID
+	d.lanes.Finish(now, string(id), string(in.message), in.verdict)
+	if d.targets[id] == nil || in.verdict.Neutral {
+		return
+	}
+	_, since := d.lanes.Health(string(id))
+	if !since.Equal(d.failing[id]) {
+		d.failing[id] = since
+		d.work.Go(func() { d.noteFailing(ctx, id, since) })
+	}
+	if !since.IsZero() && !in.verdict.OK && in.at.Sub(since) >= d.h.opt.DisableAfter {
+		d.work.Go(func() { d.giveUpOn(ctx, in.target, since) })
+	}
+}
+
+// noteFailing keeps the beginning of an endpoint's run of failures across restarts.
+func (d *dispatcher) noteFailing(ctx context.Context, id EndpointID, since time.Time) {
+	if err := d.h.store.SetFailingSince(ctx, id, since); err != nil {
+		d.fault(ctx, "noting an endpoint's health", err)
+	}
+}
+
+func (d *dispatcher) giveUpOn(ctx context.Context, t *target, since time.Time) {
+	reason := fmt.Sprintf("nothing but failures since %s", since.UTC().Format(time.RFC3339))
+	if err := d.h.disable(ctx, t.Application, t.ID, reason); err != nil {
+		d.fault(ctx, "disabling an endpoint", err)
+	}
+}

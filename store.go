@@ -1,0 +1,221 @@
+package fanfare
+
+import (
+	"context"
+	"time"
+)
+
+// A Store keeps everything. Package sqlite has one; storetest states what each
+// must do. All methods may be called concurrently. A method that returns an
+// error has changed nothing, unless it says otherwise. Those that write return
+// ErrFull when the disk is full and ErrBroken after an I/O error; what they
+// return nil for is on disk, synced.
+//
+// Everything but the catalogue of applications and event types is reached only
+// through the application it belongs to: what is another's is ErrNotFound.
+type Store interface {
+	Catalogue
+	Queue
+	Log
+	// Newest is the largest identifier of a message or attempt that was ever
+	// stored, so that new ones can be made larger; zero when there is none.
+	Newest(ctx context.Context) ([16]byte, error)
+	// Close waits for what was begun and lets go of the files.
+	Close() error
+}
+
+// Catalogue is what changes rarely: who is sent what, and where to.
+type Catalogue interface {
+	CreateApplication(ctx context.Context, app *Application) error // ErrExists: uid taken
+	Application(ctx context.Context, ref string) (*Application, error)
+	Applications(ctx context.Context, page Page) ([]*Application, error)
+	UpdateApplication(ctx context.Context, app *Application) error
+	// DeleteApplication removes the application with all that is its own.
+	DeleteApplication(ctx context.Context, id ApplicationID) error
+
+	CreateEndpoint(ctx context.Context, ep *Endpoint) error // ErrNotFound: no such application; ErrExists: uid taken
+	Endpoint(ctx context.Context, app ApplicationID, ref string) (*Endpoint, error)
+	Endpoints(ctx context.Context, app ApplicationID, page Page) ([]*Endpoint, error)
+	// UpdateEndpoint also gives the deliveries that wait their new rank when
+	// Ordered has changed.
+	UpdateEndpoint(ctx context.Context, ep *Endpoint) error
+	// DeleteEndpoint removes the endpoint with its deliveries and attempts.
+	DeleteEndpoint(ctx context.Context, app ApplicationID, id EndpointID) error
+	// SetFailingSince notes when the endpoint's run of failures began; zero: it
+	// is healthy. It touches nothing else, and no endpoint is no error.
+	SetFailingSince(ctx context.Context, id EndpointID, t time.Time) error
+
+	CreateEventType(ctx context.Context, t *EventType) error // ErrExists: name taken
+	EventType(ctx context.Context, name string) (*EventType, error)
+	EventTypes(ctx context.Context, page Page, archived bool) ([]*EventType, error)
+	UpdateEventType(ctx context.Context, t *EventType) error
+	DeleteEventType(ctx context.Context, name string) error
+}
+
+// Queue is what the engine runs on.
+type Queue interface {
+	// Accept stores messages and their deliveries in one transaction and
+	// returns once it is synced. A message whose EventID its application has
+	// already is left out, and its Err set to ErrExists. Once begun, Accept does
+	// not heed ctx: what it stores its caller must learn of.
+	//
+	// With a key, a repeat of the same request within the store's retention of
+	// keys (24 h) stores nothing and returns the ids of the messages stored the
+	// first time, in order, "" where one was left out; another request under
+	// the same key is ErrConflict. Keys are per application.
+	Accept(ctx context.Context, app ApplicationID, in []*Intake, key *Idempotency) (earlier []MessageID, err error)
+	// Record stores an attempt and where its delivery stands after it: of the
+	// delivery its State, Rank, Due and Attempts. It fills in the attempt's
+	// Manual from the round the delivery is in. A
+	// delivery that has ended meanwhile, or is gone, stays as it is; the attempt
+	// is kept unless its endpoint is gone. Like Accept it does not heed ctx
+	// once begun.
+	Record(ctx context.Context, o *Outcome) error
+	// Lanes returns the endpoints that have deliveries waiting, at a cost that
+	// depends on how many there are and not on history.
+	Lanes(ctx context.Context) ([]Lane, error)
+	// Waiting reads deliveries that wait in a lane, in order of rank and message.
+	Waiting(ctx context.Context, q WaitingQuery) ([]*Delivery, error)
+	// Resend makes d wait, a new round of an existing delivery or a new delivery.
+	// ErrNotFound: the message or the endpoint is not the application's.
+	Resend(ctx context.Context, app ApplicationID, d *Delivery) error
+	// Recover makes at most span.Limit deliveries to ep that were given up wait
+	// again, as a new manual round due at due. last is "" when there are no
+	// further ones; otherwise it goes into span.After of the next call.
+	Recover(ctx context.Context, ep *Endpoint, span Span, due time.Time) (n int, last MessageID, err error)
+	// Cancel ends the deliveries of a message that wait, and returns the
+	// endpoints they were to. ErrNotFound: the message is not the application's.
+	Cancel(ctx context.Context, app ApplicationID, msg MessageID) ([]EndpointID, error)
+	// CancelLane ends all deliveries that wait for an endpoint and returns how many.
+	CancelLane(ctx context.Context, app ApplicationID, ep EndpointID) (int, error)
+}
+
+// Log is what happened, for people to read.
+type Log interface {
+	// Message finds a message by id or event id.
+	Message(ctx context.Context, app ApplicationID, ref string) (*Message, error)
+	Messages(ctx context.Context, app ApplicationID, f MessageFilter) ([]*Message, error)
+	ExpungePayload(ctx context.Context, app ApplicationID, id MessageID) error
+	Deliveries(ctx context.Context, app ApplicationID, f DeliveryFilter) ([]*Delivery, error)
+	Attempts(ctx context.Context, app ApplicationID, f AttemptFilter) ([]*Attempt, error)
+	Attempt(ctx context.Context, app ApplicationID, msg MessageID, id AttemptID) (*Attempt, error)
+	// Stats counts an endpoint's deliveries by state, of messages accepted in
+	// [since, until).
+	Stats(ctx context.Context, app ApplicationID, ep EndpointID, since, until time.Time) (map[State]int, error)
+	// Prune removes at most limit messages that were accepted before t and of
+	// which no delivery waits, with their deliveries and attempts, and expired
+	// idempotency keys. It returns how many messages; fewer than limit: done.
+	Prune(ctx context.Context, t time.Time, limit int) (int, error)
+
+	// Answer returns what Remember kept under scope and key; ErrNotFound if
+	// nothing, or nothing any more.
+	Answer(ctx context.Context, scope, key string) (*Answer, error)
+	// Remember keeps an answer for the store's retention of keys (24 h).
+	// ErrExists: there is one already.
+	Remember(ctx context.Context, scope, key string, a *Answer) error
+	// Setting returns a value the server keeps for itself; ErrNotFound if unset.
+	Setting(ctx context.Context, name string) ([]byte, error)
+	SetSetting(ctx context.Context, name string, value []byte) error
+}
+
+// An Intake is a message on its way into the store, with its deliveries.
+type Intake struct {
+	Message    *Message
+	Deliveries []Delivery
+	Err        error // set by Accept: nil or ErrExists
+}
+
+// An Outcome is an attempt and its delivery as it is to stand after it.
+type Outcome struct {
+	Attempt  *Attempt
+	Delivery Delivery
+}
+
+// A Lane names an endpoint that has deliveries waiting.
+type Lane struct {
+	Application ApplicationID
+	Endpoint    EndpointID
+}
+
+// WaitingQuery asks for deliveries behind a place in a lane, in order.
+type WaitingQuery struct {
+	Endpoint EndpointID
+	// Only behind this place: a larger rank, or the same and a larger message
+	// id. The zero values mean from the beginning.
+	AfterRank    int64
+	AfterMessage MessageID
+	Key          *string // only of this ordering key
+	Limit        int
+}
+
+// Span is a stretch of messages by time of acceptance, a piece at a time.
+type Span struct {
+	Since, Until time.Time // [Since, Until)
+	After        MessageID // only behind this message
+	Limit        int
+}
+
+// An Answer is what a request was answered, kept for its repeats.
+type Answer struct {
+	Fingerprint [32]byte
+	Status      int
+	Body        []byte
+}
+
+// MaxPage is the most that one page of a list holds.
+const MaxPage = 250
+
+// Page is a part of a list. Lists are ordered by id, which is by age; event
+// types by name.
+type Page struct {
+	Limit     int    // 1 to MaxPage
+	After     string // only behind this id (or name) in the order asked for; "" from the beginning
+	Ascending bool   // oldest first; otherwise newest first
+}
+
+// MessageFilter picks messages. Zero fields do not restrict.
+type MessageFilter struct {
+	Page
+	Since, Until time.Time // accepted in [Since, Until)
+	EventTypes   []string  // exact names
+	Channel      string
+	Tag          string
+}
+
+// DeliveryFilter picks deliveries: exactly one of Message and Endpoint is set.
+// By endpoint they are ordered by message id, by message by endpoint id; the
+// page's After is the id they are ordered by.
+type DeliveryFilter struct {
+	Page
+	Message      MessageID
+	Endpoint     EndpointID
+	States       []State   // none: all
+	Since, Until time.Time // message accepted in [Since, Until)
+	EventTypes   []string
+	Channel      string
+	Tag          string
+}
+
+// AttemptFilter picks attempts by id: exactly one of Message and Endpoint is
+// set, or both.
+type AttemptFilter struct {
+	Page
+	Message      MessageID
+	Endpoint     EndpointID
+	Outcome      OutcomeFilter
+	StatusClass  int       // 1 to 5: only responses 1xx to 5xx; 0: all
+	Since, Until time.Time // started in [Since, Until)
+	EventTypes   []string
+	Channel      string
+	Tag          string
+}
+
+// OutcomeFilter picks attempts by how they ended.
+type OutcomeFilter uint8
+
+// AnyOutcome is the zero value.
+const (
+	AnyOutcome OutcomeFilter = iota
+	OnlySuccesses
+	OnlyFailures
+)

@@ -1,0 +1,91 @@
+package fanfare
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Success says which responses mean that the receiver has the message. The zero
+// value takes any status from 200 to 299. A redirect is never followed.
+type Success struct {
+	Statuses string // such as "200-207" or "200,202,304"; "" means "200-299"
+	Contains string // the body must contain it
+	Lacks    string // the body must not contain it
+}
+
+// Class sorts attempts by what happened.
+type Class string
+
+// The classes of an attempt.
+const (
+	ClassSuccess     Class = "success"
+	ClassStatus      Class = "status"        // a status that is not among the endpoint's successes
+	ClassRedirect    Class = "redirect"      // 3xx
+	ClassBody        Class = "body"          // the status was right, the body was not
+	ClassTimeout     Class = "timeout"       // no complete response header in time
+	ClassRefused     Class = "refused"       // connection refused
+	ClassReset       Class = "reset"         // connection lost
+	ClassDNS         Class = "dns"           // the name does not resolve
+	ClassTLS         Class = "tls"           // no trusted, encrypted connection
+	ClassDenied      Class = "egress_denied" // the guard refused the address
+	ClassBadResponse Class = "bad_response"  // what came back is not HTTP, or has more than 64 KiB of header
+	ClassNetwork     Class = "network"       // any other fault on the way
+	ClassNoPayload   Class = "no_payload"    // the payload was expunged before it could be sent
+	ClassInterrupted Class = "interrupted"   // the server stopped while the attempt was under way
+)
+
+// judge decides what a response means.
+func (s Success) judge(status int, body []byte) Class {
+	switch {
+	case !s.takes(status) && status >= 300 && status < 400:
+		return ClassRedirect
+	case !s.takes(status):
+		return ClassStatus
+	case s.Contains != "" && !bytes.Contains(body, []byte(s.Contains)),
+		s.Lacks != "" && bytes.Contains(body, []byte(s.Lacks)):
+		return ClassBody
+	}
+	return ClassSuccess
+}
+
+func (s Success) takes(status int) bool {
+	if s.Statuses == "" {
+		return status >= 200 && status < 300
+	}
+	for part := range strings.SplitSeq(s.Statuses, ",") {
+		if low, high, ok := statusRange(part); ok && low <= status && status <= high {
+			return true
+		}
+	}
+	return false
+}
+
+// statusRange reads "204" or "200-207".
+func statusRange(text string) (low, high int, ok bool) {
+	from, to, isRange := strings.Cut(strings.TrimSpace(text), "-")
+	if !isRange {
+		to = from
+	}
+	low, err1 := strconv.Atoi(from)
+	high, err2 := strconv.Atoi(to)
+	return low, high, err1 == nil && err2 == nil && 200 <= low && low <= high && high <= 599
+}
+
+func (s Success) check() error {
+	if len(s.Statuses) > 256 {
+		return &InvalidError{"success.statuses", "at most 256 bytes"}
+	}
+	if s.Statuses != "" {
+		for part := range strings.SplitSeq(s.Statuses, ",") {
+			if _, _, ok := statusRange(part); !ok {
+				return &InvalidError{"success.statuses", fmt.Sprintf(`%q is neither a status from 200 to 599 nor a range such as "200-207"`, bound(part, 32))}
+			}
+		}
+	}
+	if len(s.Contains) > 1024 || len(s.Lacks) > 1024 {
+		return &InvalidError{"success", "a body condition has at most 1024 bytes"}
+	}
+	return nil
+}

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Sets up what the tests need and runs all of them. It needs Go and git; Node.js,
+# for the clients of other people that are tried against the server, it installs
+# from Debian's packages when it may.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+if ! command -v npm >/dev/null; then
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+		echo "test.sh: Node.js with npm (18 or newer) is needed for the official npm clients; install it and run this again" >&2
+		exit 1
+	fi
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends nodejs npm >/dev/null
+fi
+
+unformatted=$(gofmt -l $(git ls-files '*.go'))
+if [ -n "$unformatted" ]; then
+	echo "test.sh: run gofmt -w on:" "$unformatted" >&2
+	exit 1
+fi
+
+npm ci --prefix compat --no-audit --no-fund --loglevel=error
+go vet ./...
+go test ./...
+(cd compat && go vet ./... && go test ./...)
