@@ -21,8 +21,13 @@ type target struct {
 	appRate int
 	url     *url.URL
 	header  http.Header // what every attempt carries; not to be written to
-	signer  *webhook.Signer
-	stale   time.Time // when the first of its secrets expires; zero: never
+	signers []signer    // by the time they end, soonest first
+}
+
+// A signer signs with the secrets that are in force until a time; zero: for good.
+type signer struct {
+	*webhook.Signer
+	until time.Time
 }
 
 func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
@@ -31,25 +36,55 @@ func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
 		return nil, fmt.Errorf("endpoint %s: url: %w", ep.ID, err)
 	}
 	t := &target{Endpoint: ep, appRate: app.RateLimit, url: u, header: constantHeader(ep)}
-	var secrets []*webhook.Secret
-	for _, s := range ep.Secrets {
-		if expired(s, now) {
-			continue
-		}
-		if !s.ExpiresAt.IsZero() && (t.stale.IsZero() || s.ExpiresAt.Before(t.stale)) {
-			t.stale = s.ExpiresAt
-		}
-		secret, err := webhook.ParseSecret(s.Text)
-		if err != nil {
-			return nil, fmt.Errorf("endpoint %s: secret: %w", ep.ID, err)
-		}
-		secrets = append(secrets, secret)
-	}
-	t.signer, err = webhook.NewSigner(secrets...)
-	if err != nil {
+	if t.signers, err = signersOf(ep.Secrets, now); err != nil {
 		return nil, fmt.Errorf("endpoint %s: secrets: %w", ep.ID, err)
 	}
 	return t, nil
+}
+
+// signersOf makes a signer for each stretch of time between now and the last
+// expiry of a secret, and one for the time after it.
+func signersOf(secrets []Secret, now time.Time) ([]signer, error) {
+	ends := []time.Time{{}}
+	for _, s := range secrets {
+		if !s.ExpiresAt.IsZero() && !expired(s, now) {
+			ends = append(ends, s.ExpiresAt)
+		}
+	}
+	slices.SortFunc(ends[1:], time.Time.Compare)
+	ends = append(ends[1:], time.Time{})
+	var signers []signer
+	from := now
+	for _, until := range ends {
+		var inForce []*webhook.Secret
+		for _, s := range secrets {
+			if expired(s, from) {
+				continue
+			}
+			secret, err := webhook.ParseSecret(s.Text)
+			if err != nil {
+				return nil, err
+			}
+			inForce = append(inForce, secret)
+		}
+		s, err := webhook.NewSigner(inForce...)
+		if err != nil {
+			return nil, err
+		}
+		signers = append(signers, signer{s, until})
+		from = until
+	}
+	return signers, nil
+}
+
+// sign signs with what is in force at that time.
+func (t *target) sign(id MessageID, at time.Time, body []byte) string {
+	for _, s := range t.signers {
+		if s.until.IsZero() || at.Before(s.until) {
+			return s.Sign(string(id), at, body)
+		}
+	}
+	return ""
 }
 
 func (t *target) settings() lane.Settings {

@@ -61,7 +61,7 @@ func (h *Hub) checkEndpoint(ep *Endpoint) error {
 	}
 	for _, check := range []error{
 		checkText("description", ep.Description),
-		checkChannels(ep.Channels),
+		checkLabels("channels", ep.Channels),
 		checkMetadata(ep.Metadata),
 		checkHeaders(ep.Headers),
 		ep.Retry.check(),
@@ -130,7 +130,7 @@ func checkUID(uid string) error {
 		return &InvalidError{"uid", "at most 256 bytes"}
 	}
 	for _, c := range []byte(uid) {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '.') {
+		if !isWord(c) && c != '.' {
 			return &InvalidError{"uid", `letters, digits, "_", "-" and "." only`}
 		}
 	}
@@ -142,8 +142,9 @@ func checkUID(uid string) error {
 	return nil
 }
 
-func checkChannels(channels []string) error {
-	return checkLabels("channels", channels)
+// isWord reports whether c is a letter, a digit, "_" or "-".
+func isWord(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-'
 }
 
 func checkLabels(field string, labels []string) error {

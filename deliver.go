@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/fanfarehq/fanfare/internal/safedial"
 	"github.com/fanfarehq/fanfare/webhook"
@@ -53,7 +54,7 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 	if err != nil {
 		a.Duration = time.Since(begun).Truncate(time.Microsecond)
 		a.Class, a.Detail = classify(err, answered), detail(err)
-		if context.Cause(ctx) == context.Canceled {
+		if errors.Is(ctx.Err(), context.Canceled) {
 			a.Class = ClassInterrupted
 		}
 		return a
@@ -78,7 +79,7 @@ func (t *target) request(ctx context.Context, msg *Message, at time.Time) *http.
 		orDefault(msg.ContentType, "application/json"),
 		string(msg.ID),
 		strconv.FormatInt(at.Unix(), 10),
-		t.signer.Sign(string(msg.ID), at, msg.Payload),
+		t.sign(msg.ID, at, msg.Payload),
 		msg.EventType,
 	}
 	for i, name := range [...]string{"Content-Type", webhook.HeaderID, webhook.HeaderTimestamp, webhook.HeaderSignature, webhook.HeaderEventType} {
@@ -143,13 +144,12 @@ func classify(err error, answered bool) Class {
 // detail gives an error's text, bounded and printable whatever a receiver put
 // into it.
 func detail(err error) string {
-	text := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r > 0xff && !('\u0100' <= r && r <= '\u024f') {
-			return '�'
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
 		}
 		return r
-	}, strings.ToValidUTF8(bound(err.Error(), maxDetail), "�"))
-	return text
+	}, bound(strings.ToValidUTF8(err.Error(), "\ufffd"), maxDetail))
 }
 
 // recordHeader writes a header down in order of name.

@@ -102,7 +102,7 @@ func checkEventType(field, name string) error {
 	part := 0
 	for _, c := range []byte(name) {
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		case isWord(c):
 			part++
 		case (c == '.' || c == ':' || c == '/') && part > 0:
 			part = 0

@@ -103,7 +103,7 @@ type Hub struct {
 	store     Store
 	invalid   error // of the options; Run returns it
 	guard     *safedial.Dialer
-	transport http.RoundTripper
+	transport *http.Transport
 	ids       ids
 	catalogue catalogue
 	recent    recent

@@ -64,7 +64,7 @@ func (w *watchers) leaveLocked(c chan<- *Attempt) {
 // counters count since the Hub was made, but for the gauges, which are as the
 // scheduler last was.
 type counters struct {
-	accepted, attempts, delivered, givenUp atomic.Int64
+	accepted, delivered, givenUp atomic.Int64
 
 	inFlight, lanes, window atomic.Int64
 	oldest                  atomic.Int64 // microseconds since 1970; 0: none

@@ -1,0 +1,450 @@
+package fanfare_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/webhook"
+)
+
+func TestAnOrderedEndpointWaitsForItsHead(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", status(500, 500, 200))
+		w.endpoint(fanfare.Endpoint{URL: rcv.url, Ordered: true})
+		for n := range 4 {
+			w.send("a.b", n)
+		}
+		time.Sleep(time.Hour)
+		if got, want := rcv.bodies(), []string{"0", "0", "0", "1", "2", "3"}; !slices.Equal(got, want) {
+			t.Errorf("received %q, want %q", got, want)
+		}
+	})
+}
+
+func TestOnlyAnOrderingKeyWaitsForItself(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", status(500, 200))
+		w.endpoint(fanfare.Endpoint{URL: rcv.url, Ordered: true})
+		for n, key := range []string{"a", "a", "b", "b"} {
+			msg := &fanfare.Message{EventType: "x.y", Payload: fmt.Append(nil, n, key), OrderingKey: key}
+			if _, err := w.hub.SendBatch(t.Context(), "acme", []*fanfare.Message{msg}, nil); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		if got, want := rcv.bodies(), []string{"0a", "2b", "3b", "0a", "1a"}; !slices.Equal(got, want) {
+			t.Errorf("received %q, want %q", got, want)
+		}
+	})
+}
+
+func TestARestartLosesNothing(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", status(500, 500, 200))
+		w.endpoint(fanfare.Endpoint{URL: rcv.url, Ordered: true})
+		w.send("a.b", 1)
+		w.send("a.b", 2)
+		time.Sleep(time.Minute)
+		w.close()
+		w.send("a.b", 3) // accepted while nothing runs
+		w.run(nil)
+		time.Sleep(time.Hour)
+		if got, want := rcv.bodies(), []string{"1", "1", "1", "2", "3"}; !slices.Equal(got, want) {
+			t.Errorf("received %q, want %q", got, want)
+		}
+		if got, want := rcv.times(w.start)[:3], []time.Duration{0, 5 * time.Second, 5*time.Minute + 5*time.Second}; !slices.Equal(got, want) {
+			t.Errorf("attempts came at %v, want %v", got, want)
+		}
+	})
+}
+
+func TestStoppingSeesAttemptsThrough(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		slow := func(_ int, rw http.ResponseWriter, _ *http.Request) { time.Sleep(3 * time.Second) }
+		rcv := w.receiver("receiver.example", slow)
+		w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		msg := w.send("a.b", 1)
+		synctest.Wait()
+		before := time.Now()
+		w.close()
+		if took := time.Since(before); took != 3*time.Second {
+			t.Errorf("stopping took %v, want 3s", took)
+		}
+		if d := w.delivery(msg); d.State != fanfare.Delivered {
+			t.Errorf("delivery is %v", d.State)
+		}
+	})
+}
+
+func TestAnAttemptThatOutlastsTheDrainIsMadeAgain(t *testing.T) {
+	inBubble(t, &fanfare.Options{DrainTimeout: 2 * time.Second}, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", hang)
+		w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		msg := w.send("a.b", 1)
+		synctest.Wait()
+		before := time.Now()
+		w.close()
+		if took := time.Since(before); took != 2*time.Second {
+			t.Errorf("stopping took %v, want 2s", took)
+		}
+		if a := w.attempts(msg); len(a) != 1 || a[0].Class != fanfare.ClassInterrupted {
+			t.Fatalf("attempts are %+v, want one that was interrupted", a)
+		}
+		if d := w.delivery(msg); d.State != fanfare.Waiting || d.Attempts != 0 {
+			t.Errorf("delivery is %v after %d attempts, want waiting, 0", d.State, d.Attempts)
+		}
+		w.run(nil)
+		synctest.Wait()
+		if n := len(rcv.requests()); n != 2 {
+			t.Errorf("there were %d requests, want 2", n)
+		}
+	})
+}
+
+func TestAHangingEndpointIsItsOwnProblem(t *testing.T) {
+	inBubble(t, &fanfare.Options{PerEndpoint: 4, InFlight: 16}, func(t *testing.T, w *world) {
+		bad := w.receiver("bad.example", hang)
+		good := w.receiver("good.example", nil)
+		w.endpoint(fanfare.Endpoint{URL: bad.url})
+		w.endpoint(fanfare.Endpoint{URL: good.url})
+		for n := range 1000 {
+			w.send("a.b", n)
+		}
+		synctest.Wait()
+		if n := len(good.requests()); n != 1000 || !time.Now().Equal(w.start) {
+			t.Errorf("the good endpoint had %d of 1000 after %v", n, time.Since(w.start))
+		}
+		time.Sleep(time.Hour)
+		// Once probing, one attempt of 20 s at a time and a growing pause of up to a minute.
+		if n := len(bad.requests()); n > 100 {
+			t.Errorf("the bad endpoint was tried %d times in an hour", n)
+		}
+	})
+}
+
+func TestGoneDisables(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", status(410))
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		w.send("a.b", 1)
+		synctest.Wait()
+		now := w.reload(ep)
+		if !now.Disabled || now.DisabledReason == "" {
+			t.Fatalf("endpoint is %+v, want disabled", now)
+		}
+		later := w.send("a.b", 2)
+		time.Sleep(time.Hour)
+		if n := len(rcv.requests()); n != 1 {
+			t.Errorf("there were %d requests, want 1", n)
+		}
+		ds, err := w.hub.Deliveries(t.Context(), w.app.ID, fanfare.DeliveryFilter{Message: later.ID, Page: fanfare.Page{Limit: 10}})
+		if err != nil || len(ds) != 0 {
+			t.Errorf("a disabled endpoint has deliveries %v, %v", ds, err)
+		}
+	})
+}
+
+func TestNothingButFailuresDisables(t *testing.T) {
+	inBubble(t, &fanfare.Options{DisableAfter: 5 * time.Hour}, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", status(500))
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		w.send("a.b", 1)
+		time.Sleep(time.Hour)
+		if now := w.reload(ep); now.Disabled || !now.FailingSince.Equal(w.start) {
+			t.Errorf("after an hour: disabled %v, failing since %v; want false, %v", now.Disabled, now.FailingSince, w.start)
+		}
+		time.Sleep(24 * time.Hour)
+		now := w.reload(ep)
+		if !now.Disabled {
+			t.Fatal("after a day it is not disabled")
+		}
+		now.Disabled = false
+		if err := w.hub.UpdateEndpoint(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		if now := w.reload(ep); !now.FailingSince.IsZero() || now.DisabledReason != "" {
+			t.Errorf("enabled again it still is %+v", now)
+		}
+	})
+}
+
+func TestPauseHoldsAndResumeSends(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		w.send("a.b", 1)
+		synctest.Wait()
+		if err := w.hub.PauseEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		w.send("a.b", 2)
+		w.send("a.b", 3)
+		time.Sleep(time.Hour)
+		if got := rcv.bodies(); !slices.Equal(got, []string{"1"}) {
+			t.Errorf("while paused it had %q", got)
+		}
+		if n, err := w.hub.CancelWaiting(t.Context(), ep); n != 2 || err != nil {
+			t.Errorf("cancelled %d, %v; want 2", n, err)
+		}
+		w.send("a.b", 4)
+		if err := w.hub.ResumeEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if got := rcv.bodies(); !slices.Equal(got, []string{"1", "4"}) {
+			t.Errorf("after resuming it had %q, want 1 and 4", got)
+		}
+	})
+}
+
+func TestCancelEndsWhatWaits(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", status(500))
+		w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		msg := w.send("a.b", 1)
+		time.Sleep(time.Second)
+		if n, err := w.hub.Cancel(t.Context(), w.app.ID, msg.ID); n != 1 || err != nil {
+			t.Errorf("cancelled %d, %v; want 1", n, err)
+		}
+		time.Sleep(time.Hour)
+		if n := len(rcv.requests()); n != 1 {
+			t.Errorf("there were %d requests, want 1", n)
+		}
+		if d := w.delivery(msg); d.State != fanfare.Cancelled {
+			t.Errorf("delivery is %v", d.State)
+		}
+	})
+}
+
+func TestADeletedEndpointGetsNothing(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", status(500))
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		w.send("a.b", 1)
+		time.Sleep(time.Second)
+		if err := w.hub.DeleteEndpoint(t.Context(), w.app.ID, ep.ID); err != nil {
+			t.Fatal(err)
+		}
+		w.send("a.b", 2)
+		time.Sleep(time.Hour)
+		if n := len(rcv.requests()); n != 1 {
+			t.Errorf("there were %d requests, want 1", n)
+		}
+	})
+}
+
+func TestResendAndRecover(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", status(500, 500, 500, 500, 200))
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Retry: fanfare.Retry{Preset: "none"}})
+		first, second := w.send("a.b", 1), w.send("a.b", 2)
+		synctest.Wait()
+		if d := w.delivery(first); d.State != fanfare.GivenUp {
+			t.Fatalf("delivery is %v", d.State)
+		}
+		if err := w.hub.Resend(t.Context(), first, ep); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		as := w.attempts(first)
+		if len(as) != 2 || as[0].Manual || !as[1].Manual || as[1].Number != 1 {
+			t.Fatalf("attempts are %+v, want a manual one after the first", as)
+		}
+		if n, err := w.hub.Recover(t.Context(), ep, w.start, time.Time{}); n != 0 || err != nil {
+			t.Errorf("recovered %d, %v; want 0 of messages before now", n, err)
+		}
+		time.Sleep(time.Second)
+		if n, err := w.hub.Recover(t.Context(), ep, w.start, time.Time{}); n != 2 || err != nil {
+			t.Errorf("recovered %d, %v; want 2", n, err)
+		}
+		synctest.Wait()
+		if a, b := w.delivery(first).State, w.delivery(second).State; a != fanfare.GivenUp && b != fanfare.GivenUp || a == b {
+			t.Errorf("deliveries are %v and %v; want one given up and one delivered", a, b)
+		}
+	})
+}
+
+func TestRotationSignsWithBothForADay(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		if err := w.hub.RotateSecret(t.Context(), ep, ""); err != nil {
+			t.Fatal(err)
+		}
+		w.send("a.b", 1)
+		time.Sleep(24*time.Hour + time.Second)
+		w.send("a.b", 2)
+		synctest.Wait()
+		for i, want := range []int{2, 1} {
+			r := rcv.requests()[i]
+			if n := len(strings.Fields(r.header.Get(webhook.HeaderSignature))); n != want {
+				t.Errorf("request %d has %d signatures, want %d", i+1, n, want)
+			}
+		}
+	})
+}
+
+func TestEventTypesAndChannelsChoose(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		all := w.receiver("all.example", nil)
+		some := w.receiver("some.example", nil)
+		w.endpoint(fanfare.Endpoint{URL: all.url, Ordered: true})
+		w.endpoint(fanfare.Endpoint{URL: some.url, Ordered: true, EventTypes: []string{"record.*", "random_number:generate"}, Channels: []string{"film"}})
+		for n, m := range []fanfare.Message{
+			{EventType: "record.created", Channels: []string{"film", "tourism"}},
+			{EventType: "record.created"},
+			{EventType: "recording.started", Channels: []string{"film"}},
+			{EventType: "random_number:generate", Channels: []string{"film"}},
+			{EventType: "record.item.added", Channels: []string{"film"}},
+		} {
+			m.Payload = fmt.Append(nil, n)
+			if errs, err := w.hub.SendBatch(t.Context(), "acme", []*fanfare.Message{&m}, nil); err != nil || errs[0] != nil {
+				t.Fatal(errs, err)
+			}
+		}
+		synctest.Wait()
+		if got, want := all.bodies(), []string{"0", "1", "2", "3", "4"}; !slices.Equal(got, want) {
+			t.Errorf("the endpoint for all had %q, want %q", got, want)
+		}
+		if got, want := some.bodies(), []string{"0", "3", "4"}; !slices.Equal(got, want) {
+			t.Errorf("the endpoint for some had %q, want %q", got, want)
+		}
+	})
+}
+
+func TestDeliverAtWaits(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", nil)
+		w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		msg := &fanfare.Message{EventType: "a.b", Payload: []byte("1"), DeliverAt: w.start.Add(time.Hour)}
+		if errs, err := w.hub.SendBatch(t.Context(), "acme", []*fanfare.Message{msg}, nil); err != nil || errs[0] != nil {
+			t.Fatal(errs, err)
+		}
+		time.Sleep(2 * time.Hour)
+		if got := rcv.times(w.start); !slices.Equal(got, []time.Duration{time.Hour}) {
+			t.Errorf("it came at %v, want 1h", got)
+		}
+	})
+}
+
+func TestABatchHasOneResultEach(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", nil)
+		w.endpoint(fanfare.Endpoint{URL: rcv.url, Ordered: true})
+		batch := func() []*fanfare.Message {
+			return []*fanfare.Message{
+				{EventType: "a.b", Payload: []byte("0"), EventID: "first"},
+				{EventType: "a..b", Payload: []byte("1")},
+				{EventType: "a.b", Payload: []byte("2"), EventID: "first"},
+				{EventType: "a.b", Payload: []byte("3")},
+			}
+		}
+		key := &fanfare.Idempotency{Key: "once", Fingerprint: [32]byte{1}}
+		msgs := batch()
+		errs, err := w.hub.SendBatch(t.Context(), "acme", msgs, key)
+		var invalid *fanfare.InvalidError
+		if err != nil || errs[0] != nil || !errors.As(errs[1], &invalid) || !errors.Is(errs[2], fanfare.ErrExists) || errs[3] != nil {
+			t.Fatalf("results are %v, %v", errs, err)
+		}
+		again := batch()
+		errs, err = w.hub.SendBatch(t.Context(), "acme", again, key)
+		if err != nil || errs[0] != nil || !errors.As(errs[1], &invalid) || !errors.Is(errs[2], fanfare.ErrExists) || errs[3] != nil {
+			t.Fatalf("results of the repeat are %v, %v", errs, err)
+		}
+		if again[0].ID != msgs[0].ID || again[3].ID != msgs[3].ID {
+			t.Errorf("the repeat gave ids %s and %s, want %s and %s", again[0].ID, again[3].ID, msgs[0].ID, msgs[3].ID)
+		}
+		key.Fingerprint[0]++
+		if _, err := w.hub.SendBatch(t.Context(), "acme", batch(), key); !errors.Is(err, fanfare.ErrConflict) {
+			t.Errorf("another request under the key: %v, want ErrConflict", err)
+		}
+		synctest.Wait()
+		if got, want := rcv.bodies(), []string{"0", "3"}; !slices.Equal(got, want) {
+			t.Errorf("received %q, want %q", got, want)
+		}
+	})
+}
+
+func TestBadInputIsRefusedInWords(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		long := strings.Repeat("x", 300)
+		eps := map[string]fanfare.Endpoint{
+			"url":              {URL: "ftp://receiver.example/"},
+			"eventTypes":       {URL: "http://receiver.example/", EventTypes: []string{"a*"}},
+			"channels":         {URL: "http://receiver.example/", Channels: []string{""}},
+			"uid":              {URL: "http://receiver.example/", UID: "a/b"},
+			"headers":          {URL: "http://receiver.example/", Headers: map[string]string{"Host": "x"}},
+			"metadata":         {URL: "http://receiver.example/", Metadata: map[string]string{"a": "\x00"}},
+			"secret":           {URL: "http://receiver.example/", Secrets: []fanfare.Secret{{Text: "whsec_c2hvcnQ="}}},
+			"timeout":          {URL: "http://receiver.example/", Timeout: time.Millisecond},
+			"rateLimit":        {URL: "http://receiver.example/", RateLimit: -1},
+			"retry":            {URL: "http://receiver.example/", Retry: fanfare.Retry{Preset: "none", Delays: []time.Duration{time.Hour}}},
+			"retry.preset":     {URL: "http://receiver.example/", Retry: fanfare.Retry{Preset: "sometimes"}},
+			"retry.delays":     {URL: "http://receiver.example/", Retry: fanfare.Retry{Delays: []time.Duration{-1}}},
+			"success.statuses": {URL: "http://receiver.example/", Success: fanfare.Success{Statuses: "100-999"}},
+		}
+		for field, ep := range eps {
+			ep.Application = w.app.ID
+			var invalid *fanfare.InvalidError
+			if err := w.hub.CreateEndpoint(t.Context(), &ep); !errors.As(err, &invalid) || invalid.Field != field {
+				t.Errorf("%s: %v", field, err)
+			}
+		}
+		for _, name := range []string{"", ".", "a..b", ".a", "a.", long, "a b", "a\x00", "ü", "a。b", "a.*"} {
+			var invalid *fanfare.InvalidError
+			if _, err := w.hub.Send(t.Context(), "acme", name, 1); !errors.As(err, &invalid) || invalid.Field != "eventType" {
+				t.Errorf("event type %q: %v", name, err)
+			}
+		}
+		if _, err := w.hub.Send(t.Context(), "nobody", "a.b", 1); !errors.Is(err, fanfare.ErrNotFound) {
+			t.Errorf("an unknown application: %v", err)
+		}
+		var invalid *fanfare.InvalidError
+		if _, err := w.hub.Send(t.Context(), "acme", "a.b", make([]byte, 1<<20+1)); !errors.As(err, &invalid) {
+			t.Errorf("a payload over 1 MiB: %v", err)
+		}
+		if _, err := w.hub.Send(t.Context(), "acme", "a.b", make([]byte, 1<<20)); err != nil {
+			t.Errorf("a payload of 1 MiB: %v", err)
+		}
+		if _, err := w.hub.Send(t.Context(), "acme", "a.b", func() {}); !errors.As(err, &invalid) {
+			t.Errorf("a func as payload: %v", err)
+		}
+	})
+}
+
+func TestWatchersSeeAttempts(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", nil)
+		w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		ctx, cancel := context.WithCancel(t.Context())
+		mine, others := w.hub.Watch(ctx, w.app.ID), w.hub.Watch(ctx, "app_other")
+		msg := w.send("a.b", 1)
+		if a := <-mine; a.Message != msg.ID || a.State != fanfare.Delivered {
+			t.Errorf("saw %+v", a)
+		}
+		for n := range 300 {
+			w.send("a.b", n)
+		}
+		synctest.Wait()
+		seen := 0
+		for range mine {
+			seen++
+		}
+		if seen != 256 {
+			t.Errorf("a watcher that does not read saw %d before it was let go, want 256", seen)
+		}
+		cancel()
+		if _, open := <-others; open {
+			t.Error("saw another application's attempt")
+		}
+	})
+}
