@@ -1,0 +1,64 @@
+// Package webhook signs webhooks and verifies them when they arrive.
+//
+// It speaks Standard Webhooks: v1 (HMAC-SHA256) and v1a (ed25519). A receiver
+// imports this package alone:
+//
+//	h := webhook.NewHandler(webhook.NewVerifier(secret), nil)
+//	h.On("record.*", func(ctx context.Context, e webhook.Event) error { return save(ctx, e.Body) })
+//	http.Handle("/webhooks", h)
+//
+// It promises that nothing unverified reaches a handler, that verifying is
+// bounded work whatever the headers hold, that bodies are the bytes that were
+// signed, and that a message is handled once however often it is delivered,
+// for as long as a [Memory] keeps its id.
+//
+// It leaves to others how a webhook is sent and retried, where secrets are
+// kept, and what a body means.
+package webhook
+
+import "time"
+
+// The headers of a signed webhook. HeaderEventType is Fanfare's own addition:
+// it says what happened, so that a payload can be any bytes at all.
+const (
+	HeaderID        = "webhook-id"
+	HeaderTimestamp = "webhook-timestamp"
+	HeaderSignature = "webhook-signature"
+	HeaderEventType = "webhook-event-type"
+)
+
+// Event is a webhook whose signature has been verified.
+type Event struct {
+	// ID names the message. It is the same in every delivery of it.
+	ID string
+
+	// Type says what happened, such as "record.create". It comes from
+	// the header webhook-event-type or else from the text at "type" or
+	// "event" of a JSON body, and is empty when neither is there. The
+	// header is not signed: over plain HTTP, whoever can alter a request
+	// can alter it.
+	Type string
+
+	// Time is when this delivery was signed, to the second.
+	Time time.Time
+
+	// Body is the payload, byte for byte as it was signed.
+	Body []byte
+}
+
+// maxID bounds the ids that are signed and accepted.
+const maxID = 256
+
+// ValidID reports whether id can be signed: 1 to 256 visible ASCII characters
+// with no dot among them, because dots separate the parts of what is signed.
+func ValidID(id string) bool {
+	if id == "" || len(id) > maxID {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; c <= ' ' || c > '~' || c == '.' {
+			return false
+		}
+	}
+	return true
+}
