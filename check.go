@@ -32,9 +32,11 @@ func (h *Hub) checkEndpoint(ep *Endpoint) error {
 	if err := checkUID(ep.UID); err != nil {
 		return err
 	}
-	if _, err := h.guard.CheckURL(ep.URL); err != nil {
+	u, err := h.guard.CheckURL(ep.URL)
+	if err != nil {
 		return &InvalidError{"url", err.Error()}
 	}
+	ep.URL = u.String()
 	switch {
 	case len(ep.Description) > 4096:
 		return &InvalidError{"description", "at most 4096 bytes"}
