@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 )
 
 // SendBatch accepts messages for an application, found by id or uid, in one
@@ -41,7 +40,14 @@ func (h *Hub) SendBatch(ctx context.Context, app string, msgs []*Message, key *I
 	if len(intakes) == 0 {
 		return errs, nil
 	}
+	h.recent.expect(intakes)
 	earlier, err := h.store.Accept(ctx, r.app.ID, intakes, key)
+	// Asked only now: a Hub that is not running yet will find what is stored
+	// already, and one that is must be told.
+	running := h.inbox.open.Load()
+	if err != nil || earlier != nil || !running {
+		h.recent.forget(intakes)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("application %s: accepting: %w", r.app.ID, err)
 	}
@@ -50,12 +56,12 @@ func (h *Hub) SendBatch(ctx context.Context, app string, msgs []*Message, key *I
 	}
 	for i, in := range intakes {
 		if in.Err != nil {
+			h.recent.forget([]*Intake{in})
 			errs[places[i]] = fmt.Errorf("event id %q: %w", in.Message.EventID, in.Err)
 			continue
 		}
 		h.counters.accepted.Add(1)
-		if len(wanted[i]) > 0 && h.inbox.open.Load() {
-			h.recent.put(in.Message, len(wanted[i]))
+		if running {
 			h.inbox.put(accepted{in, wanted[i]})
 		}
 	}
@@ -107,71 +113,4 @@ func (h *Hub) replay(ctx context.Context, app ApplicationID, earlier []MessageID
 		msgs[places[i]].ID = id
 	}
 	return nil
-}
-
-// recentBudget bounds the payloads kept in memory between acceptance and the
-// first attempt, in bytes.
-const recentBudget = 64 << 20
-
-// recent keeps messages that were just accepted, so that their first attempts
-// need not read them back. What it does not have is in the store.
-type recent struct {
-	mu    sync.Mutex
-	byID  map[MessageID]*recentMessage
-	order []MessageID // oldest first, with some that are gone already
-	bytes int
-}
-
-type recentMessage struct {
-	*Message
-	uses int // first attempts still to come
-}
-
-func (r *recent) put(msg *Message, uses int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.byID == nil {
-		r.byID = make(map[MessageID]*recentMessage)
-	}
-	r.byID[msg.ID] = &recentMessage{msg, uses}
-	r.order = append(r.order, msg.ID)
-	r.bytes += len(msg.Payload)
-	for r.bytes > recentBudget || len(r.order) > 2*len(r.byID)+1024 {
-		r.dropLocked(r.order[0])
-		r.order = r.order[1:]
-	}
-}
-
-// get returns a message if it is here, or nil.
-func (r *recent) get(id MessageID) *Message {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if m := r.byID[id]; m != nil {
-		return m.Message
-	}
-	return nil
-}
-
-// used says that one first attempt has been made.
-func (r *recent) used(id MessageID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if m := r.byID[id]; m != nil {
-		if m.uses--; m.uses <= 0 {
-			r.dropLocked(id)
-		}
-	}
-}
-
-func (r *recent) drop(id MessageID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.dropLocked(id)
-}
-
-func (r *recent) dropLocked(id MessageID) {
-	if m := r.byID[id]; m != nil {
-		r.bytes -= len(m.Payload)
-		delete(r.byID, id)
-	}
 }

@@ -205,7 +205,7 @@ func TestAResponseIsReadForOneSecondAnd64KiB(t *testing.T) {
 		for r.Context().Err() == nil {
 			fmt.Fprint(rw, ".")
 			rw.(http.Flusher).Flush()
-			time.Sleep(200 * time.Millisecond)
+			time.Sleep(300 * time.Millisecond)
 		}
 	}
 	tests := map[string]struct {
@@ -214,7 +214,7 @@ func TestAResponseIsReadForOneSecondAnd64KiB(t *testing.T) {
 		took   time.Duration
 	}{
 		"endless": {endless, 64 << 10, 0},
-		"drip":    {drip, 5, time.Second},
+		"drip":    {drip, 4, time.Second},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

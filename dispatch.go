@@ -48,6 +48,7 @@ type dispatcher struct {
 	failing map[EndpointID]time.Time // as the store was last told
 	work    sync.WaitGroup           // attempts, loads and the like
 	broken  chan error               // receives the first fault that ends the Hub
+	listed  bool                     // the scheduler was told of every lane that waited at the start
 }
 
 func (d *dispatcher) run(ctx context.Context) error {
@@ -139,6 +140,7 @@ func (d *dispatcher) wakeLanes(ctx context.Context) {
 			d.fault(ctx, "reading an endpoint", err)
 		}
 	}
+	d.h.inbox.put(listed{})
 }
 
 // wake tells the scheduler that the store holds deliveries of a lane it may not
@@ -272,9 +274,12 @@ type (
 		deliveries []*Delivery
 	}
 	loadFailed struct{ lane.Load }
+	emptied    struct{ endpoint EndpointID } // what waited in this lane was cancelled
+	listed     struct{}                      // every lane that waited at the start was told of
 )
 
 func (in accepted) apply(_ context.Context, d *dispatcher, now time.Time) {
+	d.h.recent.arrived(in.in.Message.ID)
 	for i, t := range in.targets {
 		d.configure(t, now)
 		d.lanes.Accept(now, string(t.ID), inLane(&in.in.Deliveries[i]))
@@ -288,18 +293,26 @@ func (in stored) apply(_ context.Context, d *dispatcher, now time.Time) {
 
 func (in configured) apply(_ context.Context, d *dispatcher, now time.Time) {
 	for _, t := range in.targets {
-		before := d.targets[t.ID]
-		d.configure(t, now)
-		if before != nil && before.Ordered != t.Ordered {
-			d.lanes.Stored(now, string(t.ID))
+		if before := d.targets[t.ID]; before != nil && before.Disabled && !t.Disabled {
+			d.anew(t, now)
+		} else {
+			d.configure(t, now)
 		}
 	}
 }
 
 func (in removed) apply(_ context.Context, d *dispatcher, _ time.Time) {
-	d.lanes.Remove(string(in.endpoint))
-	delete(d.targets, in.endpoint)
-	delete(d.failing, in.endpoint)
+	d.forget(in.endpoint)
+}
+
+func (in emptied) apply(_ context.Context, d *dispatcher, now time.Time) {
+	if t := d.targets[in.endpoint]; t != nil {
+		d.anew(t, now)
+	}
+}
+
+func (listed) apply(_ context.Context, d *dispatcher, _ time.Time) {
+	d.listed = true
 }
 
 func (in cancelled) apply(_ context.Context, d *dispatcher, _ time.Time) {
@@ -309,18 +322,37 @@ func (in cancelled) apply(_ context.Context, d *dispatcher, _ time.Time) {
 }
 
 func (in loaded) apply(_ context.Context, d *dispatcher, now time.Time) {
-	ds := make([]lane.Delivery, len(in.deliveries))
-	for i, delivery := range in.deliveries {
-		ds[i] = inLane(delivery)
+	ds := make([]lane.Delivery, 0, len(in.deliveries))
+	for _, delivery := range in.deliveries {
+		if !d.h.recent.arriving(delivery.Message) {
+			ds = append(ds, inLane(delivery))
+		}
 	}
-	d.lanes.Loaded(now, in.Load, ds, len(ds) == in.Limit)
+	d.lanes.Loaded(now, in.Load, ds, len(in.deliveries) == in.Limit)
 }
 
 func (in loadFailed) apply(_ context.Context, d *dispatcher, now time.Time) {
 	d.lanes.LoadFailed(now, in.Load)
 }
 
+// forget drops an endpoint with all that waits for it.
+func (d *dispatcher) forget(id EndpointID) {
+	d.lanes.Remove(string(id))
+	delete(d.targets, id)
+	delete(d.failing, id)
+}
+
+// anew has the scheduler forget what it knows of a lane, the endpoint's failures
+// included, and read it again.
+func (d *dispatcher) anew(t *target, now time.Time) {
+	d.forget(t.ID)
+	d.configure(t, now)
+	d.lanes.Stored(now, string(t.ID))
+}
+
 // configure tells the scheduler of an endpoint it does not know as it now is.
+// Until every lane that waited at the start was told of, a lane may have older
+// deliveries in the store than the one that brings it here.
 func (d *dispatcher) configure(t *target, now time.Time) {
 	known := d.targets[t.ID]
 	if known == t {
@@ -331,6 +363,9 @@ func (d *dispatcher) configure(t *target, now time.Time) {
 		d.failing[t.ID] = t.FailingSince
 	}
 	d.lanes.Configure(now, t.settings())
+	if known == nil && !d.listed {
+		d.lanes.Stored(now, string(t.ID))
+	}
 }
 
 func inLane(d *Delivery) lane.Delivery {

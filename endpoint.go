@@ -182,7 +182,7 @@ func (h *Hub) CancelWaiting(ctx context.Context, ep *Endpoint) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("endpoint %s: %w", ep.ID, err)
 	}
-	h.inbox.put(removed{ep.ID})
+	h.inbox.put(emptied{ep.ID})
 	return n, nil
 }
 

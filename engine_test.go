@@ -167,12 +167,15 @@ func TestNothingButFailuresDisables(t *testing.T) {
 		if !now.Disabled {
 			t.Fatal("after a day it is not disabled")
 		}
+		enabled := time.Now()
 		now.Disabled = false
 		if err := w.hub.UpdateEndpoint(t.Context(), now); err != nil {
 			t.Fatal(err)
 		}
-		if now := w.reload(ep); !now.FailingSince.IsZero() || now.DisabledReason != "" {
-			t.Errorf("enabled again it still is %+v", now)
+		w.send("a.b", 2)
+		time.Sleep(time.Hour)
+		if now := w.reload(ep); now.Disabled || !now.FailingSince.Equal(enabled) {
+			t.Errorf("enabled again, after an hour: disabled %v, failing since %v; want false, %v", now.Disabled, now.FailingSince, enabled)
 		}
 	})
 }

@@ -12,7 +12,9 @@ import (
 // return nil for is on disk, synced.
 //
 // Everything but the catalogue of applications and event types is reached only
-// through the application it belongs to: what is another's is ErrNotFound.
+// through the application it belongs to: what is another's is ErrNotFound, and a
+// list of what is not there is empty. Zero times do not restrict. A payload that
+// is nil comes back empty; nil means that it was expunged.
 type Store interface {
 	Catalogue
 	Queue
@@ -56,8 +58,10 @@ type Catalogue interface {
 type Queue interface {
 	// Accept stores messages and their deliveries in one transaction and
 	// returns once it is synced. A message whose EventID its application has
-	// already is left out, and its Err set to ErrExists. Once begun, Accept does
-	// not heed ctx: what it stores its caller must learn of.
+	// already is left out, and its Err set to ErrExists. A delivery to an
+	// endpoint that is not the application's (any more) is left out.
+	// ErrNotFound: no such application. Once begun, Accept does not heed ctx:
+	// what it stores its caller must learn of.
 	//
 	// With a key, a repeat of the same request within the store's retention of
 	// keys (24 h) stores nothing and returns the ids of the messages stored the
@@ -68,8 +72,8 @@ type Queue interface {
 	// delivery its State, Rank, Due and Attempts. It fills in the attempt's
 	// Manual from the round the delivery is in. A
 	// delivery that has ended meanwhile, or is gone, stays as it is; the attempt
-	// is kept unless its endpoint is gone. Like Accept it does not heed ctx
-	// once begun.
+	// is kept unless its endpoint or message is gone. An attempt that is stored
+	// already changes nothing. Like Accept it does not heed ctx once begun.
 	Record(ctx context.Context, o *Outcome) error
 	// Lanes returns the endpoints that have deliveries waiting, at a cost that
 	// depends on how many there are and not on history.

@@ -1,0 +1,168 @@
+package lane
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestHold(t *testing.T) {
+	b := on(t, Limits{}, Settings{Endpoint: "e", MaxInFlight: 4})
+	b.accept("e/1", "e/2", "e/3", "e/4", "e/5", "e/6")
+	b.want("e/1", "e/2", "e/3", "e/4")
+	v := b.again(time.Hour)
+	v.Slow, v.HoldUntil = true, epoch.Add(10*time.Second)
+	b.finish(v, "e/1")
+	v.HoldUntil = epoch.Add(3 * time.Second) // an earlier one does not shorten it
+	b.finish(v, "e/2")
+	b.ok("e/3", "e/4") // nor does success
+	b.wakes(10 * time.Second)
+	b.want("e/5", "e/6") // halved twice, then one success added one
+}
+
+func TestConcurrencyComesBack(t *testing.T) {
+	h := begin(8, 0)
+	h.slow()
+	h.slow()
+	h.slow()
+	h.slow()
+	var got []int
+	for range 12 {
+		h.success()
+		got = append(got, h.limit)
+	}
+	if want := []int{2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5}; !slices.Equal(got, want) {
+		t.Errorf("limits %v, want %v", got, want)
+	}
+}
+
+// failing has one lane e that has just failed ten times in a row, with twenty
+// more deliveries waiting.
+func failing(t *testing.T) *bench {
+	b := on(t, Limits{}, Settings{Endpoint: "e", MaxInFlight: 4})
+	for i := range 10 {
+		name := fmt.Sprintf("e/a%d", i)
+		b.accept(name)
+		b.want(name)
+		b.health("e", Healthy)
+		b.finish(b.again(24*time.Hour), name)
+	}
+	b.health("e", Probing)
+	for i := range 20 {
+		b.accept(fmt.Sprintf("e/b%02d", i))
+	}
+	return b
+}
+
+func TestProbesAtGrowingIntervals(t *testing.T) {
+	b := failing(t)
+	for i, wait := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		b.want()
+		b.wakes(wait * time.Second)
+		name := fmt.Sprintf("e/b%02d", i)
+		b.want(name + " probe")
+		b.sleeps() // while it hangs, it is the only one
+		b.now = b.now.Add(30 * time.Second)
+		b.finish(b.again(24*time.Hour), name)
+	}
+	if _, since := b.s.Health("e"); !since.Equal(epoch) {
+		t.Errorf("failing since %v, want %v", since, epoch)
+	}
+}
+
+func TestReopensGradually(t *testing.T) {
+	b := failing(t)
+	b.wakes(time.Second)
+	b.want("e/b00 probe")
+	b.finish(b.again(time.Hour), "e/b00")
+	b.wakes(2 * time.Second)
+	b.want("e/b01 probe")
+	b.ok("e/b01")
+	b.health("e", Reopening)
+	b.want("e/b02")
+	b.ok("e/b02")
+	b.want("e/b03", "e/b04")
+	b.finish(b.again(time.Hour), "e/b03") // back to probing, with the interval as it was
+	b.health("e", Probing)
+	b.ok("e/b04") // a success is a success
+	b.health("e", Reopening)
+	b.want("e/b05")
+	b.ok("e/b05")
+	b.want("e/b06", "e/b07")
+	b.ok("e/b06", "e/b07")
+	b.health("e", Healthy)
+	b.want("e/b08", "e/b09", "e/b10", "e/b11")
+	if _, since := b.s.Health("e"); !since.IsZero() {
+		t.Errorf("failing since %v, want never", since)
+	}
+}
+
+func TestIntervalIsKeptWhileReopening(t *testing.T) {
+	b := failing(t)
+	b.wakes(time.Second)
+	b.want("e/b00 probe")
+	b.finish(b.again(time.Hour), "e/b00")
+	b.wakes(2 * time.Second)
+	b.want("e/b01 probe")
+	b.ok("e/b01")
+	b.want("e/b02")
+	b.finish(b.again(time.Hour), "e/b02")
+	b.wakes(2 * time.Second)
+	b.want("e/b03 probe")
+}
+
+func TestLateFailuresDoNotGrowTheInterval(t *testing.T) {
+	b := on(t, Limits{}, Settings{Endpoint: "e"})
+	var names []string
+	for i := range 40 {
+		names = append(names, fmt.Sprintf("e/%02d", i))
+	}
+	b.accept(names...)
+	b.want(names...)
+	b.accept("e/next")
+	b.now = b.now.Add(30 * time.Second)
+	b.finish(b.again(time.Hour), names...)
+	b.wakes(time.Second)
+	b.want("e/next probe")
+}
+
+func TestNeutralSaysNothing(t *testing.T) {
+	b := on(t, Limits{}, Settings{Endpoint: "e"})
+	for i := range 30 {
+		name := fmt.Sprintf("e/%02d", i)
+		b.accept(name)
+		b.want(name)
+		b.finish(Verdict{Neutral: true}, name)
+	}
+	b.health("e", Healthy)
+}
+
+func TestLoneDeliveryKeepsItsSchedule(t *testing.T) {
+	b := on(t, Limits{}, Settings{Endpoint: "e"})
+	b.accept("e/1")
+	name := "e/1"
+	for range 15 {
+		b.want(name)
+		b.now = b.now.Add(7 * time.Second)
+		b.finish(b.again(time.Minute), "e/1")
+		if state, _ := b.s.Health("e"); state == Probing {
+			name = "e/1 probe"
+		}
+		b.wakes(time.Minute)
+	}
+	b.health("e", Probing)
+}
+
+func TestFailingAcrossARestart(t *testing.T) {
+	since := epoch.Add(-time.Hour)
+	b := on(t, Limits{}, Settings{Endpoint: "e", FailingSince: since})
+	b.accept("e/1", "e/2")
+	b.want("e/1 probe")
+	if _, got := b.s.Health("e"); !got.Equal(since) {
+		t.Errorf("failing since %v, want %v", got, since)
+	}
+	b.finish(b.again(time.Hour), "e/1")
+	b.wakes(2 * time.Second)
+	b.want("e/2 probe")
+}

@@ -1,0 +1,232 @@
+package lane
+
+import (
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+)
+
+var (
+	seeds = flag.Uint64("seeds", 200, "random histories to check")
+	from  = flag.Uint64("from", 0, "the first seed")
+)
+
+// step lets the scheduler act and holds what it does against the model.
+func (w *world) step() {
+	a := w.s.Step(w.now)
+	for _, st := range a.Start {
+		w.logf("start %+v", st)
+		w.started(st)
+	}
+	for _, ld := range a.Load {
+		w.logf("load %+v", ld)
+		e := w.endpoint(ld.Endpoint)
+		if e.loading++; e.loading > 1 {
+			w.fatalf("two loads of %s at a time", ld.Endpoint)
+		}
+		if !e.live || e.set.Paused || ld.Limit < 1 || w.now.Before(e.backoff) {
+			w.fatalf("load %+v is not to be", ld)
+		}
+		w.loads = append(w.loads, &question{Load: ld})
+	}
+	w.wake = a.Wake
+	if !w.wake.IsZero() {
+		w.logf("wake %v", w.wake.Sub(epoch))
+	}
+	w.idle()
+	for _, l := range w.s.lanes {
+		if n := l.window.len(); n > 2*w.m.limits.Window || l.others() > w.m.limits.Window {
+			w.fatalf("%d deliveries in memory", n)
+		}
+	}
+}
+
+// started checks one start, which the model then takes note of.
+func (w *world) started(st Start) {
+	w.count++
+	e := w.endpoint(st.Endpoint)
+	r := e.disk[st.Message]
+	if r == nil || !r.waiting || e.flying[st.Message] != nil {
+		w.fatalf("%s is not waiting", st.Message)
+	}
+	if from, each := e.opens(); each == nil || w.now.Before(from) {
+		w.fatalf("%s must not start anything now: %v %v", st.Endpoint, from, each)
+	}
+	if w.m.shut(e) {
+		w.fatalf("no room for %s", st.Endpoint)
+	}
+	if w.now.Before(w.m.appToken(e.set.Application, e.set.AppRate)) {
+		w.fatalf("%s has no token", e.set.Application)
+	}
+	heads := e.firsts()
+	first := heads[0]
+	if e.set.Ordered { // which of several keys is first depends on what is in memory
+		for _, h := range heads {
+			if h.Message == st.Message {
+				first = h
+			}
+		}
+	}
+	if first.Message != st.Message && r.told {
+		w.fatalf("%s started, %s is before it", st.Message, first.Message)
+	}
+	if w.now.Before(r.Due) || st.Attempts != r.Attempts || st.Probe != (e.health.state == Probing) {
+		w.fatalf("start %+v of %+v", st, r)
+	}
+	e.flying[st.Message] = &modelFlight{Delivery: r.Delivery, host: e.set.Host, era: e.health.era}
+	e.starts = append(e.starts, w.now)
+}
+
+// idle checks that nothing was left undone, and that Wake is when something
+// will be to do: not later, and not for nothing.
+func (w *world) idle() {
+	earliest, reasons := time.Time{}, map[time.Time]bool{}
+	for _, e := range w.m.eps {
+		l := w.s.lanes[e.set.Endpoint]
+		if !e.live {
+			continue
+		}
+		reasons[e.backoff] = true
+		from, each := e.opens()
+		if each != nil {
+			for _, from := range each {
+				reasons[from] = true
+			}
+			app := w.m.appToken(e.set.Application, e.set.AppRate)
+			reasons[app] = true
+			from = latest(from, app)
+		}
+		waiting := w.now.Before(e.backoff) && (l.more || l.shelved > 0)
+		if waiting && w.s.wants(l) && (earliest.IsZero() || e.backoff.Before(earliest)) {
+			earliest = e.backoff
+		}
+		// What is not in memory cannot start: it is being loaded.
+		absent := e.loading > 0 || waiting || e.set.Ordered && (l.more || l.shelved > 0)
+		if each == nil || w.m.shut(e) || absent {
+			continue
+		}
+		if !from.After(w.now) {
+			w.fatalf("%s starts nothing, but could since %v", e.set.Endpoint, from.Sub(epoch))
+		}
+		if earliest.IsZero() || from.Before(earliest) {
+			earliest = from
+		}
+	}
+	if !earliest.IsZero() && (w.wake.IsZero() || w.wake.After(earliest)) {
+		w.fatalf("wakes at %v, late for %v", w.wake.Sub(epoch), earliest.Sub(epoch))
+	}
+	if !w.wake.IsZero() && (!reasons[w.wake] || !w.wake.After(w.now)) {
+		w.fatalf("wakes at %v for nothing", w.wake.Sub(epoch))
+	}
+}
+
+// act does one random thing.
+func (w *world) act() {
+	e := w.m.eps[w.dice.IntN(len(w.m.eps))]
+	switch n := w.dice.IntN(100); {
+	case n < 25:
+		w.accept(e)
+	case n < 30 && len(w.news) > 0:
+		w.tell(w.dice.IntN(len(w.news)))
+	case n < 45:
+		w.record(e)
+	case n < 62:
+		w.report(e)
+	case n < 78:
+		w.answer()
+	case n < 82:
+		w.cancel(e)
+	case n < 83:
+		w.bulk(e)
+	case n < 85:
+		w.configure(e)
+	case n < 86 && w.dice.IntN(4) == 0:
+		w.logf("restart")
+		w.restart()
+	case n < 93 && w.wake.After(w.now):
+		w.now = w.wake
+	default:
+		w.now = w.now.Add(time.Duration(w.dice.IntN(1500)) * time.Millisecond)
+	}
+}
+
+// heal stops all faults and sees everything delivered.
+func (w *world) heal() {
+	w.calm = true
+	for _, e := range w.m.eps {
+		if !e.live {
+			w.configure(e)
+		}
+		e.set.Paused = true
+		w.s.Configure(w.now, e.set)
+		e.set.Paused = false
+		e.health.last, e.health.interval = time.Time{}, time.Second
+		w.s.Configure(w.now, e.set)
+	}
+	for range 100_000 {
+		w.step()
+		busy := len(w.loads) + len(w.news)
+		for len(w.news) > 0 {
+			w.tell(0)
+		}
+		for range len(w.loads) {
+			w.answer()
+		}
+		for _, e := range w.m.eps {
+			busy += len(e.flying)
+			for range len(e.flying) {
+				w.record(e)
+				w.report(e)
+			}
+		}
+		if busy == 0 {
+			if w.wake.IsZero() {
+				break
+			}
+			w.now = w.wake
+		}
+	}
+	for _, e := range w.m.eps {
+		for id, r := range e.disk {
+			if r.waiting {
+				w.fatalf("%s %s is never delivered", e.set.Endpoint, id)
+			}
+		}
+	}
+	if d := w.now.Sub(epoch); d > 3*time.Hour {
+		w.fatalf("it took until %v", d)
+	}
+}
+
+func history(t *testing.T, seed uint64) *world {
+	w := newWorld(t, seed)
+	for range 300 {
+		w.act()
+		if w.dice.IntN(8) > 0 { // else several inputs come before a step
+			w.step()
+		}
+	}
+	w.heal()
+	return w
+}
+
+// TestHistories runs every history twice: the same inputs give the same outputs.
+func TestHistories(t *testing.T) {
+	starts := 0
+	for seed := *from; seed < *from+*seeds; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w := history(t, seed)
+			starts += w.count
+			if again := history(t, seed); again.trace.String() != w.trace.String() {
+				t.Error("two runs differ")
+			}
+		})
+		if t.Failed() {
+			break
+		}
+	}
+	if starts < int(*seeds)*50 {
+		t.Errorf("only %d starts in %d histories", starts, *seeds)
+	}
+}

@@ -1,0 +1,199 @@
+package lane
+
+import (
+	"slices"
+	"time"
+)
+
+// model is what the scheduler should do, by the plainest means: it sees the
+// whole disk, keeps every start and looks at all of it each time.
+type model struct {
+	limits Limits
+	eps    []*modelEndpoint
+}
+
+type modelEndpoint struct {
+	set     Settings
+	live    bool
+	disk    map[string]*record
+	flying  map[string]*modelFlight
+	health  modelHealth
+	hold    time.Time
+	starts  []time.Time
+	loading int // loads the store has not answered
+	backoff time.Time
+}
+
+// record is a delivery on disk. told says that the scheduler was told of it.
+type record struct {
+	Delivery
+	waiting, told bool
+}
+
+type modelFlight struct {
+	Delivery
+	host    string
+	era     int
+	verdict *Verdict // recorded, but the scheduler does not know yet
+}
+
+type modelHealth struct {
+	state              State
+	failures, era      int
+	since, last        time.Time
+	interval           time.Duration
+	cap, limit, earned int
+}
+
+func newModelHealth(cap int, since time.Time) modelHealth {
+	h := modelHealth{cap: cap, limit: cap, interval: time.Second}
+	if !since.IsZero() {
+		h.state, h.since, h.failures = Probing, since, 10
+	}
+	return h
+}
+
+func (h *modelHealth) judge(now time.Time, v Verdict, era int) {
+	if v.Slow {
+		h.limit, h.earned = max(1, h.limit/2), 0
+	}
+	if v.Neutral {
+		return
+	}
+	to := func(s State) { h.state, h.earned, h.era = s, 0, h.era+1 }
+	if !v.OK {
+		if h.failures++; h.failures == 1 {
+			h.since = now
+		}
+		h.last = now
+		if h.state == Healthy && h.failures >= 10 {
+			to(Probing)
+			h.interval = time.Second
+		} else if h.state == Probing && era == h.era {
+			h.interval = min(h.interval*2, time.Minute)
+		} else if h.state == Reopening && era == h.era {
+			to(Probing)
+		}
+		return
+	}
+	h.failures, h.since = 0, time.Time{}
+	h.earned++
+	switch h.state {
+	case Probing:
+		to(Reopening)
+		h.limit = 1
+	case Reopening:
+		if h.earned >= h.limit {
+			h.limit, h.earned = min(h.cap, h.limit*2), 0
+		}
+	case Healthy:
+		if h.limit >= h.cap {
+			h.earned = 0
+		} else if h.earned >= h.limit {
+			h.limit, h.earned = h.limit+1, 0
+		}
+	}
+	if h.state == Reopening && h.limit >= h.cap {
+		to(Healthy)
+	}
+}
+
+func (h *modelHealth) room() int {
+	if h.state == Probing {
+		return 1
+	}
+	return h.limit
+}
+
+// firsts are the deliveries of e that nothing of its own lane but time keeps
+// from starting, as far as the scheduler was told, the next one first.
+func (e *modelEndpoint) firsts() []*record {
+	var rs []*record
+	for id, r := range e.disk {
+		if r.waiting && r.told && e.flying[id] == nil {
+			rs = append(rs, r)
+		}
+	}
+	slices.SortFunc(rs, func(a, b *record) int { return a.Place().Compare(b.Place()) })
+	if !e.set.Ordered {
+		return rs[:min(1, len(rs))]
+	}
+	busy := map[string]bool{}
+	for _, f := range e.flying {
+		busy[f.Key] = true
+	}
+	var heads []*record
+	for _, r := range rs {
+		if !busy[r.Key] {
+			heads = append(heads, r)
+		}
+		busy[r.Key] = true
+	}
+	slices.SortStableFunc(heads, func(a, b *record) int { return a.Due.Compare(b.Due) })
+	return heads
+}
+
+// token is when a bucket of rate that has been used at starts has a token:
+// before it, some interval would hold more than burst and rate allow.
+func token(rate float64, starts []time.Time) time.Time {
+	var from time.Time
+	if rate == 0 {
+		return from
+	}
+	burst := max(1, int(rate+0.999999))
+	every := time.Duration(float64(time.Second) / rate) // whole in these tests
+	for i, first := range starts {
+		if n := len(starts) - i; n >= burst {
+			from = latest(from, first.Add(time.Duration(n-burst+1)*every))
+		}
+	}
+	return from
+}
+
+func latest(ts ...time.Time) time.Time { return slices.MaxFunc(ts, time.Time.Compare) }
+
+// opens is when e may start something, if nobody else were there. each is the
+// same for each of the deliveries that could be the next one.
+func (e *modelEndpoint) opens() (from time.Time, each []time.Time) {
+	heads := e.firsts()
+	if !e.live || e.set.Paused || len(e.flying) >= e.health.room() || len(heads) == 0 {
+		return time.Time{}, nil
+	}
+	from = latest(e.hold, token(e.set.Rate, e.starts))
+	if e.health.state == Probing && !e.health.last.IsZero() {
+		from = latest(from, e.health.last.Add(e.health.interval))
+	}
+	for _, r := range heads {
+		each = append(each, latest(from, r.Due))
+	}
+	return each[0], each
+}
+
+func (m *model) appToken(app string, rate float64) time.Time {
+	var starts []time.Time
+	for _, e := range m.eps {
+		if e.set.Application == app {
+			starts = append(starts, e.starts...)
+		}
+	}
+	slices.SortFunc(starts, time.Time.Compare)
+	return token(rate, starts)
+}
+
+func (m *model) inFlight(host string) (all, there int) {
+	for _, e := range m.eps {
+		for _, f := range e.flying {
+			all++
+			if f.host == host {
+				there++
+			}
+		}
+	}
+	return all, there
+}
+
+// shut says that the process or the host has no room for e.
+func (m *model) shut(e *modelEndpoint) bool {
+	all, there := m.inFlight(e.set.Host)
+	return all >= m.limits.InFlight || e.set.Host != "" && there >= m.limits.PerHost
+}

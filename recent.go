@@ -1,0 +1,111 @@
+package fanfare
+
+import "sync"
+
+// recentBudget bounds the payloads kept in memory between acceptance and the
+// first attempt, in bytes.
+const recentBudget = 64 << 20
+
+// recent keeps messages that are being accepted or just were, so that their
+// first attempts need not read them back. What it does not have is in the store.
+//
+// It also knows which messages are arriving: those the store may have already,
+// but whose acceptance the scheduler was not yet told of. A load must pass over
+// them, or the scheduler could hear of one for the first time when it has been
+// delivered, and send it again.
+type recent struct {
+	mu       sync.Mutex
+	byID     map[MessageID]recentMessage
+	order    []MessageID // oldest first, with some that are gone already
+	bytes    int
+	incoming map[MessageID]struct{}
+}
+
+type recentMessage struct {
+	*Message
+	uses int // first attempts still to come
+}
+
+// expect notes messages that are about to be stored.
+func (r *recent) expect(intakes []*Intake) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byID == nil {
+		r.byID = make(map[MessageID]recentMessage)
+		r.incoming = make(map[MessageID]struct{})
+	}
+	for _, in := range intakes {
+		if len(in.Deliveries) == 0 {
+			continue
+		}
+		id := in.Message.ID
+		r.byID[id] = recentMessage{in.Message, len(in.Deliveries)}
+		r.incoming[id] = struct{}{}
+		r.order = append(r.order, id)
+		r.bytes += len(in.Message.Payload)
+	}
+	for r.bytes > recentBudget || len(r.order) > 2*len(r.byID)+1024 {
+		r.dropLocked(r.order[0])
+		r.order = r.order[1:]
+	}
+}
+
+// forget undoes expect.
+func (r *recent) forget(intakes []*Intake) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, in := range intakes {
+		delete(r.incoming, in.Message.ID)
+		r.dropLocked(in.Message.ID)
+	}
+}
+
+// arrived says that the scheduler has been told of a message.
+func (r *recent) arrived(id MessageID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.incoming, id)
+}
+
+// arriving reports whether the scheduler is still to be told of a message.
+func (r *recent) arriving(id MessageID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, is := r.incoming[id]
+	return is
+}
+
+// get returns a message if it is here, or nil.
+func (r *recent) get(id MessageID) *Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byID[id].Message
+}
+
+// used says that one first attempt has been made.
+func (r *recent) used(id MessageID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, ok := r.byID[id]
+	if !ok {
+		return
+	}
+	if m.uses--; m.uses > 0 {
+		r.byID[id] = m
+		return
+	}
+	r.dropLocked(id)
+}
+
+func (r *recent) drop(id MessageID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.dropLocked(id)
+}
+
+func (r *recent) dropLocked(id MessageID) {
+	if m, ok := r.byID[id]; ok {
+		r.bytes -= len(m.Payload)
+		delete(r.byID, id)
+	}
+}

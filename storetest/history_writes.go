@@ -1,0 +1,279 @@
+package storetest
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+func (h *history) createApplication() {
+	id, at := h.stamp("app_")
+	app := &fanfare.Application{ID: fanfare.ApplicationID(id), UID: h.uid(), Name: "A", CreatedAt: at, UpdatedAt: at}
+	what := fmt.Sprintf("create application %s, uid %q", id, app.UID)
+	err := h.do(what, func(s fanfare.Store) error { return s.CreateApplication(h.ctx, cloneApplication(app)) })
+	if err == nil || len(h.apps) < 2 {
+		h.apps = append(h.apps, app.ID)
+	}
+}
+
+func (h *history) uid() string { return draw(h, "uid", "", "", "u1", "u2") }
+
+func (h *history) updateApplication() {
+	app := &fanfare.Application{ID: h.app(), UID: h.uid(), Name: draw(h, "name", "B", "C")}
+	if now := h.model.applications[app.ID]; now != nil {
+		app.CreatedAt, app.UpdatedAt = now.CreatedAt, start
+	}
+	what := fmt.Sprintf("update application %s, uid %q", app.ID, app.UID)
+	h.do(what, func(s fanfare.Store) error { return s.UpdateApplication(h.ctx, cloneApplication(app)) })
+}
+
+func (h *history) deleteApplication() {
+	if rapid.IntRange(0, 3).Draw(h.T, "really") > 0 {
+		return
+	}
+	id := h.app()
+	h.do("delete application "+string(id), func(s fanfare.Store) error { return s.DeleteApplication(h.ctx, id) })
+}
+
+func (h *history) createEndpoint(app fanfare.ApplicationID) {
+	id, at := h.stamp("ep_")
+	ep := &fanfare.Endpoint{
+		ID: fanfare.EndpointID(id), Application: app, UID: h.uid(), URL: "https://example.com",
+		Ordered: rapid.Bool().Draw(h.T, "ordered"), CreatedAt: at, UpdatedAt: at,
+	}
+	what := fmt.Sprintf("create endpoint %s of %s, uid %q, ordered %t", id, app, ep.UID, ep.Ordered)
+	if h.do(what, func(s fanfare.Store) error { return s.CreateEndpoint(h.ctx, cloneEndpoint(ep)) }) == nil {
+		h.eps = append(h.eps, ep)
+	}
+}
+
+func (h *history) updateEndpoint() {
+	ep := h.endpointAsIs()
+	ep.Application = h.owner(ep.Application)
+	ep.UID, ep.Ordered, ep.Paused = h.uid(), rapid.Bool().Draw(h.T, "ordered"), rapid.Bool().Draw(h.T, "paused")
+	what := fmt.Sprintf("update endpoint %s of %s, uid %q, ordered %t", ep.ID, ep.Application, ep.UID, ep.Ordered)
+	h.do(what, func(s fanfare.Store) error { return s.UpdateEndpoint(h.ctx, cloneEndpoint(ep)) })
+}
+
+func (h *history) deleteEndpoint() {
+	ep := h.endpointAsIs()
+	app := h.owner(ep.Application)
+	what := fmt.Sprintf("delete endpoint %s of %s", ep.ID, app)
+	h.do(what, func(s fanfare.Store) error { return s.DeleteEndpoint(h.ctx, app, ep.ID) })
+}
+
+func (h *history) failingSince() {
+	ep, t := h.endpointAsIs(), h.moment("since")
+	what := fmt.Sprintf("%s fails since %v", ep.ID, t)
+	h.do(what, func(s fanfare.Store) error { return s.SetFailingSince(h.ctx, ep.ID, t) })
+}
+
+func (h *history) eventTypeStep() {
+	t := &fanfare.EventType{
+		ID: fanfare.EventTypeID(idAt("evtype_", start)), Name: draw(h, "name", "a", "a.b", "B"),
+		Archived: rapid.Bool().Draw(h.T, "archived"), Schemas: draw(h, "schemas", nil, json.RawMessage(`{ "1":{}}`)),
+	}
+	op := draw(h, "operation", "create", "update", "delete", "list")
+	what := fmt.Sprintf("%s event type %s, archived %t", op, t.Name, t.Archived)
+	switch op {
+	case "create":
+		h.do(what, func(s fanfare.Store) error { return s.CreateEventType(h.ctx, cloneEventType(t)) })
+	case "update":
+		if now := h.model.eventTypes[t.Name]; now != nil {
+			t.CreatedAt = now.CreatedAt
+		}
+		h.do(what, func(s fanfare.Store) error { return s.UpdateEventType(h.ctx, cloneEventType(t)) })
+	case "delete":
+		h.do(what, func(s fanfare.Store) error { return s.DeleteEventType(h.ctx, t.Name) })
+	case "list":
+		page := h.page("a", "b", "a.b")
+		both(h, what, func(s fanfare.Store) ([]*fanfare.EventType, error) { return s.EventTypes(h.ctx, page, t.Archived) })
+	}
+}
+
+// accept sends a batch to endpoints of any application, there or gone.
+func (h *history) accept() {
+	app := h.app()
+	if rapid.IntRange(0, 3).Draw(h.T, "to the first") > 0 {
+		app = h.apps[0]
+	}
+	var batch []*fanfare.Intake
+	for range rapid.IntRange(1, 3).Draw(h.T, "messages") {
+		batch = append(batch, h.intake(app))
+	}
+	var key *fanfare.Idempotency
+	if name := draw(h, "key", "", "", "", "k1", "k2"); name != "" {
+		key = &fanfare.Idempotency{Key: name, Fingerprint: [32]byte{byte(rapid.IntRange(0, 1).Draw(h.T, "fingerprint"))}}
+	}
+	type answer struct {
+		Earlier []fanfare.MessageID
+		Taken   []bool
+	}
+	what := fmt.Sprintf("accept for %s, key %v:", app, key)
+	for _, in := range batch {
+		what += fmt.Sprintf(" %s (event %q, %d deliveries)", in.Message.ID, in.Message.EventID, len(in.Deliveries))
+	}
+	got, err := both(h, what, func(s fanfare.Store) (answer, error) {
+		mine := each(batch, func(in *fanfare.Intake) *fanfare.Intake {
+			return &fanfare.Intake{Message: cloneMessage(in.Message), Deliveries: slices.Clone(in.Deliveries)}
+		})
+		earlier, err := s.Accept(h.ctx, app, mine, key)
+		return answer{earlier, each(mine, func(in *fanfare.Intake) bool { return in.Err != nil })}, err
+	})
+	for i, in := range batch {
+		if err == nil && got.Earlier == nil && !got.Taken[i] {
+			h.msgs = append(h.msgs, in.Message)
+		}
+	}
+}
+
+func (h *history) intake(app fanfare.ApplicationID) *fanfare.Intake {
+	id, at := h.stamp("msg_")
+	msg := &fanfare.Message{
+		ID: fanfare.MessageID(id), Application: app, CreatedAt: at,
+		EventID:     draw(h, "event", "", "", "e1", "e2", "e3"),
+		EventType:   draw(h, "type", "a", "b"),
+		Payload:     []byte(draw(h, "payload", payloads[:6]...)),
+		Channels:    draw(h, "channels", nil, []string{"x"}, []string{"y", "x"}),
+		Tags:        draw(h, "tags", nil, []string{"x"}),
+		OrderingKey: draw(h, "ordering key", "", "k", "l"),
+	}
+	if rapid.IntRange(0, 50).Draw(h.T, "large") == 50 {
+		msg.Payload = []byte(payloads[len(payloads)-2]) // 1 MiB
+	}
+	in := &fanfare.Intake{Message: msg}
+	due := at.Add(draw(h, "delay", 0, time.Minute))
+	for _, ep := range h.eps {
+		if rapid.Bool().Draw(h.T, "goes to") {
+			now := cmp.Or(h.model.endpoints[ep.ID], ep)
+			in.Deliveries = append(in.Deliveries, fanfare.Delivery{
+				Message: msg.ID, Endpoint: ep.ID, Due: due, Rank: fanfare.RankOf(now.Ordered, due), OrderingKey: msg.OrderingKey,
+			})
+		}
+	}
+	return in
+}
+
+// record is an attempt at a delivery that is there, or at any message and any
+// endpoint of the same application, or one that was recorded before.
+func (h *history) record() {
+	id, at := h.stamp("atmpt_")
+	ep, msg := h.endpointAsIs(), h.msg()
+	if there := h.deliveries(); len(there) > 0 && rapid.IntRange(0, 2).Draw(h.T, "at any") > 0 {
+		d := draw(h, "delivery", there...)
+		ep, msg = h.model.endpoints[d.Endpoint], h.model.messages[d.Message]
+	}
+	if ep.Application != msg.Application {
+		return
+	}
+	state := draw(h, "state", fanfare.Waiting, fanfare.Delivered, fanfare.GivenUp, fanfare.GivenUp)
+	o := &fanfare.Outcome{
+		Attempt: &fanfare.Attempt{
+			ID: fanfare.AttemptID(id), Message: msg.ID, Endpoint: ep.ID, EventType: cmp.Or(msg.EventType, "a"), Number: 1, URL: ep.URL, StartedAt: at,
+			Status: draw(h, "status", 0, 200, 404, 503), Class: draw(h, "class", fanfare.ClassSuccess, fanfare.ClassStatus),
+			ResponseBody: []byte(draw(h, "body", "", "\x00\xff")), State: state,
+		},
+		Delivery: fanfare.Delivery{Message: msg.ID, Endpoint: ep.ID, State: state, OrderingKey: msg.OrderingKey, Attempts: 1},
+	}
+	if state == fanfare.Waiting {
+		o.Delivery.Due = at.Add(time.Minute)
+		o.Delivery.Rank = fanfare.RankOf(ep.Ordered, o.Delivery.Due)
+	}
+	if len(h.outcomes) > 0 && rapid.IntRange(0, 3).Draw(h.T, "again") == 3 {
+		o = draw(h, "outcome", h.outcomes...)
+	}
+	h.outcomes = append(h.outcomes, o)
+	what := fmt.Sprintf("record %s: %s to %s is %v", o.Attempt.ID, o.Attempt.Message, o.Attempt.Endpoint, o.Delivery.State)
+	h.do(what, func(s fanfare.Store) error {
+		return s.Record(h.ctx, &fanfare.Outcome{Attempt: cloneAttempt(o.Attempt), Delivery: o.Delivery})
+	})
+}
+
+// deliveries are all that are there, in order.
+func (h *history) deliveries() []*fanfare.Delivery {
+	var there []*fanfare.Delivery
+	for _, d := range h.model.deliveries {
+		there = append(there, cloneDelivery(d))
+	}
+	slices.SortFunc(there, func(a, b *fanfare.Delivery) int {
+		return cmp.Or(cmp.Compare(a.Message, b.Message), cmp.Compare(a.Endpoint, b.Endpoint))
+	})
+	return there
+}
+
+func (h *history) resend() {
+	ep, msg := h.endpointAsIs(), h.msg()
+	app, due := h.owner(msg.Application), start.Add(time.Hour)
+	what := fmt.Sprintf("resend %s to %s by %s", msg.ID, ep.ID, app)
+	h.do(what, func(s fanfare.Store) error {
+		return s.Resend(h.ctx, app, &fanfare.Delivery{
+			Message: msg.ID, Endpoint: ep.ID, Due: due, Rank: fanfare.RankOf(ep.Ordered, due), OrderingKey: msg.OrderingKey, Manual: true,
+		})
+	})
+}
+
+func (h *history) recover() {
+	ep := h.endpointAsIs()
+	ep.Application = h.owner(ep.Application)
+	span := fanfare.Span{Since: h.moment("since"), Until: h.moment("until"), Limit: rapid.IntRange(1, 3).Draw(h.T, "limit")}
+	if rapid.Bool().Draw(h.T, "behind a message") {
+		span.After = h.msg().ID
+	}
+	type answer struct {
+		N    int
+		Last fanfare.MessageID
+	}
+	what := fmt.Sprintf("recover %s of %s, %+v", ep.ID, ep.Application, span)
+	both(h, what, func(s fanfare.Store) (answer, error) {
+		n, last, err := s.Recover(h.ctx, cloneEndpoint(ep), span, start.Add(time.Hour))
+		return answer{n, last}, err
+	})
+}
+
+func (h *history) cancel() {
+	msg := h.msg()
+	app := h.owner(msg.Application)
+	both(h, fmt.Sprintf("cancel %s of %s", msg.ID, app), func(s fanfare.Store) ([]fanfare.EndpointID, error) {
+		eps, err := s.Cancel(h.ctx, app, msg.ID)
+		slices.Sort(eps)
+		return eps, err
+	})
+}
+
+func (h *history) cancelLane() {
+	ep := h.endpointAsIs()
+	app := h.owner(ep.Application)
+	both(h, fmt.Sprintf("cancel lane %s of %s", ep.ID, app), func(s fanfare.Store) (int, error) { return s.CancelLane(h.ctx, app, ep.ID) })
+}
+
+func (h *history) expunge() {
+	msg := h.msg()
+	app := h.owner(msg.Application)
+	h.do(fmt.Sprintf("expunge %s of %s", msg.ID, app), func(s fanfare.Store) error { return s.ExpungePayload(h.ctx, app, msg.ID) })
+}
+
+func (h *history) prune() {
+	t, limit := h.moment("before"), rapid.IntRange(1, 4).Draw(h.T, "limit")
+	both(h, fmt.Sprintf("prune %d before %v", limit, t), func(s fanfare.Store) (int, error) { return s.Prune(h.ctx, t, limit) })
+}
+
+func (h *history) remember() {
+	scope, key := draw(h, "scope", "s", "t"), draw(h, "key", "k", "l")
+	status := rapid.IntRange(200, 202).Draw(h.T, "status")
+	h.do("remember "+scope+" "+key, func(s fanfare.Store) error { return s.Remember(h.ctx, scope, key, &fanfare.Answer{Status: status}) })
+	other := draw(h, "other key", "k", "l", "m")
+	both(h, "answer "+scope+" "+other, func(s fanfare.Store) (*fanfare.Answer, error) { return s.Answer(h.ctx, scope, other) })
+}
+
+func (h *history) setting() {
+	name, value := draw(h, "name", "s", "t"), draw(h, "value", "", "1", "\x00")
+	h.do("set "+name, func(s fanfare.Store) error { return s.SetSetting(h.ctx, name, []byte(value)) })
+	other := draw(h, "other name", "s", "t", "u")
+	both(h, "setting "+other, func(s fanfare.Store) ([]byte, error) { return s.Setting(h.ctx, other) })
+}

@@ -1,0 +1,208 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// Accept implements [fanfare.Queue].
+func (m *Model) Accept(_ context.Context, app fanfare.ApplicationID, in []*fanfare.Intake, key *fanfare.Idempotency) ([]fanfare.MessageID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.applications[app] == nil {
+		return nil, fanfare.ErrNotFound
+	}
+	now := time.Now()
+	if key != nil {
+		earlier, ok := m.requests[requestKey{app, key.Key}]
+		switch {
+		case !ok || !now.Before(earlier.until):
+		case earlier.fingerprint != key.Fingerprint:
+			return nil, fanfare.ErrConflict
+		default:
+			return slices.Clone(earlier.ids), nil
+		}
+	}
+	ids := make([]fanfare.MessageID, len(in))
+	for i, intake := range in {
+		intake.Err = m.acceptLocked(app, intake)
+		if intake.Err == nil {
+			ids[i] = intake.Message.ID
+		}
+	}
+	if key != nil {
+		m.requests[requestKey{app, key.Key}] = request{key.Fingerprint, ids, now.Add(keyRetention)}
+	}
+	return nil, nil
+}
+
+// acceptLocked stores one message. A delivery to an endpoint that has been
+// deleted meanwhile is left out, as if the deletion had come afterwards.
+func (m *Model) acceptLocked(app fanfare.ApplicationID, in *fanfare.Intake) error {
+	if in.Message.EventID != "" && m.byEventIDLocked(app, in.Message.EventID) != nil {
+		return fanfare.ErrExists
+	}
+	msg := cloneMessage(in.Message)
+	msg.Application = app
+	if msg.Payload == nil {
+		msg.Payload = []byte{} // nil is what an expunged one is
+	}
+	m.messages[msg.ID] = msg
+	m.sawLocked("msg_", string(msg.ID))
+	for _, d := range in.Deliveries {
+		if _, ok := m.endpointLocked(app, d.Endpoint); ok {
+			d.Message, d.OrderingKey = msg.ID, msg.OrderingKey
+			m.deliveries[way{d.Message, d.Endpoint}] = cloneDelivery(&d)
+		}
+	}
+	return nil
+}
+
+func (m *Model) byEventIDLocked(app fanfare.ApplicationID, eventID string) *fanfare.Message {
+	for _, msg := range m.messages {
+		if msg.Application == app && msg.EventID == eventID {
+			return msg
+		}
+	}
+	return nil
+}
+
+// Record implements [fanfare.Queue]. An attempt that was recorded before
+// changes nothing, and is kept only while there is the message it belongs to.
+func (m *Model) Record(_ context.Context, o *fanfare.Outcome) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	msg, ep := m.messages[o.Attempt.Message], m.endpoints[o.Attempt.Endpoint]
+	if msg == nil || ep == nil || msg.Application != ep.Application || m.attempts[o.Attempt.ID] != nil {
+		return nil
+	}
+	d := m.deliveries[way{msg.ID, ep.ID}]
+	if d != nil {
+		o.Attempt.Manual = d.Manual
+	}
+	m.attempts[o.Attempt.ID] = cloneAttempt(o.Attempt)
+	m.sawLocked("atmpt_", string(o.Attempt.ID))
+	if d == nil || d.State != fanfare.Waiting {
+		return nil
+	}
+	after := &o.Delivery
+	d.State, d.Rank, d.Due, d.Attempts = after.State, after.Rank, stored(after.Due), after.Attempts
+	return nil
+}
+
+// Lanes implements [fanfare.Queue], in order of endpoint.
+func (m *Model) Lanes(context.Context) ([]fanfare.Lane, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var lanes []fanfare.Lane
+	for _, d := range m.deliveries {
+		if d.State == fanfare.Waiting {
+			lanes = append(lanes, fanfare.Lane{Application: m.endpoints[d.Endpoint].Application, Endpoint: d.Endpoint})
+		}
+	}
+	slices.SortFunc(lanes, func(a, b fanfare.Lane) int { return cmp.Compare(a.Endpoint, b.Endpoint) })
+	return slices.Compact(lanes), nil
+}
+
+// Waiting implements [fanfare.Queue].
+func (m *Model) Waiting(_ context.Context, q fanfare.WaitingQuery) ([]*fanfare.Delivery, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	after := &fanfare.Delivery{Rank: q.AfterRank, Message: q.AfterMessage}
+	var found []*fanfare.Delivery
+	for _, d := range m.deliveries {
+		if d.Endpoint == q.Endpoint && d.State == fanfare.Waiting && inLane(d, after) > 0 &&
+			(q.Key == nil || d.OrderingKey == *q.Key) {
+			found = append(found, cloneDelivery(d))
+		}
+	}
+	slices.SortFunc(found, inLane)
+	return found[:min(q.Limit, len(found))], nil
+}
+
+// inLane compares the places of two deliveries in their lane.
+func inLane(a, b *fanfare.Delivery) int {
+	return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.Message, b.Message))
+}
+
+// Resend implements [fanfare.Queue].
+func (m *Model) Resend(_ context.Context, app fanfare.ApplicationID, d *fanfare.Delivery) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	msg, ok := m.messageLocked(app, d.Message)
+	if !ok {
+		return fanfare.ErrNotFound
+	}
+	if _, ok := m.endpointLocked(app, d.Endpoint); !ok {
+		return fanfare.ErrNotFound
+	}
+	again := cloneDelivery(d)
+	again.State, again.OrderingKey = fanfare.Waiting, msg.OrderingKey
+	m.deliveries[way{d.Message, d.Endpoint}] = again
+	return nil
+}
+
+// Recover implements [fanfare.Queue], the oldest message first.
+func (m *Model) Recover(_ context.Context, ep *fanfare.Endpoint, span fanfare.Span, due time.Time) (int, fanfare.MessageID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.endpointLocked(ep.Application, ep.ID); !ok {
+		return 0, "", fanfare.ErrNotFound
+	}
+	var found []*fanfare.Delivery
+	for _, d := range m.deliveries {
+		if d.Endpoint == ep.ID && d.State == fanfare.GivenUp && d.Message > span.After &&
+			within(m.messages[d.Message].CreatedAt, span.Since, span.Until) {
+			found = append(found, d)
+		}
+	}
+	slices.SortFunc(found, func(a, b *fanfare.Delivery) int { return cmp.Compare(a.Message, b.Message) })
+	n := min(span.Limit, len(found))
+	for _, d := range found[:n] {
+		d.State, d.Attempts, d.Manual = fanfare.Waiting, 0, true
+		d.Due, d.Rank = stored(due), fanfare.RankOf(ep.Ordered, due)
+	}
+	if n == len(found) {
+		return n, "", nil
+	}
+	return n, found[n-1].Message, nil
+}
+
+// Cancel implements [fanfare.Queue]; the endpoints are in order.
+func (m *Model) Cancel(_ context.Context, app fanfare.ApplicationID, msg fanfare.MessageID) ([]fanfare.EndpointID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.messageLocked(app, msg); !ok {
+		return nil, fanfare.ErrNotFound
+	}
+	var ended []fanfare.EndpointID
+	for _, d := range m.deliveries {
+		if d.Message == msg && d.State == fanfare.Waiting {
+			d.State = fanfare.Cancelled
+			ended = append(ended, d.Endpoint)
+		}
+	}
+	slices.Sort(ended)
+	return ended, nil
+}
+
+// CancelLane implements [fanfare.Queue].
+func (m *Model) CancelLane(_ context.Context, app fanfare.ApplicationID, ep fanfare.EndpointID) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.endpointLocked(app, ep); !ok {
+		return 0, fanfare.ErrNotFound
+	}
+	n := 0
+	for _, d := range m.deliveries {
+		if d.Endpoint == ep && d.State == fanfare.Waiting {
+			d.State = fanfare.Cancelled
+			n++
+		}
+	}
+	return n, nil
+}

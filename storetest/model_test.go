@@ -1,0 +1,22 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// models opens Models: the one of a name is there again when it is opened again.
+func models() Opener {
+	byName := map[string]*Model{}
+	return func(_ testing.TB, name string) fanfare.Store {
+		if byName[name] == nil {
+			byName[name] = NewModel()
+		}
+		return byName[name]
+	}
+}
+
+func TestModel(t *testing.T) { Run(t, models()) }
+
+func TestModelExpiry(t *testing.T) { RunExpiry(t, models()) }
