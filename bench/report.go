@@ -1,0 +1,211 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// A Report is what a measurement found.
+type Report struct {
+	Started  time.Time `json:"started"`
+	Machine  Machine   `json:"machine"`
+	Settings Settings  `json:"settings"`
+	Figures  []Figure  `json:"figures"`
+	Lines    []Line    `json:"lines"`
+	Failures []string  `json:"failures"` // deliveries lost or mangled; a report with any is worth nothing
+}
+
+// A Figure is what the lines come to, beside the bar it should reach.
+type Figure struct {
+	Name   string    `json:"name"`
+	Unit   string    `json:"unit,omitempty"`
+	Bar    float64   `json:"bar"`
+	AtMost bool      `json:"atMost,omitempty"` // the bar is the most it may be, not the least
+	Rounds []float64 `json:"rounds"`
+	Median float64   `json:"median"`
+	Met    bool      `json:"met"`
+}
+
+// figures says what is made of the lines of one round. Each gives false where an
+// arm it needs was not measured.
+var figures = []struct {
+	Figure
+	of func(roundLines) (float64, bool)
+}{
+	{Figure{Name: "one event a request, delivered/s ÷ bare POST/s", Bar: 0.38}, overBare(Single)},
+	{Figure{Name: "batches, delivered/s ÷ bare POST/s", Bar: 0.70}, overBare(Batch)},
+	{Figure{Name: "fan-out, delivered/s ÷ bare POST/s", Bar: 0.70}, overBare(Fanout)},
+	{Figure{Name: "server CPU per delivery, one event a request", Unit: "µs", Bar: 160, AtMost: true}, serverCPU},
+	{Figure{Name: "latency at a low rate, p50", Unit: "ms", Bar: 3, AtMost: true}, arrival(func(q *Quantiles) float64 { return q.P50 })},
+	{Figure{Name: "latency at a low rate, p99", Unit: "ms", Bar: 15, AtMost: true}, arrival(func(q *Quantiles) float64 { return q.P99 })},
+	{Figure{Name: "one endpoint hangs, delivered/s of the others ÷ none hanging", Bar: 0.98}, calm},
+}
+
+// roundLines are the lines of one round by arm.
+type roundLines map[string]*Line
+
+// overBare is an arm's rate over that of the bare loop in the same round.
+func overBare(arm string) func(roundLines) (float64, bool) {
+	return func(lines roundLines) (float64, bool) {
+		bare, measured := lines[Bare], lines[arm]
+		if bare == nil || measured == nil {
+			return 0, false
+		}
+		return ratio(measured.PerSecond, bare.PerSecond)
+	}
+}
+
+func serverCPU(lines roundLines) (float64, bool) {
+	line := lines[Single]
+	if line == nil || line.ServerCPU == 0 {
+		return 0, false
+	}
+	return line.ServerCPU, true
+}
+
+func arrival(quantile func(*Quantiles) float64) func(roundLines) (float64, bool) {
+	return func(lines roundLines) (float64, bool) {
+		line := lines[Latency]
+		if line == nil || line.Arrival == nil {
+			return 0, false
+		}
+		return quantile(line.Arrival), true
+	}
+}
+
+// calm is the rate with one endpoint hanging over the mean of those without,
+// before and after.
+func calm(lines roundLines) (float64, bool) {
+	before, one, after := lines[HangBefore], lines[HangOne], lines[HangAfter]
+	if before == nil || one == nil || after == nil {
+		return 0, false
+	}
+	return ratio(one.PerSecond, (before.PerSecond+after.PerSecond)/2)
+}
+
+// conclude makes figures and failures of the lines.
+func (r *Report) conclude() {
+	r.Figures, r.Failures = []Figure{}, []string{}
+	rounds := make(map[int]roundLines)
+	for i := range r.Lines {
+		line := &r.Lines[i]
+		if rounds[line.Round] == nil {
+			rounds[line.Round] = make(roundLines)
+		}
+		rounds[line.Round][line.Arm] = line
+		for _, wrong := range line.Wrong {
+			r.Failures = append(r.Failures, fmt.Sprintf("round %d, %s", line.Round, wrong))
+		}
+	}
+	for _, f := range figures {
+		figure := f.Figure
+		for round := 1; round <= r.Settings.Rounds; round++ {
+			if value, ok := f.of(rounds[round]); ok {
+				figure.Rounds = append(figure.Rounds, value)
+			}
+		}
+		if len(figure.Rounds) == 0 {
+			continue
+		}
+		figure.Median = median(figure.Rounds)
+		figure.Met = figure.Median >= figure.Bar
+		if figure.AtMost {
+			figure.Met = figure.Median <= figure.Bar
+		}
+		r.Figures = append(r.Figures, figure)
+	}
+}
+
+// Write shows the report to people: the figures, where they were measured, and
+// what is wrong with them.
+func (r *Report) Write(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "FIGURE\tMEDIAN\tBAR\tMET\tROUNDS")
+	for _, f := range r.Figures {
+		met := "no"
+		if f.Met {
+			met = "yes"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", f.Name, f.show(f.Median), f.bar(), met, f.rounds())
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	var rates []float64
+	for _, line := range r.Lines {
+		if line.Arm == Bare {
+			rates = append(rates, line.PerSecond)
+		}
+	}
+	var b strings.Builder
+	b.WriteString("\n")
+	if len(rates) > 0 {
+		fmt.Fprintf(&b, "Bare POST loop: %.0f/s (median of %d). ", median(rates), len(rates))
+	}
+	fmt.Fprintf(&b, "%d cores, %s, %s, fsync %.2f ms.\n", r.Machine.Cores, orUnknown(r.Machine.CPU), r.Machine.Go, r.Machine.Fsync)
+	for _, failure := range r.Failures {
+		fmt.Fprintf(&b, "WRONG: %s\n", failure)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func orUnknown(name string) string {
+	if name == "" {
+		return "unknown processor"
+	}
+	return name
+}
+
+// show writes a value of the figure, a ratio to hundredths.
+func (f *Figure) show(value float64) string {
+	switch f.Unit {
+	case "":
+		return strconv.FormatFloat(value, 'f', 2, 64)
+	case "µs":
+		return strconv.FormatFloat(value, 'f', 0, 64) + " µs"
+	}
+	return strconv.FormatFloat(value, 'f', 1, 64) + " " + f.Unit
+}
+
+func (f *Figure) bar() string {
+	if f.AtMost {
+		return "≤ " + f.show(f.Bar)
+	}
+	return "≥ " + f.show(f.Bar)
+}
+
+// rounds writes the values that the median is of, in order of measurement.
+func (f *Figure) rounds() string {
+	texts := make([]string, len(f.Rounds))
+	for i, value := range f.Rounds {
+		texts[i] = f.show(value)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// String writes the line for people to read while it is measured.
+func (l Line) String() string {
+	text := fmt.Sprintf("%-11s %7.0f/s  %6d deliveries in %5.2f s", l.Arm, l.PerSecond, l.Deliveries, l.Seconds)
+	if l.LoadCPU > 0 {
+		text += fmt.Sprintf("  CPU µs: load %.0f, sink %.0f", l.LoadCPU, l.SinkCPU)
+	}
+	if l.ServerCPU > 0 {
+		text += fmt.Sprintf(", server %.0f; %.0f MiB, peak %.0f", l.ServerCPU, l.Memory.Resident, l.Memory.Peak)
+	}
+	if l.Arrival != nil {
+		text += fmt.Sprintf("; arrived p50 %.1f, p99 %.1f ms; accepted p50 %.1f, p99 %.1f ms",
+			l.Arrival.P50, l.Arrival.P99, l.Accept.P50, l.Accept.P99)
+	}
+	if l.Others+l.Idle > 0 {
+		text += fmt.Sprintf("; machine: others %.0f %%, idle %.0f %%", 100*l.Others, 100*l.Idle)
+	}
+	for _, wrong := range l.Wrong {
+		text += "\n  WRONG: " + wrong
+	}
+	return text
+}

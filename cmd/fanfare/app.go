@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// An application as the API has it.
+type application struct {
+	ID        string
+	UID       string
+	Name      string
+	RateLimit int
+	CreatedAt time.Time
+}
+
+func (a *application) show(r *request) error {
+	return fields(r.out, "id", a.ID, "uid", a.UID, "name", a.Name,
+		"rate limit", perSecond(a.RateLimit), "created", stamp(a.CreatedAt))
+}
+
+func appCommand(e *env) *cobra.Command {
+	var limit, rate int
+	var uid, name string
+	describe := func(flags *pflag.FlagSet) {
+		flags.StringVar(&uid, "uid", "", "your own name for it, which may stand wherever its id may")
+		flags.IntVar(&rate, "rate-limit", 0, "deliveries started per second at most; 0: no limit")
+	}
+	change := func(r *request) map[string]any {
+		body := make(map[string]any)
+		if r.given("uid") {
+			body["uid"] = orNull(uid)
+		}
+		if r.given("rate-limit") {
+			body["rateLimit"] = orNull(rate)
+		}
+		if name != "" {
+			body["name"] = name
+		}
+		return body
+	}
+	verbs := e.atServer(
+		verb{use: "list", short: "List applications", flags: limitFlag(&limit),
+			do: func(ctx context.Context, r *request) error {
+				return listing[application]{
+					path: "/app", limit: limit,
+					headings: []string{"ID", "UID", "NAME", "CREATED"},
+					row:      func(a *application) []string { return []string{a.ID, a.UID, a.Name, stamp(a.CreatedAt)} },
+				}.show(ctx, r)
+			}},
+		verb{use: "get APP", short: "Show an application",
+			do: func(ctx context.Context, r *request) error {
+				return show(ctx, r, http.MethodGet, route("app", r.args[0]), nil, func(a *application) error { return a.show(r) })
+			}},
+		verb{use: "create NAME", short: "Make an application", example: "fanfare app create \"Acme Ltd\" --uid acme", flags: describe,
+			do: func(ctx context.Context, r *request) error {
+				name = r.args[0]
+				return show(ctx, r, http.MethodPost, "/app", change(r), func(a *application) error { return a.show(r) })
+			}},
+		verb{use: "update APP", short: "Change an application",
+			flags: func(flags *pflag.FlagSet) {
+				describe(flags)
+				flags.StringVar(&name, "name", "", "what it is called")
+			},
+			do: func(ctx context.Context, r *request) error {
+				return show(ctx, r, http.MethodPatch, route("app", r.args[0]), change(r), func(a *application) error { return a.show(r) })
+			}},
+		verb{use: "delete APP", short: "Delete an application with its endpoints and messages",
+			do: func(ctx context.Context, r *request) error {
+				if _, err := r.call(ctx, http.MethodDelete, route("app", r.args[0]), nil, nil); err != nil {
+					return err
+				}
+				r.say("Application %s is gone.", r.args[0])
+				return nil
+			}},
+	)
+	return noun("app", "Applications: whose endpoints and messages these are", verbs...)
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// An attempt as the API has it.
+type attempt struct {
+	ID           string
+	MsgID        string
+	EndpointID   string
+	EventType    string
+	URL          string
+	Timestamp    time.Time
+	Milliseconds int `json:"responseDurationMs"`
+
+	Status          int // 0: a success
+	StatusCode      int `json:"responseStatusCode"` // 0: there was no response
+	Response        string
+	ErrorClass      string
+	Detail          string // what the machine said of a failure
+	Explanation     struct{ What, Fix string }
+	NextAttempt     time.Time
+	RequestHeaders  [][2]string
+	ResponseHeaders [][2]string
+}
+
+// The statuses of deliveries and attempts in the API.
+const (
+	statusSuccess = iota
+	statusPending
+	statusFail
+	statusSending
+	statusCanceled
+)
+
+func (a *attempt) failed() bool { return a.Status != statusSuccess }
+
+// result is what came of it in a word: the status, or the kind of failure.
+func (a *attempt) result() string {
+	switch {
+	case a.StatusCode != 0:
+		return strconv.Itoa(a.StatusCode)
+	case a.ErrorClass != "":
+		return a.ErrorClass
+	}
+	return "no answer"
+}
+
+// took is how long it took, to the millisecond.
+func (a *attempt) took() string {
+	if a.Milliseconds == 0 {
+		return "<1ms"
+	}
+	return (time.Duration(a.Milliseconds) * time.Millisecond).String()
+}
+
+// line shows an attempt the way tail does:
+//
+//	14:32:15 ✓ 200 record.create msg_… → ep_… 23ms
+func (a *attempt) line(p paint) string {
+	mark, result := p.green("✓"), p.green(printable(a.result()))
+	if a.failed() {
+		mark, result = p.red("✗"), p.red(printable(a.result()))
+	}
+	line := fmt.Sprintf("%s %s %s %s %s → %s %s", p.dim(a.Timestamp.Local().Format(time.TimeOnly)), mark, result,
+		printable(cut(a.EventType, cellWidth)), printable(a.MsgID), printable(a.EndpointID), p.dim(a.took()))
+	if !a.NextAttempt.IsZero() {
+		line += p.yellow(" again at " + a.NextAttempt.Local().Format(time.TimeOnly))
+	}
+	return line
+}
+
+func attemptList(path string, query url.Values, limit int) listing[attempt] {
+	return listing[attempt]{
+		path: path, query: query, limit: limit,
+		headings: []string{"ID", "MESSAGE", "ENDPOINT", "RESULT", "TOOK", "AT"},
+		row: func(a *attempt) []string {
+			return []string{a.ID, a.MsgID, a.EndpointID, a.result(), a.took(), stamp(a.Timestamp)}
+		},
+	}
+}
+
+func attemptCommand(e *env) *cobra.Command {
+	var limit int
+	var of, to string
+	var failed bool
+	verbs := e.inApp(
+		verb{use: "list", short: "List attempts, newest first",
+			example: "fanfare attempt list --endpoint ep_… --failed\nfanfare attempt list --message msg_…",
+			flags: func(flags *pflag.FlagSet) {
+				limitFlag(&limit)(flags)
+				flags.StringVarP(&of, "message", "m", "", "attempts to deliver this message")
+				flags.StringVarP(&to, "endpoint", "e", "", "attempts to deliver to this endpoint")
+				flags.BoolVar(&failed, "failed", false, "only those that failed")
+			},
+			do: func(ctx context.Context, r *request) error {
+				query := make(url.Values)
+				if failed {
+					query.Set("status", strconv.Itoa(statusFail))
+				}
+				kind, ref := "endpoint", to
+				if of != "" {
+					kind, ref = "msg", of
+					if to != "" {
+						query.Set("endpoint_id", to)
+					}
+				}
+				if ref == "" {
+					return usagef("say whose attempts with --message or --endpoint")
+				}
+				path, err := r.within(ctx, "attempt", kind, ref)
+				if err != nil {
+					return err
+				}
+				return attemptList(path, query, limit).show(ctx, r)
+			}},
+		verb{use: "get MESSAGE ATTEMPT", short: "Show an attempt: what was sent, what came back, and what it means",
+			do: func(ctx context.Context, r *request) error {
+				path, err := r.atMessage(ctx, "attempt", r.args[1])
+				if err != nil {
+					return err
+				}
+				return show(ctx, r, http.MethodGet, path, nil, func(a *attempt) error { return a.show(r) })
+			}},
+	)
+	return noun("attempt", "Attempts: each try of each delivery, explained", verbs...)
+}
+
+func (a *attempt) show(r *request) error {
+	again := ""
+	if !a.NextAttempt.IsZero() {
+		again = stamp(a.NextAttempt)
+	}
+	err := fields(r.out, "id", a.ID, "message", a.MsgID, "event type", a.EventType, "endpoint", a.EndpointID,
+		"url", a.URL, "at", stamp(a.Timestamp), "took", a.took(), "result", a.result(), "again at", again)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(r.out, "\n%s\n", printable(a.Explanation.What))
+	if a.Explanation.Fix != "" {
+		fmt.Fprintln(r.out, printable(a.Explanation.Fix))
+	}
+	if a.Detail != "" {
+		fmt.Fprintln(r.out, r.paint.dim(printable(a.Detail)))
+	}
+	fmt.Fprintf(r.out, "\n%s\n%s", r.paint.bold("Request"), headerLines(a.RequestHeaders))
+	if a.StatusCode == 0 {
+		return nil
+	}
+	fmt.Fprintf(r.out, "\n%s\n%s", r.paint.bold("Response"), headerLines(a.ResponseHeaders))
+	_, err = fmt.Fprint(r.out, "\n", indent(shown([]byte(a.Response))))
+	return err
+}
+
+// headerLines shows headers, a line each.
+func headerLines(headers [][2]string) string {
+	var b strings.Builder
+	for _, h := range headers {
+		fmt.Fprintf(&b, "  %s: %s\n", printable(h[0]), printable(h[1]))
+	}
+	return b.String()
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanfarehq/fanfare/sqlite"
+)
+
+func backupCommand(e *env) *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "backup TARGET",
+		Short: "Copy a server's database to a new file",
+		Long: "Copies the database as it is at one moment. The copy is complete by itself: a server\n" +
+			"that is given a folder with it as fanfare.db goes on from there.",
+		Example: "fanfare backup fanfare-$(date +%F).db\nfanfare backup /mnt/backup/fanfare.db --data /var/lib/fanfare",
+		Args:    takes,
+	}
+	cmd.Flags().StringVar(&data, "data", "./fanfare-data", "folder of the server's data")
+	setBy(cmd, "data", "FANFARE_DATA")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return backup(cmd.Context(), e, filepath.Join(data, databaseFile), args[0])
+	}
+	return cmd
+}
+
+func backup(ctx context.Context, e *env, from, to string) (err error) {
+	if _, err := os.Stat(from); err != nil {
+		return fmt.Errorf("there is no database at %s; say where the server's data is with --data", from)
+	}
+	if _, err := os.Lstat(to); err == nil {
+		return fmt.Errorf("%s is there already; name a new file", to)
+	}
+	store, err := sqlite.Open(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	bar := &progressBar{out: e.stderr, shown: e.isTerminal(e.stderr)}
+	err = store.Backup(ctx, to, bar.at)
+	bar.end()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.stderr, "Copied %s to %s.\n", bytesText(int(bar.total)), printable(to))
+	return err
+}
+
+// A progressBar shows on a terminal how far something is.
+type progressBar struct {
+	out   io.Writer
+	shown bool
+	total int64
+	parts int64 // of barWidth that were last drawn
+}
+
+const barWidth = 40
+
+func (b *progressBar) at(done, total int64) {
+	b.total = total
+	parts := int64(barWidth)
+	if total > 0 {
+		parts = done * barWidth / total
+	}
+	if !b.shown || parts == b.parts {
+		return
+	}
+	b.parts = parts
+	fmt.Fprintf(b.out, "\r%s%s %s of %s ", strings.Repeat("█", int(parts)), strings.Repeat("░", int(barWidth-parts)),
+		bytesText(int(done)), bytesText(int(total)))
+}
+
+// end clears the line.
+func (b *progressBar) end() {
+	if b.shown && b.parts > 0 {
+		fmt.Fprint(b.out, "\r\x1b[K")
+	}
+}

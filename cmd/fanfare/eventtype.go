@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// An eventType as the API has it.
+type eventType struct {
+	Name        string
+	Description string
+	GroupName   string
+	Archived    bool
+	Deprecated  bool
+	CreatedAt   time.Time
+}
+
+func (t *eventType) show(r *request) error {
+	return fields(r.out, "name", t.Name, "description", t.Description, "group", t.GroupName,
+		"state", t.state(), "created", stamp(t.CreatedAt))
+}
+
+func (t *eventType) state() string {
+	switch {
+	case t.Archived:
+		return "archived"
+	case t.Deprecated:
+		return "deprecated"
+	}
+	return ""
+}
+
+func eventTypeCommand(e *env) *cobra.Command {
+	var limit int
+	var archived, deprecated bool
+	var description, group string
+	describe := func(flags *pflag.FlagSet) {
+		flags.StringVar(&description, "description", "", "what it means that this happened")
+		flags.StringVar(&group, "group", "", "group it belongs to")
+		flags.BoolVar(&deprecated, "deprecated", false, "it should not be used any more")
+	}
+	change := func(r *request) map[string]any {
+		body := make(map[string]any)
+		if r.given("description") {
+			body["description"] = description
+		}
+		if r.given("group") {
+			body["groupName"] = orNull(group)
+		}
+		if r.given("deprecated") {
+			body["deprecated"] = deprecated
+		}
+		return body
+	}
+	verbs := e.atServer(
+		verb{use: "list", short: "List the catalogue of event types",
+			flags: func(flags *pflag.FlagSet) {
+				limitFlag(&limit)(flags)
+				flags.BoolVar(&archived, "archived", false, "also those that are archived")
+			},
+			do: func(ctx context.Context, r *request) error {
+				query := make(url.Values)
+				if archived {
+					query.Set("include_archived", "true")
+				}
+				return listing[eventType]{
+					path: "/event-type", query: query, limit: limit,
+					headings: []string{"NAME", "DESCRIPTION", "GROUP", "STATE"},
+					row: func(t *eventType) []string {
+						return []string{t.Name, t.Description, t.GroupName, t.state()}
+					},
+				}.show(ctx, r)
+			}},
+		verb{use: "get NAME", short: "Show an event type",
+			do: func(ctx context.Context, r *request) error {
+				return show(ctx, r, http.MethodGet, route("event-type", r.args[0]), nil, func(t *eventType) error { return t.show(r) })
+			}},
+		verb{use: "create NAME", short: "Add an event type to the catalogue", flags: describe,
+			example: `fanfare event-type create record.created --description "A record was created"`,
+			do: func(ctx context.Context, r *request) error {
+				body := change(r)
+				body["name"], body["description"] = r.args[0], description
+				return show(ctx, r, http.MethodPost, "/event-type", body, func(t *eventType) error { return t.show(r) })
+			}},
+		verb{use: "update NAME", short: "Change an event type", flags: describe,
+			do: func(ctx context.Context, r *request) error {
+				return show(ctx, r, http.MethodPatch, route("event-type", r.args[0]), change(r), func(t *eventType) error { return t.show(r) })
+			}},
+		verb{use: "delete NAME", short: "Archive an event type; messages of the type stay",
+			do: func(ctx context.Context, r *request) error {
+				if _, err := r.call(ctx, http.MethodDelete, route("event-type", r.args[0]), nil, nil); err != nil {
+					return err
+				}
+				r.say("Event type %s is archived.", r.args[0])
+				return nil
+			}},
+	)
+	return noun("event-type", "Event types: the catalogue of what can happen", verbs...)
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// A message as the API has it.
+type message struct {
+	ID        string
+	EventID   string
+	EventType string
+	Payload   json.RawMessage
+	Channels  []string
+	Tags      []string
+	Timestamp time.Time
+}
+
+func (m *message) show(r *request) error {
+	err := fields(r.out, "id", m.ID, "event id", m.EventID, "event type", m.EventType,
+		"channels", strings.Join(m.Channels, ", "), "tags", strings.Join(m.Tags, ", "), "accepted", stamp(m.Timestamp))
+	if err != nil || len(m.Payload) == 0 {
+		return err
+	}
+	_, err = fmt.Fprintf(r.out, "payload\n%s", indent(shown(m.Payload)))
+	return err
+}
+
+// atMessage is the path of the message that the first argument names, or of
+// something below it.
+func (r *request) atMessage(ctx context.Context, below ...string) (string, error) {
+	return r.within(ctx, append([]string{"msg", r.args[0]}, below...)...)
+}
+
+func messageCommand(e *env) *cobra.Command {
+	verbs := append(messageReadVerbs(e), messageChangeVerbs(e)...)
+	return noun("message", "Messages: what was sent, and what became of it", verbs...)
+}
+
+func messageReadVerbs(e *env) []*cobra.Command {
+	var limit int
+	var types []string
+	var channel, tag string
+	return e.inApp(
+		verb{use: "list", short: "List messages, newest first",
+			flags: func(flags *pflag.FlagSet) {
+				limitFlag(&limit)(flags)
+				flags.StringSliceVarP(&types, "type", "t", nil, "only of these event types")
+				flags.StringVar(&channel, "channel", "", "only of this channel")
+				flags.StringVar(&tag, "tag", "", "only with this tag")
+			},
+			do: func(ctx context.Context, r *request) error {
+				path, err := r.within(ctx, "msg")
+				if err != nil {
+					return err
+				}
+				query := url.Values{"event_types": types}
+				if !r.json {
+					query.Set("with_content", "false")
+				}
+				for name, value := range map[string]string{"channel": channel, "tag": tag} {
+					if value != "" {
+						query.Set(name, value)
+					}
+				}
+				return listing[message]{
+					path: path, query: query, limit: limit,
+					headings: []string{"ID", "EVENT TYPE", "EVENT ID", "ACCEPTED"},
+					row: func(m *message) []string {
+						return []string{m.ID, m.EventType, m.EventID, stamp(m.Timestamp)}
+					},
+				}.show(ctx, r)
+			}},
+		verb{use: "get MESSAGE", short: "Show a message and its payload",
+			do: func(ctx context.Context, r *request) error {
+				path, err := r.atMessage(ctx)
+				if err != nil {
+					return err
+				}
+				return show(ctx, r, http.MethodGet, path, nil, func(m *message) error { return m.show(r) })
+			}},
+		verb{use: "attempts MESSAGE", short: "List the attempts to deliver a message", flags: limitFlag(&limit),
+			do: func(ctx context.Context, r *request) error {
+				path, err := r.within(ctx, "attempt", "msg", r.args[0])
+				if err != nil {
+					return err
+				}
+				return attemptList(path, nil, limit).show(ctx, r)
+			}},
+	)
+}
+
+func messageChangeVerbs(e *env) []*cobra.Command {
+	var to string
+	return e.inApp(
+		verb{use: "cancel MESSAGE", short: "Cancel the deliveries of a message that wait",
+			do: func(ctx context.Context, r *request) error {
+				path, err := r.atMessage(ctx, "pending")
+				if err != nil {
+					return err
+				}
+				return show(ctx, r, http.MethodDelete, path, nil, func(c *cancelled) error {
+					r.say("%s", *c)
+					return nil
+				})
+			}},
+		verb{use: "resend MESSAGE", short: "Deliver a message to an endpoint again",
+			example: "fanfare message resend msg_… --endpoint ep_…",
+			flags: func(flags *pflag.FlagSet) {
+				flags.StringVarP(&to, "endpoint", "e", "", "endpoint to send it to; not needed if it went to only one")
+			},
+			do: func(ctx context.Context, r *request) error { return resend(ctx, r, to) }},
+	)
+}
+
+// resend sends the message again, to the endpoint named or the only one it went
+// to.
+func resend(ctx context.Context, r *request, to string) error {
+	if to == "" {
+		path, err := r.atMessage(ctx, "endpoint")
+		if err != nil {
+			return err
+		}
+		var page struct{ Data []delivery }
+		if _, err := r.call(ctx, http.MethodGet, path, nil, &page); err != nil {
+			return err
+		}
+		if len(page.Data) != 1 {
+			return usagef("the message went to %d endpoints; say to which with --endpoint", len(page.Data))
+		}
+		to = page.Data[0].ID
+	}
+	path, err := r.atMessage(ctx, "endpoint", to, "resend")
+	if err != nil {
+		return err
+	}
+	text, err := r.call(ctx, http.MethodPost, path, nil, nil)
+	if err != nil {
+		return err
+	}
+	r.say("Message %s is sent to %s again; see \"fanfare message attempts %s\".", r.args[0], to, r.args[0])
+	if r.json && json.Valid(text) {
+		return r.object(text)
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// shutdownGrace is how long requests under way may take once the server is told
+// to stop.
+const shutdownGrace = 10 * time.Second
+
+// newServer serves handler, so that a slow or broken client costs little. There
+// is no limit on writing: streams last.
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// endStreams ends event streams when ctx does: they would otherwise hold up the
+// end of the server, which waits for requests under way.
+func endStreams(ctx context.Context, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		stream, end := context.WithCancel(r.Context())
+		defer end()
+		defer context.AfterFunc(ctx, end)()
+		next.ServeHTTP(w, r.WithContext(stream))
+	})
+}
+
+// operate serves handler on ln and runs hub until ctx ends, then lets both finish
+// what they have begun: first no more comes in, then nothing more goes out. It
+// returns an error if either ends by itself.
+func operate(ctx context.Context, hub *fanfare.Hub, handler http.Handler, log *slog.Logger, ln net.Listener) error {
+	open, shut := context.WithCancel(ctx)
+	defer shut()
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	server := newServer(endStreams(open, handler), log)
+	ran, served := make(chan error, 1), make(chan error, 1)
+	go func() { ran <- hub.Run(work) }()
+	go func() { served <- server.Serve(ln) }()
+	var failed error
+	select {
+	case err := <-ran:
+		failed = fmt.Errorf("delivering has stopped: %w", err)
+		ran <- nil
+	case err := <-served:
+		failed = fmt.Errorf("serving has stopped: %w", err)
+		served <- http.ErrServerClosed
+	case <-ctx.Done():
+		log.Info("stopping; a second signal stops at once")
+	}
+	shut()
+	grace, cancel := context.WithTimeout(work, shutdownGrace)
+	defer cancel()
+	if server.Shutdown(grace) != nil {
+		server.Close()
+	}
+	stop()
+	err := <-ran
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
+	return errors.Join(failed, err)
+}

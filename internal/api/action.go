@@ -1,0 +1,149 @@
+package api
+
+import (
+	"crypto/rand"
+	"net/http"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// endpointActionRoutes are what can be done with an endpoint beyond writing it.
+func (s *server) endpointActionRoutes() []*route {
+	return []*route{
+		on("GET /app/{app}/endpoint/{endpoint}/secret", "Read an endpoint's signing secret", readSecret),
+		on("POST /app/{app}/endpoint/{endpoint}/secret/rotate", "Change the signing secret; the old one signs beside it for 24 hours", rotateSecret),
+		on("GET /app/{app}/endpoint/{endpoint}/headers", "Read the headers sent with every attempt", readHeaders),
+		on("PUT /app/{app}/endpoint/{endpoint}/headers", "Replace the headers", replaceHeaders),
+		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders),
+		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam),
+		on("POST /app/{app}/endpoint/{endpoint}/recover", "Make the deliveries that were given up wait again", recoverEndpoint).answering(http.StatusAccepted),
+		on("POST /app/{app}/endpoint/{endpoint}/pause", "Hold an endpoint's deliveries, or cancel those that wait", pauseEndpoint),
+		on("POST /app/{app}/endpoint/{endpoint}/resume", "Undo a pause", resumeEndpoint),
+	}
+}
+
+type secretOut struct {
+	Key string `json:"key"`
+}
+
+type secretIn struct {
+	Key field[string] `json:"key,omitzero" doc:"The new one; one is made if there is none."`
+}
+
+func readSecret(c *call, _ *none) (*secretOut, error) {
+	ep, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	return &secretOut{ep.Secrets[0].Text}, nil
+}
+
+func rotateSecret(c *call, in *secretIn) (none, error) {
+	ep, err := c.endpoint()
+	if err != nil {
+		return none{}, err
+	}
+	return none{}, c.hub.RotateSecret(c.r.Context(), ep, in.Key.value)
+}
+
+type statsOut struct {
+	Success  int `json:"success"`
+	Pending  int `json:"pending"`
+	Sending  int `json:"sending" doc:"Always 0: what is under way counts as pending."`
+	Fail     int `json:"fail"`
+	Canceled int `json:"canceled" newer:"true"`
+}
+
+func endpointStats(c *call, _ *none) (*statsOut, error) {
+	ep, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	since, until := c.time("since"), c.time("until")
+	if err := c.mistakes(); err != nil {
+		return nil, err
+	}
+	n, err := c.hub.EndpointStats(c.r.Context(), ep.Application, ep.ID, since, until)
+	if err != nil {
+		return nil, err
+	}
+	return &statsOut{Success: n[fanfare.Delivered], Pending: n[fanfare.Waiting], Fail: n[fanfare.GivenUp], Canceled: n[fanfare.Cancelled]}, nil
+}
+
+type recoverIn struct {
+	Since time.Time        `json:"since"`
+	Until field[time.Time] `json:"until,omitzero" doc:"Now unless told."`
+}
+
+// A taskOut is a background task as clients know them. Ours has finished when
+// the answer comes.
+type taskOut struct {
+	ID        string         `json:"id"`
+	Status    string         `json:"status"`
+	Task      string         `json:"task"`
+	UpdatedAt time.Time      `json:"updatedAt" newer:"true"`
+	Count     int            `json:"count" newer:"true" doc:"How many deliveries wait again."`
+	Data      map[string]int `json:"data" newer:"true"`
+}
+
+func recoverEndpoint(c *call, in *recoverIn) (*taskOut, error) {
+	ep, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	if until := in.Until.value; !until.IsZero() && !in.Since.Before(until) {
+		return nil, &fanfare.InvalidError{Field: "until", Reason: "must be later than since"}
+	}
+	n, err := c.hub.Recover(c.r.Context(), ep, in.Since, in.Until.value)
+	if err != nil {
+		return nil, err
+	}
+	var id [16]byte
+	rand.Read(id[:])
+	return &taskOut{
+		ID: fanfare.EncodeID("qtask_", id), Status: "finished", Task: "endpoint.recover",
+		UpdatedAt: time.Now().UTC(), Count: n, Data: map[string]int{"messagesSent": n},
+	}, nil
+}
+
+type pauseIn struct {
+	Waiting string `json:"waiting,omitzero" enum:"hold,cancel" doc:"What becomes of the deliveries that wait; they are held unless told."`
+}
+
+type pauseOut struct {
+	*endpointOut
+	Cancelled int `json:"cancelled" doc:"How many deliveries were cancelled."`
+}
+
+func pauseEndpoint(c *call, in *pauseIn) (*pauseOut, error) {
+	if in.Waiting != "" && in.Waiting != "hold" && in.Waiting != "cancel" {
+		return nil, &fanfare.InvalidError{Field: "waiting", Reason: `must be "hold" or "cancel"`}
+	}
+	ep, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.hub.PauseEndpoint(c.r.Context(), ep); err != nil {
+		return nil, err
+	}
+	out := &pauseOut{}
+	if in.Waiting == "cancel" {
+		if out.Cancelled, err = c.hub.CancelWaiting(c.r.Context(), ep); err != nil {
+			return nil, err
+		}
+	}
+	out.endpointOut, err = showEndpoint(ep)
+	return out, err
+}
+
+func resumeEndpoint(c *call, _ *none) (*endpointOut, error) {
+	ep, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.hub.ResumeEndpoint(c.r.Context(), ep); err != nil {
+		return nil, err
+	}
+	return showEndpoint(ep)
+}

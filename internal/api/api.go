@@ -1,0 +1,184 @@
+// Package api is Fanfare's HTTP API: it decodes requests, calls the Hub, and
+// encodes what the Hub says. What is right or wrong about a message or an
+// endpoint the Hub decides; here is only what HTTP adds to it: keys, bodies,
+// lists by the page, idempotency, and how errors look.
+package api
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// Options are the settings of the API. The zero value of each field but KeyHash
+// is a good default.
+type Options struct {
+	Logger  *slog.Logger // nil: slog.Default()
+	Version string       // of the program, for the OpenAPI document; "": "dev"
+	MaxBody int64        // bytes of a request's body; 0: 1 MiB
+
+	// KeyHash is HashKey of the admin key. Without it no key opens anything.
+	KeyHash []byte
+}
+
+// base is what the paths of all routes begin with.
+const base = "/api/v1"
+
+// server is the API over one Hub. It never changes once New has returned, but
+// for what its fields guard themselves.
+type server struct {
+	hub     *fanfare.Hub
+	store   fanfare.Store
+	log     *slog.Logger
+	maxBody int64
+	keyHash []byte
+
+	mux     *http.ServeMux
+	routes  []*route
+	metrics *metrics
+	repeats repeats
+}
+
+// New returns the API over hub, with all its routes below /api/v1, and with
+// /openapi.json and /metrics. The store is the hub's, and keeps the answers to
+// requests that carry an idempotency key.
+func New(hub *fanfare.Hub, store fanfare.Store, opt *Options) http.Handler {
+	if opt == nil {
+		opt = &Options{}
+	}
+	s := &server{
+		hub: hub, store: store, log: opt.Logger,
+		maxBody: opt.MaxBody, keyHash: opt.KeyHash,
+		mux: http.NewServeMux(), metrics: newMetrics(hub),
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if s.maxBody == 0 {
+		s.maxBody = 1 << 20
+	}
+	s.routes = s.table()
+	for _, rt := range s.routes {
+		s.metrics.watch(rt)
+		s.mux.HandleFunc(rt.method+" "+base+rt.path, s.handle(rt))
+	}
+	s.mux.HandleFunc("GET /openapi.json", serveDocument(s.routes, opt.Version))
+	s.mux.Handle("GET /metrics", s.metrics.handler())
+	s.mux.HandleFunc("/", s.unrouted)
+	return s
+}
+
+// table is all there is, in the order of the document.
+func (s *server) table() []*route {
+	var all []*route
+	for _, some := range [][]*route{
+		s.applicationRoutes(), s.endpointRoutes(), s.endpointActionRoutes(), s.eventTypeRoutes(),
+		s.messageRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.streamRoutes(), s.healthRoutes(),
+	} {
+		all = append(all, some...)
+	}
+	return all
+}
+
+// Bounds on the head of a request.
+const (
+	maxURI         = 16 << 10
+	maxHeaderBytes = 16 << 10
+	maxHeaderLines = 100
+)
+
+// ServeHTTP implements http.Handler.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer s.recovered(w, r)
+	if p := checkHead(r); p != nil {
+		p.write(w)
+		return
+	}
+	if !routable(r.URL.EscapedPath()) || r.Method == http.MethodConnect {
+		s.unrouted(w, withoutSlash(r))
+		return
+	}
+	s.mux.ServeHTTP(w, withoutSlash(r))
+}
+
+func checkHead(r *http.Request) *problem {
+	if len(r.RequestURI) > maxURI {
+		return refuse(http.StatusRequestURITooLong, "uri_too_long", "The address is longer than 16 KiB; send fewer or shorter filters.")
+	}
+	size, lines := 0, 0
+	for name, values := range r.Header {
+		for _, v := range values {
+			size += len(name) + len(v)
+			lines++
+		}
+	}
+	if size > maxHeaderBytes || lines > maxHeaderLines {
+		return refuse(http.StatusRequestHeaderFieldsTooLarge, "headers_too_large", "At most 100 headers of together 16 KiB are read; send fewer.")
+	}
+	return nil
+}
+
+// routable tells paths that the mux matches as they are from those that it
+// would answer with a redirect to another spelling.
+func routable(path string) bool {
+	return strings.HasPrefix(path, "/") && !strings.Contains(path, "//") &&
+		!strings.Contains(path, "/./") && !strings.Contains(path, "/../") &&
+		!strings.HasSuffix(path, "/.") && !strings.HasSuffix(path, "/..")
+}
+
+// withoutSlash takes a trailing slash off the path.
+func withoutSlash(r *http.Request) *http.Request {
+	path := r.URL.EscapedPath()
+	if path == "/" || !strings.HasSuffix(path, "/") {
+		return r
+	}
+	u, c := *r.URL, *r
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	u.RawPath = strings.TrimSuffix(u.RawPath, "/")
+	c.URL = &u
+	return &c
+}
+
+// methods are all that any route may have, as Allow names them.
+var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// unrouted answers what no route matches: 405 where another method would do,
+// else 404.
+func (s *server) unrouted(w http.ResponseWriter, r *http.Request) {
+	var allow []string
+	probe := *r
+	for _, method := range methods {
+		probe.Method = method
+		if !routable(r.URL.EscapedPath()) {
+			break
+		}
+		if _, pattern := s.mux.Handler(&probe); pattern != "/" {
+			allow = append(allow, method)
+		}
+	}
+	if len(allow) == 0 {
+		refuse(http.StatusNotFound, "not_found", "There is nothing at this address; /openapi.json lists what there is.").write(w)
+		return
+	}
+	list := strings.Join(allow, ", ")
+	w.Header().Set("Allow", list)
+	refuse(http.StatusMethodNotAllowed, "method_not_allowed", "This address takes "+list+" only.").write(w)
+}
+
+// recovered answers a request whose handler panicked, and lets the next one be
+// served.
+func (s *server) recovered(w http.ResponseWriter, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler {
+		panic(cause)
+	}
+	s.log.ErrorContext(r.Context(), "panic", "method", r.Method, "route", r.Pattern, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+	internal.write(w)
+}

@@ -1,0 +1,159 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// applicationIn is an application as clients write it, also inside a message.
+type applicationIn struct {
+	Name string `json:"name" doc:"For people."`
+	applicationFields
+}
+
+type applicationPatch struct {
+	Name field[string] `json:"name,omitzero"`
+	applicationFields
+}
+
+type applicationFields struct {
+	UID          field[string]            `json:"uid,omitzero" doc:"Your own name for it, which may stand wherever its id may."`
+	RateLimit    field[int]               `json:"rateLimit,omitzero" doc:"Deliveries started per second, over all its endpoints."`
+	ThrottleRate field[int]               `json:"throttleRate,omitzero" doc:"Another name of rateLimit."`
+	Metadata     field[map[string]string] `json:"metadata,omitzero"`
+}
+
+func (f *applicationFields) apply(app *fanfare.Application) {
+	f.UID.into(&app.UID)
+	f.ThrottleRate.or(f.RateLimit).into(&app.RateLimit)
+	f.Metadata.into(&app.Metadata)
+}
+
+func (in *applicationIn) application() *fanfare.Application {
+	app := &fanfare.Application{Name: in.Name}
+	in.apply(app)
+	return app
+}
+
+type applicationOut struct {
+	ID           fanfare.ApplicationID `json:"id"`
+	UID          *string               `json:"uid"`
+	Name         string                `json:"name"`
+	RateLimit    *int                  `json:"rateLimit"`
+	ThrottleRate *int                  `json:"throttleRate" newer:"true"`
+	Metadata     map[string]string     `json:"metadata"`
+	CreatedAt    time.Time             `json:"createdAt"`
+	UpdatedAt    time.Time             `json:"updatedAt"`
+}
+
+func showApplication(app *fanfare.Application) (*applicationOut, error) {
+	return &applicationOut{
+		ID: app.ID, UID: pointer(app.UID), Name: app.Name,
+		RateLimit: pointer(app.RateLimit), ThrottleRate: pointer(app.RateLimit),
+		Metadata: app.Metadata, CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt,
+	}, nil
+}
+
+func (s *server) applicationRoutes() []*route {
+	existing := param{name: "get_if_exists", kind: "boolean", doc: "Whether to answer 200 with the application that has the uid already, rather than 409."}
+	return []*route{
+		on("GET /app", "List applications", listApplications, params()...),
+		on("POST /app", "Create an application", createApplication, existing).answering(http.StatusCreated),
+		on("GET /app/{app}", "Read an application", readApplication),
+		on("PUT /app/{app}", "Replace an application, or create it under this uid", replaceApplication),
+		on("PATCH /app/{app}", "Change an application", changeApplication),
+		on("DELETE /app/{app}", "Delete an application with all that is its own", deleteApplication),
+	}
+}
+
+func listApplications(c *call, _ *none) (*list[*applicationOut], error) {
+	return paged(c, listing[*fanfare.Application]{
+		descending: true,
+		id:         func(app *fanfare.Application) string { return string(app.ID) },
+		fetch: func(p fanfare.Page) ([]*fanfare.Application, error) {
+			return c.hub.Applications(c.r.Context(), p)
+		},
+	}, showApplication)
+}
+
+func createApplication(c *call, in *applicationIn) (*applicationOut, error) {
+	existing := c.boolean("get_if_exists", false)
+	if err := c.mistakes(); err != nil {
+		return nil, err
+	}
+	app := in.application()
+	err := c.hub.CreateApplication(c.r.Context(), app)
+	if errors.Is(err, fanfare.ErrExists) && existing {
+		c.status = http.StatusOK
+		app, err = c.hub.Application(c.r.Context(), app.UID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return showApplication(app)
+}
+
+func readApplication(c *call, _ *none) (*applicationOut, error) {
+	app, err := c.application()
+	if err != nil {
+		return nil, err
+	}
+	return showApplication(app)
+}
+
+// replaceApplication creates what does not exist with 201, under the uid of the
+// path unless the body has one. What looks like an id of ours is not made up.
+func replaceApplication(c *call, in *applicationIn) (*applicationOut, error) {
+	app, err := c.application()
+	if errors.Is(err, fanfare.ErrNotFound) {
+		ref := c.r.PathValue("app")
+		if _, ours := fanfare.DecodeID("app_", ref); ours {
+			return nil, err
+		}
+		c.status = http.StatusCreated
+		app, err = c.create(c.r.Context(), ref, in)
+	} else if err == nil {
+		app.Name, app.UID, app.RateLimit, app.Metadata = in.Name, "", 0, nil
+		in.apply(app)
+		err = c.hub.UpdateApplication(c.r.Context(), app)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return showApplication(app)
+}
+
+// create makes an application under the uid that a path has, unless it brings
+// its own.
+func (s *server) create(ctx context.Context, ref string, in *applicationIn) (*fanfare.Application, error) {
+	app := in.application()
+	if app.UID == "" {
+		app.UID = ref
+	}
+	return app, s.hub.CreateApplication(ctx, app)
+}
+
+func changeApplication(c *call, in *applicationPatch) (*applicationOut, error) {
+	app, err := c.application()
+	if err != nil {
+		return nil, err
+	}
+	in.Name.into(&app.Name)
+	in.apply(app)
+	if err := c.hub.UpdateApplication(c.r.Context(), app); err != nil {
+		return nil, err
+	}
+	return showApplication(app)
+}
+
+func deleteApplication(c *call, _ *none) (none, error) {
+	app, err := c.application()
+	if err != nil {
+		return none{}, err
+	}
+	return none{}, c.hub.DeleteApplication(c.r.Context(), app.ID)
+}

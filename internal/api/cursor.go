@@ -1,0 +1,166 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/url"
+	"slices"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// A cursor is a place in a list: behind an item, onwards or back. Its text also
+// carries a mark of the list and its filters, so that it fits no other.
+type cursor struct {
+	back bool
+	mark [markBytes]byte
+	id   string
+}
+
+const (
+	markBytes = 8
+	onward    = 'n'
+	backward  = 'p'
+)
+
+func (c cursor) String() string {
+	raw := make([]byte, 0, 1+markBytes+len(c.id))
+	if c.back {
+		raw = append(raw, backward)
+	} else {
+		raw = append(raw, onward)
+	}
+	raw = append(raw, c.mark[:]...)
+	raw = append(raw, c.id...)
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// parseCursor reads what String writes.
+func parseCursor(text string) (c cursor, ok bool) {
+	if len(text) > 512 {
+		return c, false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) <= 1+markBytes || raw[0] != onward && raw[0] != backward {
+		return c, false
+	}
+	c.back = raw[0] == backward
+	copy(c.mark[:], raw[1:])
+	c.id = string(raw[1+markBytes:])
+	return c, true
+}
+
+// mark is of the list, whose it is, and the filters on it.
+func (c *call) mark(scope []string, order string) (m [markBytes]byte) {
+	key := url.Values{"route": {c.route.method + c.route.path}, "scope": scope, "order": {order}}
+	for _, p := range c.route.query {
+		if !p.view && p.name != "order" {
+			key["q."+p.name] = c.get(p.name)
+		}
+	}
+	sum := sha256.Sum256([]byte(key.Encode()))
+	copy(m[:], sum[:])
+	return m
+}
+
+// A list is a page of one.
+type list[T any] struct {
+	Data         []T     `json:"data"`
+	Iterator     *string `json:"iterator" doc:"Goes on behind the last item."`
+	PrevIterator *string `json:"prevIterator" doc:"Goes back before the first item."`
+	Done         bool    `json:"done" doc:"Whether there is nothing further in the direction gone."`
+}
+
+// appendJSON implements appender, as the items may be.
+func (l *list[T]) appendJSON(b []byte) ([]byte, error) {
+	b = append(b, `{"data":[`...)
+	for i, item := range l.Data {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = appendJSON(b, item); err != nil {
+			return nil, err
+		}
+	}
+	b = appendOptional(append(b, `],"iterator":`...), l.Iterator)
+	b = appendOptional(append(b, `,"prevIterator":`...), l.PrevIterator)
+	if l.Done {
+		return append(b, `,"done":true}`...), nil
+	}
+	return append(b, `,"done":false}`...), nil
+}
+
+// A listing says how to read a list: whose it is, in what order unless the
+// query says, and what its items are called.
+type listing[T any] struct {
+	scope      []string
+	descending bool
+	id         func(T) string
+	fetch      func(fanfare.Page) ([]T, error)
+}
+
+// paged reads the page that the query asks for, and shows its items.
+func paged[T, Out any](c *call, l listing[T], show func(T) (Out, error)) (*list[Out], error) {
+	limit := c.integer("limit", 1, fanfare.MaxPage, 50)
+	usual := "ascending"
+	if l.descending {
+		usual = "descending"
+	}
+	order := c.choice("order", usual, "ascending", "descending")
+	text := c.one("iterator")
+	mark := c.mark(l.scope, order)
+	if err := c.mistakes(); err != nil {
+		return nil, err
+	}
+	from := cursor{mark: mark}
+	if text != "" {
+		var ok bool
+		if from, ok = parseCursor(text); !ok || from.mark != mark {
+			return nil, badRequest("This iterator is not of this list with these filters; begin again without one.")
+		}
+	}
+	page := fanfare.Page{Limit: limit, After: from.id, Ascending: (order == "ascending") != from.back}
+	items, err := l.fetch(page)
+	if err != nil {
+		return nil, err
+	}
+	out := &list[Out]{Data: make([]Out, 0, len(items)), Done: len(items) < limit}
+	if len(items) == limit {
+		further, err := l.fetch(fanfare.Page{Limit: 1, After: l.id(items[limit-1]), Ascending: page.Ascending})
+		if err != nil {
+			return nil, err
+		}
+		out.Done = len(further) == 0
+	}
+	if from.back {
+		slices.Reverse(items)
+	}
+	for _, item := range items {
+		shown, err := show(item)
+		if err != nil {
+			return nil, err
+		}
+		out.Data = append(out.Data, shown)
+	}
+	out.Iterator, out.PrevIterator = ends(items, from, mark, l.id)
+	return out, nil
+}
+
+// ends are the cursors of a page. An empty page keeps the one that led to it,
+// so that one can ask again later.
+func ends[T any](items []T, from cursor, mark [markBytes]byte, id func(T) string) (next, prev *string) {
+	if len(items) > 0 {
+		n := cursor{false, mark, id(items[len(items)-1])}.String()
+		p := cursor{true, mark, id(items[0])}.String()
+		return &n, &p
+	}
+	if from.id == "" {
+		return nil, nil
+	}
+	same := from.String()
+	if from.back {
+		return nil, &same
+	}
+	return &same, nil
+}

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// serveDocument answers with the OpenAPI 3.1 document of the routes, which is
+// made from the very types and parameters that serve them.
+func serveDocument(routes []*route, version string) http.HandlerFunc {
+	text, err := json.Marshal(newDocument(routes, version))
+	if err != nil {
+		panic("api: the OpenAPI document cannot be written: " + err.Error()) // nothing of it comes from outside
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, text)
+	}
+}
+
+func newDocument(routes []*route, version string) *huma.OpenAPI {
+	if version == "" {
+		version = "dev"
+	}
+	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	schemas.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[any]())
+	doc := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info:    &huma.Info{Title: "Fanfare", Version: version, Description: "Sends webhooks: signed, in order where order matters, retried for days, logged, and explained when they fail."},
+		Components: &huma.Components{
+			Schemas:         schemas,
+			SecuritySchemes: map[string]*huma.SecurityScheme{"key": {Type: "http", Scheme: "bearer"}},
+		},
+	}
+	for _, rt := range routes {
+		doc.AddOperation(rt.operation(schemas))
+	}
+	for _, s := range schemas.Map() {
+		if s.AdditionalProperties == false {
+			s.AdditionalProperties = nil // unknown names are ignored
+		}
+	}
+	return doc
+}
+
+var pathParam = regexp.MustCompile(`\{(\w+)\}`)
+
+func (rt *route) operation(schemas huma.Registry) *huma.Operation {
+	op := &huma.Operation{
+		Method: rt.method, Path: base + rt.path, Summary: rt.summary,
+		OperationID: strings.ToLower(rt.method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(rt.path),
+		Tags:        []string{strings.Split(rt.path, "/")[1]},
+		Responses:   map[string]*huma.Response{},
+	}
+	if !rt.open {
+		op.Security = []map[string][]string{{"key": {}}}
+	}
+	for _, m := range pathParam.FindAllStringSubmatch(rt.path, -1) {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: m[1], In: "path", Required: true, Schema: &huma.Schema{Type: "string"}})
+	}
+	for _, p := range rt.query {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: p.name, In: "query", Description: p.doc, Schema: p.schema()})
+	}
+	if rt.method == http.MethodPost {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: idempotencyHeader, In: "header", Schema: &huma.Schema{Type: "string"},
+			Description: "The same key with the same request does nothing again for 24 hours, and is answered as the first time.",
+		})
+	}
+	if rt.in != reflect.TypeFor[none]() {
+		content := map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(rt.in, true, "")}}
+		for _, media := range rt.alternatives {
+			content[media] = &huma.MediaType{}
+		}
+		op.RequestBody = &huma.RequestBody{Required: len(shapeOf(rt.in).required) > 0, Content: content}
+	}
+	rt.responses(op, schemas)
+	return op
+}
+
+func (rt *route) responses(op *huma.Operation, schemas huma.Registry) {
+	media := "application/json"
+	if rt.stream {
+		media = "text/event-stream"
+	}
+	success := &huma.Response{Description: http.StatusText(rt.status)}
+	if rt.out != reflect.TypeFor[none]() {
+		success.Content = map[string]*huma.MediaType{media: {Schema: schemas.Schema(rt.out, true, "")}}
+	}
+	op.Responses[strconv.Itoa(rt.status)] = success
+	refusal := func(t reflect.Type) map[string]*huma.MediaType {
+		return map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(t, true, "")}}
+	}
+	op.Responses["422"] = &huma.Response{Description: "Something in the request is wrong.", Content: refusal(reflect.TypeFor[invalidOut]())}
+	op.Responses["default"] = &huma.Response{Description: "Refused, or failed.", Content: refusal(reflect.TypeFor[errorOut]())}
+}
+
+func (p param) schema() *huma.Schema {
+	s := &huma.Schema{Type: p.kind}
+	switch p.kind {
+	case "time":
+		s.Type, s.Format = "string", "date-time"
+	case "list":
+		s.Type, s.Items = "array", &huma.Schema{Type: "string"}
+	}
+	for _, word := range p.enum {
+		if n, err := strconv.Atoi(word); err == nil && p.kind == "integer" {
+			s.Enum = append(s.Enum, n)
+		} else {
+			s.Enum = append(s.Enum, word)
+		}
+	}
+	return s
+}

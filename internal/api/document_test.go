@@ -1,0 +1,119 @@
+package api
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// operations are those of the OpenAPI document, as "METHOD /path".
+func (w *world) operations() map[string]map[string]any {
+	w.t.Helper()
+	a := w.send(httptest.NewRequest("GET", "/openapi.json", nil)).want(200)
+	var doc struct {
+		OpenAPI string `json:"openapi"`
+		Paths   map[string]map[string]map[string]any
+	}
+	a.decode(&doc)
+	if doc.OpenAPI != "3.1.0" {
+		w.t.Fatalf("openapi is %q", doc.OpenAPI)
+	}
+	all := map[string]map[string]any{}
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			all[strings.ToUpper(method)+" "+path] = op
+		}
+	}
+	return all
+}
+
+func TestDocumentListsEveryRoute(t *testing.T) {
+	w := newWorld(t)
+	listed := w.operations()
+	routes := w.api.(*server).routes
+	for _, rt := range routes {
+		if listed[rt.method+" "+base+rt.path] == nil {
+			t.Errorf("%s %s is not in the document", rt.method, rt.path)
+		}
+	}
+	if len(listed) != len(routes) {
+		t.Errorf("the document lists %d operations, and there are %d routes", len(listed), len(routes))
+	}
+}
+
+func TestDocumentSaysWhatIsRequired(t *testing.T) {
+	w := newWorld(t)
+	a := w.send(httptest.NewRequest("GET", "/openapi.json", nil)).want(200)
+	var doc struct {
+		Components struct {
+			Schemas map[string]struct {
+				Required   []string
+				Properties map[string]any
+			}
+		}
+	}
+	a.decode(&doc)
+	for name, want := range map[string][]string{
+		"ApplicationIn": {"name"}, "EndpointIn": {"url"}, "EndpointPatch": nil, "MessageIn": {"eventType", "payload"},
+		"MessageOut": {"channels", "deliverAt", "eventId", "eventType", "id", "orderingKey", "payload", "tags", "timestamp"},
+	} {
+		got := doc.Components.Schemas[name]
+		slices.Sort(got.Required)
+		if !slices.Equal(got.Required, want) || got.Properties == nil {
+			t.Errorf("%s requires %q of %d properties, want %q", name, got.Required, len(got.Properties), want)
+		}
+	}
+}
+
+// example fills in a path of the document.
+var example = strings.NewReplacer("{app}", "acme", "{endpoint}", "ep", "{msg}", "m", "{attempt}", "a", "{name}", "record.created")
+
+func TestEveryRouteNeedsTheKey(t *testing.T) {
+	w := newWorld(t)
+	w.app("acme")
+	w.endpoint("acme", "ep")
+	open := []string{"GET /api/v1/health", "GET /api/v1/health/ping"}
+	wrong := map[string][]string{
+		"none": nil, "empty": {""}, "scheme only": {"Bearer"}, "no key": {"Bearer "}, "basic": {"Basic " + testKey},
+		"other": {"Bearer " + testKey + "x"}, "cut": {"Bearer " + testKey[1:]}, "upper": {"Bearer " + strings.ToUpper(testKey)},
+		"twice": {"Bearer " + testKey, "Bearer " + testKey}, "long": {"Bearer " + strings.Repeat("k", 10<<10)},
+		"look-alike": {"Bearer fan_аdmin_test"}, "two spaces": {"Bearer  " + testKey},
+	}
+	for op := range w.operations() {
+		method, path, _ := strings.Cut(op, " ")
+		for name, values := range wrong {
+			r := httptest.NewRequest(method, example.Replace(path), strings.NewReader("{}"))
+			r.Header["Authorization"] = values
+			a := w.send(r)
+			if slices.Contains(open, op) {
+				if a.status != http.StatusNoContent {
+					t.Errorf("%s with key %q: %d", op, name, a.status)
+				}
+				continue
+			}
+			if a.status != http.StatusUnauthorized || !strings.HasPrefix(string(a.body), `{"code":"authentication_failed","detail":`) || a.header.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s with key %q: %d %s", op, name, a.status, a.body)
+			}
+		}
+	}
+}
+
+func TestWithoutKeyHashNoKeyOpensAnything(t *testing.T) {
+	w := newWorld(t)
+	w.api = New(w.hub, w.store, nil)
+	w.do("GET", "/api/v1/app", "").want(401)
+	w.do("GET", "/api/v1/app", "", "Authorization: Bearer ").want(401)
+}
+
+func TestAdminKeysAreRandomAndHashed(t *testing.T) {
+	a, b := NewAdminKey(), NewAdminKey()
+	if a == b || len(a) != len("fan_admin_")+43+6 || !strings.HasPrefix(a, "fan_admin_") {
+		t.Errorf("keys %q and %q", a, b)
+	}
+	w := newWorld(t)
+	w.api = New(w.hub, w.store, &Options{KeyHash: HashKey(a)})
+	w.do("GET", "/api/v1/app", "", "Authorization: bearer "+a).want(200)
+	w.do("GET", "/api/v1/app", "", "Authorization: Bearer "+b).want(401)
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+type headersIn struct {
+	Headers map[string]string `json:"headers"`
+}
+
+type headersPatch struct {
+	Headers       map[string]*string `json:"headers,omitzero" doc:"To set; null takes one away."`
+	DeleteHeaders []string           `json:"deleteHeaders,omitzero" doc:"To take away."`
+}
+
+type headersOut struct {
+	Headers   map[string]string `json:"headers"`
+	Sensitive []string          `json:"sensitive" doc:"Names of those that are set, but not shown."`
+}
+
+func readHeaders(c *call, _ *none) (*headersOut, error) {
+	ep, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	out := &headersOut{Headers: map[string]string{}, Sensitive: []string{}}
+	for name, value := range ep.Headers {
+		if sensitive(name) {
+			out.Sensitive = append(out.Sensitive, name)
+		} else {
+			out.Headers[name] = value
+		}
+	}
+	slices.Sort(out.Sensitive)
+	return out, nil
+}
+
+func replaceHeaders(c *call, in *headersIn) (none, error) {
+	ep, err := c.endpoint()
+	if err != nil {
+		return none{}, err
+	}
+	ep.Headers = in.Headers
+	return none{}, c.hub.UpdateEndpoint(c.r.Context(), ep)
+}
+
+func changeHeaders(c *call, in *headersPatch) (none, error) {
+	ep, err := c.endpoint()
+	if err != nil {
+		return none{}, err
+	}
+	for _, name := range in.DeleteHeaders {
+		withoutHeader(ep, name)
+	}
+	for name, value := range in.Headers {
+		withoutHeader(ep, name)
+		if value == nil {
+			continue
+		}
+		if ep.Headers == nil {
+			ep.Headers = map[string]string{}
+		}
+		ep.Headers[name] = *value
+	}
+	return none{}, c.hub.UpdateEndpoint(c.r.Context(), ep)
+}
+
+// withoutHeader takes a header away, however its name is capitalised.
+func withoutHeader(ep *fanfare.Endpoint, name string) {
+	for have := range ep.Headers {
+		if http.CanonicalHeaderKey(have) == http.CanonicalHeaderKey(name) {
+			delete(ep.Headers, have)
+		}
+	}
+}
+
+// sensitive reports whether a header of that name is likely to carry something
+// that opens a door.
+func sensitive(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range []string{"auth", "cookie", "token", "secret", "password", "api-key", "apikey", "access-key", "credential"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,239 @@
+package api
+
+import (
+	"context"
+	stdjson "encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// messageOut is a message as clients read it. It writes itself, as its payload
+// goes out byte for byte as it came in.
+type messageOut struct {
+	ID          fanfare.MessageID `json:"id"`
+	EventID     *string           `json:"eventId"`
+	EventType   string            `json:"eventType"`
+	Payload     jsontext.Value    `json:"payload" doc:"As it came in; a string if it is not JSON; {} if it was not asked for, and {\"expired\":true} if it was removed."`
+	Channels    *[]string         `json:"channels"`
+	Tags        *[]string         `json:"tags"`
+	OrderingKey *string           `json:"orderingKey" newer:"true"`
+	Timestamp   time.Time         `json:"timestamp" doc:"When it was accepted."`
+	DeliverAt   *time.Time        `json:"deliverAt" newer:"true"`
+}
+
+func showMessage(msg *fanfare.Message, payload jsontext.Value) *messageOut {
+	return &messageOut{
+		ID: msg.ID, EventID: pointer(msg.EventID), EventType: msg.EventType, Payload: payload,
+		Channels: someOf(msg.Channels), Tags: someOf(msg.Tags), OrderingKey: pointer(msg.OrderingKey),
+		Timestamp: msg.CreatedAt, DeliverAt: pointer(msg.DeliverAt),
+	}
+}
+
+var (
+	withheld = jsontext.Value(`{}`)
+	expired  = jsontext.Value(`{"expired":true}`)
+)
+
+// payloadOf is what is shown of a message's payload.
+func payloadOf(msg *fanfare.Message, content bool) jsontext.Value {
+	switch {
+	case !content:
+		return withheld
+	case msg.Payload == nil:
+		return expired
+	case utf8.Valid(msg.Payload) && stdjson.Valid(msg.Payload):
+		return msg.Payload
+	}
+	return quote(nil, string(msg.Payload))
+}
+
+// quote appends s as a JSON string; what is not UTF-8 in it is replaced.
+func quote[T ~string](b []byte, s T) []byte {
+	quoted, err := jsontext.AppendQuote(b, s)
+	if err != nil {
+		quoted, _ = jsontext.AppendQuote(b, strings.ToValidUTF8(string(s), "\uFFFD"))
+	}
+	return quoted
+}
+
+func (s *server) messageRoutes() []*route {
+	create := describe[messageIn, *messageOut]("POST /app/{app}/msg", "Send a message", contentParam).answering(http.StatusAccepted)
+	create.serve, create.ownKeys = createMessage, true
+	return []*route{
+		create,
+		s.batchRoute(),
+		on("GET /app/{app}/msg", "List an application's messages", listMessages, filters()...),
+		on("GET /app/{app}/msg/{msg}", "Read a message, by id or event id", readMessage, contentParam),
+		on("DELETE /app/{app}/msg/{msg}/content", "Remove a message's payload for good", expungeMessage),
+		on("DELETE /app/{app}/msg/{msg}/pending", "Cancel the deliveries of a message that wait", cancelMessage),
+	}
+}
+
+// createMessage is the hot path.
+func createMessage(c *call) error {
+	content := c.boolean("with_content", true)
+	if err := c.mistakes(); err != nil {
+		return err
+	}
+	ref, err := c.ref("app")
+	if err != nil {
+		return err
+	}
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	e := &envelope{}
+	if err := e.parse(body); err != nil {
+		return err
+	}
+	key, err := c.idempotency(body)
+	if err != nil {
+		return err
+	}
+	errs, err := c.accept(c.r.Context(), ref, []*fanfare.Message{&e.msg}, e.app, key)
+	if err == nil {
+		err = errs[0]
+	}
+	if err != nil {
+		return err
+	}
+	c.ignored(e.ignored)
+	c.out, err = e.show(content).appendJSON(make([]byte, 0, 320+len(e.msg.Payload)))
+	return err
+}
+
+// show is showMessage without another look at a payload that was just parsed.
+func (e *envelope) show(content bool) *messageOut {
+	if content && e.json && e.msg.Payload != nil {
+		return showMessage(&e.msg, e.msg.Payload)
+	}
+	return showMessage(&e.msg, payloadOf(&e.msg, content))
+}
+
+// accept sends messages to an application, which is created first if it does
+// not exist and app says how.
+func (s *server) accept(ctx context.Context, ref string, msgs []*fanfare.Message, app *applicationIn, key *fanfare.Idempotency) ([]error, error) {
+	errs, err := s.hub.SendBatch(ctx, ref, msgs, key)
+	if app == nil || !errors.Is(err, fanfare.ErrNotFound) {
+		return errs, err
+	}
+	if _, ours := fanfare.DecodeID("app_", ref); ours {
+		return nil, err
+	}
+	if uid := app.UID.value; uid != "" && uid != ref {
+		return nil, &fanfare.InvalidError{Field: "application.uid", Reason: "must be the one in the path"}
+	}
+	if _, err := s.create(ctx, ref, app); err != nil && !errors.Is(err, fanfare.ErrExists) {
+		var wrong *fanfare.InvalidError
+		if errors.As(err, &wrong) {
+			err = &fanfare.InvalidError{Field: "application." + wrong.Field, Reason: wrong.Reason}
+		}
+		return nil, err
+	}
+	return s.hub.SendBatch(ctx, ref, msgs, key)
+}
+
+// appendJSON implements appender.
+func (m *messageOut) appendJSON(b []byte) ([]byte, error) {
+	b = quote(append(b, `{"id":`...), m.ID)
+	b = appendOptional(append(b, `,"eventId":`...), m.EventID)
+	b = quote(append(b, `,"eventType":`...), m.EventType)
+	b = append(append(b, `,"payload":`...), m.Payload...)
+	b = appendStrings(append(b, `,"channels":`...), m.Channels)
+	b = appendStrings(append(b, `,"tags":`...), m.Tags)
+	b = appendOptional(append(b, `,"orderingKey":`...), m.OrderingKey)
+	b = appendTime(append(b, `,"timestamp":`...), &m.Timestamp)
+	b = appendTime(append(b, `,"deliverAt":`...), m.DeliverAt)
+	return append(b, '}'), nil
+}
+
+func appendOptional(b []byte, s *string) []byte {
+	if s == nil {
+		return append(b, "null"...)
+	}
+	return quote(b, *s)
+}
+
+func appendStrings(b []byte, list *[]string) []byte {
+	if list == nil {
+		return append(b, "null"...)
+	}
+	b = append(b, '[')
+	for i, s := range *list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = quote(b, s)
+	}
+	return append(b, ']')
+}
+
+func appendTime(b []byte, t *time.Time) []byte {
+	if t == nil {
+		return append(b, "null"...)
+	}
+	return append(t.UTC().AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
+}
+
+func listMessages(c *call, _ *none) (*list[*messageOut], error) {
+	app, err := c.application()
+	if err != nil {
+		return nil, err
+	}
+	filter, content := c.messageFilter(), c.boolean("with_content", true)
+	return paged(c, listing[*fanfare.Message]{
+		scope:      []string{string(app.ID)},
+		descending: true,
+		id:         func(msg *fanfare.Message) string { return string(msg.ID) },
+		fetch: func(p fanfare.Page) ([]*fanfare.Message, error) {
+			filter.Page = p
+			return c.hub.Messages(c.r.Context(), app.ID, filter)
+		},
+	}, func(msg *fanfare.Message) (*messageOut, error) {
+		return showMessage(msg, payloadOf(msg, content)), nil
+	})
+}
+
+func readMessage(c *call, _ *none) (*messageOut, error) {
+	content := c.boolean("with_content", true)
+	if err := c.mistakes(); err != nil {
+		return nil, err
+	}
+	msg, err := c.message()
+	if err != nil {
+		return nil, err
+	}
+	return showMessage(msg, payloadOf(msg, content)), nil
+}
+
+func expungeMessage(c *call, _ *none) (none, error) {
+	msg, err := c.message()
+	if err != nil {
+		return none{}, err
+	}
+	return none{}, c.hub.ExpungePayload(c.r.Context(), msg.Application, msg.ID)
+}
+
+type cancelOut struct {
+	Cancelled int `json:"cancelled" doc:"How many deliveries were cancelled."`
+}
+
+func cancelMessage(c *call, _ *none) (*cancelOut, error) {
+	msg, err := c.message()
+	if err != nil {
+		return nil, err
+	}
+	n, err := c.hub.Cancel(c.r.Context(), msg.Application, msg.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &cancelOut{n}, nil
+}

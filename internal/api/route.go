@@ -1,0 +1,229 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// A route is one operation: what serves it, and what the document says of it.
+type route struct {
+	method, path string // the path below /api/v1
+	summary      string
+	query        []param
+	in, out      reflect.Type // none for no body
+	status       int          // of a success; others are in the handler's comment
+	alternatives []string     // further media types of the body
+	maxBody      int64        // 0: the server's
+	open         bool         // to everyone, without a key
+	ownKeys      bool         // sees to idempotency keys itself
+	stream       bool         // writes its answer itself
+	serve        func(c *call) error
+	known        *known // to strict clients, of its answer
+	seen         observers
+}
+
+// none is the type of a body that is not there.
+type none struct{}
+
+// on makes a route of a pattern such as "GET /app/{app}" and of the function
+// that serves it, which gets the request's body decoded and returns the answer's.
+func on[In, Out any](pattern, summary string, do func(*call, *In) (Out, error), query ...param) *route {
+	rt := describe[In, Out](pattern, summary, query...)
+	bodiless := rt.in == reflect.TypeFor[none]()
+	shape := shapeOf(rt.in)
+	rt.serve = func(c *call) error {
+		var in In
+		if !bodiless {
+			if err := c.decode(&in, shape); err != nil {
+				return err
+			}
+		}
+		out, err := do(c, &in)
+		if err != nil {
+			return err
+		}
+		return c.answer(out)
+	}
+	return rt
+}
+
+// describe is a route without what serves it.
+func describe[In, Out any](pattern, summary string, query ...param) *route {
+	rt := &route{
+		summary: summary, query: query, status: http.StatusOK,
+		in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](), known: knownOf(reflect.TypeFor[Out]()),
+	}
+	for i, c := range pattern {
+		if c == ' ' {
+			rt.method, rt.path = pattern[:i], pattern[i+1:]
+			break
+		}
+	}
+	if rt.out == reflect.TypeFor[none]() {
+		rt.status = http.StatusNoContent
+	}
+	return rt
+}
+
+// answering says what status a success has.
+func (rt *route) answering(status int) *route {
+	rt.status = status
+	return rt
+}
+
+// A call is one request under way.
+type call struct {
+	*server
+	w     http.ResponseWriter
+	r     *http.Request
+	route *route
+
+	taken  []byte       // the request's body, if it was read before its turn
+	values url.Values   // the query, once it was asked for
+	wrong  []fieldError // what is wrong with it
+
+	status int    // of the answer; 0: the route's
+	out    []byte // its body
+}
+
+// handle serves a route. It is the only place where faults are logged.
+func (s *server) handle(rt *route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		begun := time.Now()
+		c := &call{server: s, w: w, r: r, route: rt, status: rt.status}
+		if err := c.run(); err != nil {
+			p := problemOf(err)
+			if p == nil {
+				s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", rt.path, "error", err)
+				p = internal
+			}
+			c.status = p.status
+			p.write(w)
+		} else if !rt.stream {
+			if len(c.out) > 0 && c.strict() {
+				c.out = rt.known.only(nil, c.out)
+			}
+			writeJSON(w, c.status, c.out)
+		}
+		rt.seen.observe(c.status, time.Since(begun))
+	}
+}
+
+func (c *call) run() error {
+	if !c.route.open {
+		if err := c.authenticate(c.r); err != nil {
+			return err
+		}
+	}
+	if c.route.method == http.MethodPost && !c.route.ownKeys {
+		if keys := c.r.Header[idempotencyHeader]; len(keys) > 0 {
+			return c.once(keys)
+		}
+	}
+	return c.route.serve(c)
+}
+
+// An appender writes itself as JSON, byte for byte as it wants it: payloads
+// must not pass through an encoder that would tidy them up.
+type appender interface {
+	appendJSON(b []byte) ([]byte, error)
+}
+
+// answer makes v the body of the answer.
+func (c *call) answer(v any) (err error) {
+	if _, ok := v.(none); ok {
+		return nil
+	}
+	c.out, err = appendJSON(nil, v)
+	return err
+}
+
+func appendJSON(b []byte, v any) ([]byte, error) {
+	if a, ok := v.(appender); ok {
+		return a.appendJSON(b)
+	}
+	text, err := json.Marshal(v, json.Deterministic(true))
+	return append(b, text...), err
+}
+
+var jsonType = []string{"application/json"}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h["X-Content-Type-Options"] = nosniff
+	h["Cache-Control"] = noStore
+	if len(body) > 0 {
+		h["Content-Type"] = jsonType
+		if len(body) > 2048 { // below, net/http counts itself
+			h["Content-Length"] = []string{strconv.Itoa(len(body))}
+		}
+	}
+	w.WriteHeader(status)
+	w.Write(body) // the client may be gone, which is its own affair
+}
+
+var (
+	nosniff = []string{"nosniff"}
+	noStore = []string{"no-store"}
+)
+
+// maxRef bounds ids, uids and event ids in paths.
+const maxRef = 256
+
+// ref is a name from the path; what cannot be one is not found.
+func (c *call) ref(name string) (string, error) {
+	ref := c.r.PathValue(name)
+	if ref == "" || len(ref) > maxRef || !utf8.ValidString(ref) {
+		return "", fanfare.ErrNotFound
+	}
+	for _, b := range []byte(ref) {
+		if b < ' ' || b == 0x7f {
+			return "", fanfare.ErrNotFound
+		}
+	}
+	return ref, nil
+}
+
+// application is the one the path names.
+func (c *call) application() (*fanfare.Application, error) {
+	ref, err := c.ref("app")
+	if err != nil {
+		return nil, err
+	}
+	return c.hub.Application(c.r.Context(), ref)
+}
+
+// endpoint is the one the path names, of the application it names.
+func (c *call) endpoint() (*fanfare.Endpoint, error) {
+	app, err := c.application()
+	if err != nil {
+		return nil, err
+	}
+	ref, err := c.ref("endpoint")
+	if err != nil {
+		return nil, err
+	}
+	return c.hub.Endpoint(c.r.Context(), app.ID, ref)
+}
+
+// message is the one the path names, by id or event id, of the application it
+// names.
+func (c *call) message() (*fanfare.Message, error) {
+	app, err := c.application()
+	if err != nil {
+		return nil, err
+	}
+	ref, err := c.ref("msg")
+	if err != nil {
+		return nil, err
+	}
+	return c.hub.Message(c.r.Context(), app.ID, ref)
+}
