@@ -1,0 +1,221 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// keyRetention is how long idempotency keys and answers are kept.
+const keyRetention = 24 * time.Hour
+
+// castagnoli is the polynomial of the checksum that every payload carries, by
+// which damage on the disk is found before it is sent to anyone.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// A parcel is a message and its deliveries, made ready to be stored.
+type parcel struct {
+	*fanfare.Intake
+	id        id
+	channels  string
+	tags      string
+	checksum  uint32
+	endpoints []id // of the deliveries; zero for one that cannot be
+}
+
+func newParcel(in *fanfare.Intake) (p parcel, err error) {
+	msg := in.Message
+	raw, ok := parse(messagePrefix, msg.ID)
+	if !ok {
+		return p, fmt.Errorf("message %q: not an identifier", msg.ID)
+	}
+	p = parcel{
+		Intake: in, id: raw, channels: list(msg.Channels), tags: list(msg.Tags),
+		checksum: crc32.Checksum(msg.Payload, castagnoli), endpoints: make([]id, len(in.Deliveries)),
+	}
+	for i := range in.Deliveries {
+		p.endpoints[i], _ = parse(endpointPrefix, in.Deliveries[i].Endpoint)
+	}
+	return p, nil
+}
+
+// Accept implements [fanfare.Queue]. A delivery to an endpoint that has been
+// deleted meanwhile is left out.
+func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, in []*fanfare.Intake, key *fanfare.Idempotency) (earlier []fanfare.MessageID, err error) {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil, fanfare.ErrNotFound
+	}
+	j := job{grows: true}
+	parcels := make([]parcel, len(in))
+	for i := range in {
+		if parcels[i], err = newParcel(in[i]); err != nil {
+			return nil, err
+		}
+		j.bytes += len(in[i].Message.Payload)
+	}
+	j.run = func(w *writer) error {
+		ok, err := w.hasApplication(app)
+		if err == nil && !ok {
+			err = fanfare.ErrNotFound
+		}
+		if err == nil && key != nil {
+			earlier, err = w.earlier(app, key)
+		}
+		if err != nil || earlier != nil {
+			return err
+		}
+		for i := range parcels {
+			if err := w.accept(app, &parcels[i]); err != nil {
+				return err
+			}
+		}
+		if key != nil {
+			return w.keep(app, key, parcels)
+		}
+		return nil
+	}
+	err = s.write(ctx, &j)
+	return earlier, err
+}
+
+// insertMessage does nothing if the application has a message of that event id.
+const insertMessage = `
+	INSERT INTO message (application, id, event_id, event_type, content_type, channels, tags,
+		ordering_key, deliver_at, created_at, checksum, endpoints, payload)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT DO NOTHING`
+
+// accept stores a message and its deliveries, or sets its Err to ErrExists.
+func (w *writer) accept(app id, p *parcel) error {
+	msg := p.Message
+	var few [8 * len(id{})]byte
+	endpoints := few[:0]
+	for _, ep := range p.endpoints {
+		ok, err := w.hasEndpoint(app, ep)
+		if err != nil {
+			return err
+		}
+		if ok {
+			endpoints = append(endpoints, ep[:]...)
+		}
+	}
+	bind := binder{stmt: w.hot.message}
+	bind.id(app)
+	bind.id(p.id)
+	bind.optional(msg.EventID)
+	bind.text(msg.EventType)
+	bind.optional(msg.ContentType)
+	bind.optional(p.channels)
+	bind.optional(p.tags)
+	bind.optional(msg.OrderingKey)
+	bind.time(msg.DeliverAt)
+	bind.time(msg.CreatedAt)
+	bind.number(int64(p.checksum))
+	bind.blob(endpoints)
+	bind.blob(msg.Payload)
+	if err := run(w.hot.message); err != nil {
+		return err
+	}
+	if w.conn.Changes() == 0 {
+		p.Err = fanfare.ErrExists
+		return nil
+	}
+	p.Err = nil
+	w.newest.raise(p.id)
+	for i, ep := range p.endpoints {
+		ok, err := w.hasEndpoint(app, ep)
+		if ok {
+			err = w.insertDelivery(p, ep, &p.Deliveries[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const insertDelivery = `
+	INSERT INTO delivery (endpoint, message, state, rank, due_at, ordering_key, attempts, manual, created_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT DO NOTHING`
+
+func (w *writer) insertDelivery(p *parcel, ep id, d *fanfare.Delivery) error {
+	bind := binder{stmt: w.hot.delivery}
+	bind.id(ep)
+	bind.id(p.id)
+	bind.number(int64(d.State))
+	bind.number(d.Rank)
+	bind.time(d.Due)
+	bind.optional(p.Message.OrderingKey)
+	bind.number(int64(d.Attempts))
+	bind.truth(d.Manual)
+	bind.time(p.Message.CreatedAt)
+	return run(w.hot.delivery)
+}
+
+const selectEarlier = `
+	SELECT fingerprint, messages
+	FROM idempotency
+	WHERE application = ? AND key = ? AND expires_at > ?`
+
+// earlier returns the messages that a request under this key has stored before;
+// nil if there was none.
+func (w *writer) earlier(app id, key *fanfare.Idempotency) ([]fanfare.MessageID, error) {
+	stmt, err := w.conn.Prepare(selectEarlier)
+	if err != nil {
+		return nil, err
+	}
+	bind := binder{stmt: stmt}
+	bind.id(app)
+	bind.text(key.Key)
+	bind.time(time.Now())
+	var fingerprint, messages []byte
+	found, err := one(stmt, func(row *row) { fingerprint, messages = row.blob(), row.blob() })
+	switch {
+	case err != nil || !found:
+		return nil, err
+	case !bytes.Equal(fingerprint, key.Fingerprint[:]):
+		return nil, fanfare.ErrConflict
+	}
+	earlier := []fanfare.MessageID{}
+	for _, raw := range ids(messages) {
+		name := ""
+		if raw != (id{}) {
+			name = fanfare.EncodeID(messagePrefix, raw)
+		}
+		earlier = append(earlier, fanfare.MessageID(name))
+	}
+	return earlier, nil
+}
+
+const insertKey = `
+	INSERT OR REPLACE INTO idempotency (application, key, fingerprint, messages, expires_at)
+	VALUES (?, ?, ?, ?, ?)`
+
+// keep notes what was stored under a key.
+func (w *writer) keep(app id, key *fanfare.Idempotency, parcels []parcel) error {
+	stmt, err := w.conn.Prepare(insertKey)
+	if err != nil {
+		return err
+	}
+	var messages []byte
+	for i := range parcels {
+		stored := parcels[i].id
+		if parcels[i].Err != nil {
+			stored = id{}
+		}
+		messages = append(messages, stored[:]...)
+	}
+	bind := binder{stmt: stmt}
+	bind.id(app)
+	bind.text(key.Key)
+	bind.blob(key.Fingerprint[:])
+	bind.blob(messages)
+	bind.time(time.Now().Add(keyRetention))
+	return run(stmt)
+}

@@ -1,0 +1,228 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+
+	"zombiezen.com/go/sqlite"
+)
+
+const attemptsWhere = `
+	SELECT attempt.id, attempt.message, attempt.endpoint, message.event_type, attempt.number, attempt.manual,
+		attempt.url, attempt.started_at, attempt.duration, attempt.first_byte, attempt.request_header,
+		attempt.status, attempt.response_header, attempt.response_body, attempt.truncated,
+		attempt.class, attempt.detail, attempt.state, attempt.next_at
+	FROM attempt
+	CROSS JOIN message ON message.application = :application AND message.id = attempt.message
+	WHERE attempt.endpoint = :endpoint
+		AND attempt.started_at >= :since
+		AND attempt.started_at < :until
+		AND (:success IS NULL OR (attempt.class = 'success') = :success)
+		AND (:class = 0 OR attempt.status / 100 = :class)
+		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)` + messageIs
+
+const selectAttemptsUp = attemptsWhere + `
+		AND attempt.id > :after
+	ORDER BY attempt.id
+	LIMIT :limit`
+
+const selectAttemptsDown = attemptsWhere + `
+		AND attempt.id < :after
+	ORDER BY attempt.id DESC
+	LIMIT :limit`
+
+const selectAttempt = attemptsWhere + `
+		AND attempt.id = :id`
+
+func scanAttempt(row *row) *fanfare.Attempt {
+	return &fanfare.Attempt{
+		ID:             fanfare.AttemptID(row.name(attemptPrefix)),
+		Message:        fanfare.MessageID(row.name(messagePrefix)),
+		Endpoint:       fanfare.EndpointID(row.name(endpointPrefix)),
+		EventType:      row.text(),
+		Number:         int(row.number()),
+		Manual:         row.truth(),
+		URL:            row.text(),
+		StartedAt:      row.time(),
+		Duration:       time.Duration(row.number()) * time.Microsecond,
+		FirstByte:      time.Duration(row.number()) * time.Microsecond,
+		RequestHeader:  parseHeader(row.text()),
+		Status:         int(row.number()),
+		ResponseHeader: parseHeader(row.text()),
+		ResponseBody:   row.blob(),
+		Truncated:      row.truth(),
+		Class:          fanfare.Class(row.text()),
+		Detail:         row.text(),
+		State:          fanfare.State(row.number()),
+		NextAt:         row.time(),
+	}
+}
+
+func bindAttempts(stmt *sqlite.Stmt, app, ep id, f *fanfare.AttemptFilter) {
+	stmt.SetBytes(":application", app[:])
+	stmt.SetBytes(":endpoint", ep[:])
+	stmt.SetInt64(":since", from(f.Since))
+	stmt.SetInt64(":until", to(f.Until))
+	if f.Outcome == fanfare.AnyOutcome {
+		stmt.SetNull(":success")
+	} else {
+		stmt.SetBool(":success", f.Outcome == fanfare.OnlySuccesses)
+	}
+	stmt.SetInt64(":class", int64(f.StatusClass))
+	bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
+}
+
+// Attempts implements [fanfare.Log].
+func (s *Store) Attempts(ctx context.Context, application fanfare.ApplicationID, f fanfare.AttemptFilter) (as []*fanfare.Attempt, err error) {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil, nil
+	}
+	err = s.readAll(ctx, func(conn *sqlite.Conn) (err error) {
+		if f.Message != "" {
+			as, err = attemptsOfMessage(conn, app, &f)
+		} else {
+			as, err = attemptsAtEndpoint(conn, app, &f)
+		}
+		return err
+	})
+	return as, err
+}
+
+func attemptsAtEndpoint(conn *sqlite.Conn, app id, f *fanfare.AttemptFilter) (as []*fanfare.Attempt, err error) {
+	ep, ok := parse(endpointPrefix, f.Endpoint)
+	after, sure := afterID(attemptPrefix, f.Page)
+	if !ok || !sure {
+		return nil, nil
+	}
+	query := selectAttemptsDown
+	if f.Ascending {
+		query = selectAttemptsUp
+	}
+	stmt, err := conn.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	bindAttempts(stmt, app, ep, f)
+	stmt.SetBytes(":after", after)
+	stmt.SetInt64(":limit", int64(f.Limit))
+	err = each(stmt, func(row *row) bool {
+		as = append(as, scanAttempt(row))
+		return true
+	})
+	return as, err
+}
+
+// attemptsOfMessage walks the chains of attempts of all the message's deliveries
+// for their ids, and then reads as many attempts as make a page.
+func attemptsOfMessage(conn *sqlite.Conn, app id, f *fanfare.AttemptFilter) (as []*fanfare.Attempt, err error) {
+	after, sure := afterID(attemptPrefix, f.Page)
+	if !sure {
+		return nil, nil
+	}
+	all, err := chains(conn, app, f.Message, f.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b link) int { return bytes.Compare(a.attempt[:], b.attempt[:]) })
+	if !f.Ascending {
+		slices.Reverse(all)
+	}
+	stmt, err := conn.Prepare(selectAttempt)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range all {
+		if len(as) >= f.Limit {
+			break
+		}
+		order := bytes.Compare(l.attempt[:], after)
+		if f.Ascending && order <= 0 || !f.Ascending && order >= 0 {
+			continue
+		}
+		bindAttempts(stmt, app, l.endpoint, f)
+		stmt.SetBytes(":id", l.attempt[:])
+		if _, err := one(stmt, func(row *row) { as = append(as, scanAttempt(row)) }); err != nil {
+			return nil, err
+		}
+	}
+	return as, nil
+}
+
+// A link is one attempt in the chain of those of a delivery.
+type link struct{ endpoint, attempt id }
+
+const selectChain = `
+	WITH RECURSIVE chain (rowid) AS (
+		SELECT last_attempt
+		FROM delivery
+		WHERE endpoint = ? AND message = ?
+		UNION ALL
+		SELECT attempt.previous
+		FROM chain
+		JOIN attempt ON attempt.rowid = chain.rowid)
+	SELECT attempt.id
+	FROM chain
+	JOIN attempt ON attempt.rowid = chain.rowid`
+
+// chains finds all attempts of a message, or those at one endpoint.
+func chains(conn *sqlite.Conn, app id, message fanfare.MessageID, endpoint fanfare.EndpointID) (all []link, err error) {
+	endpoints, err := endpointsOfMessage(conn, app, &fanfare.DeliveryFilter{Message: message, Endpoint: endpoint})
+	if err != nil {
+		return nil, err
+	}
+	stmt, err := conn.Prepare(selectChain)
+	if err != nil {
+		return nil, err
+	}
+	msg, _ := parse(messagePrefix, message)
+	for _, ep := range endpoints {
+		bind := binder{stmt: stmt}
+		bind.id(ep)
+		bind.id(msg)
+		err := each(stmt, func(row *row) bool {
+			all = append(all, link{ep, row.id()})
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// Attempt implements [fanfare.Log].
+func (s *Store) Attempt(ctx context.Context, application fanfare.ApplicationID, message fanfare.MessageID, attempt fanfare.AttemptID) (a *fanfare.Attempt, err error) {
+	app, ok1 := parse(applicationPrefix, application)
+	raw, ok2 := parse(attemptPrefix, attempt)
+	if !ok1 || !ok2 {
+		return nil, fanfare.ErrNotFound
+	}
+	err = s.readAll(ctx, func(conn *sqlite.Conn) error {
+		endpoints, err := endpointsOfMessage(conn, app, &fanfare.DeliveryFilter{Message: message})
+		if err != nil {
+			return err
+		}
+		stmt, err := conn.Prepare(selectAttempt)
+		if err != nil {
+			return err
+		}
+		for _, ep := range endpoints {
+			bindAttempts(stmt, app, ep, &fanfare.AttemptFilter{})
+			stmt.SetBytes(":id", raw[:])
+			if _, err := one(stmt, func(row *row) { a = scanAttempt(row) }); err != nil {
+				return err
+			}
+			if a != nil && a.Message == message {
+				return nil
+			}
+		}
+		a = nil
+		return fanfare.ErrNotFound
+	})
+	return a, err
+}

@@ -1,0 +1,282 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+
+	"zombiezen.com/go/sqlite"
+)
+
+const deliveryColumns = `delivery.message, delivery.endpoint, delivery.state, delivery.rank, delivery.due_at,
+		delivery.ordering_key, delivery.attempts, delivery.manual`
+
+func scanDelivery(row *row) *fanfare.Delivery {
+	return &fanfare.Delivery{
+		Message:     fanfare.MessageID(row.name(messagePrefix)),
+		Endpoint:    fanfare.EndpointID(row.name(endpointPrefix)),
+		State:       fanfare.State(row.number()),
+		Rank:        row.number(),
+		Due:         row.time(),
+		OrderingKey: row.text(),
+		Attempts:    int(row.number()),
+		Manual:      row.truth(),
+	}
+}
+
+// Deliveries implements [fanfare.Log].
+func (s *Store) Deliveries(ctx context.Context, application fanfare.ApplicationID, f fanfare.DeliveryFilter) (ds []*fanfare.Delivery, err error) {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil, nil
+	}
+	err = s.readAll(ctx, func(conn *sqlite.Conn) (err error) {
+		if f.Message != "" {
+			ds, err = deliveriesOfMessage(conn, app, &f)
+		} else {
+			ds, err = deliveriesToEndpoint(conn, app, &f)
+		}
+		return err
+	})
+	return ds, err
+}
+
+// messageIs are the conditions on a message that lists of deliveries and
+// attempts have in common with lists of messages.
+const messageIs = `
+		AND (:types IS NULL OR message.event_type IN (SELECT value FROM json_each(:types)))
+		AND (:channel IS NULL OR EXISTS (SELECT 1 FROM json_each(message.channels) WHERE value = :channel))
+		AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(message.tags) WHERE value = :tag))`
+
+func bindMessageIs(stmt *sqlite.Stmt, types []string, channel, tag string) {
+	for name, v := range map[string]string{":types": list(types), ":channel": channel, ":tag": tag} {
+		if v == "" {
+			stmt.SetNull(name)
+		} else {
+			stmt.SetText(name, v)
+		}
+	}
+}
+
+const deliveriesWhere = `
+	SELECT ` + deliveryColumns + `
+	FROM delivery
+	WHERE delivery.endpoint = :endpoint
+		AND :states >> delivery.state & 1
+		AND delivery.created_at >= :since
+		AND delivery.created_at < :until
+		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)
+		AND (:types IS NULL AND :channel IS NULL AND :tag IS NULL OR EXISTS (
+			SELECT 1
+			FROM message
+			WHERE message.application = :application AND message.id = delivery.message` + messageIs + `))`
+
+const selectDeliveriesUp = deliveriesWhere + `
+		AND delivery.message > :after
+	ORDER BY delivery.message
+	LIMIT :limit`
+
+const selectDeliveriesDown = deliveriesWhere + `
+		AND delivery.message < :after
+	ORDER BY delivery.message DESC
+	LIMIT :limit`
+
+func deliveriesToEndpoint(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (ds []*fanfare.Delivery, err error) {
+	ep, ok := parse(endpointPrefix, f.Endpoint)
+	after, sure := afterID(messagePrefix, f.Page)
+	if !ok || !sure {
+		return nil, nil
+	}
+	query := selectDeliveriesDown
+	if f.Ascending {
+		query = selectDeliveriesUp
+	}
+	stmt, err := conn.Prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	stmt.SetBytes(":application", app[:])
+	stmt.SetBytes(":endpoint", ep[:])
+	stmt.SetInt64(":states", mask(f.States))
+	stmt.SetInt64(":since", from(f.Since))
+	stmt.SetInt64(":until", to(f.Until))
+	bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
+	stmt.SetBytes(":after", after)
+	stmt.SetInt64(":limit", int64(f.Limit))
+	err = each(stmt, func(row *row) bool {
+		ds = append(ds, scanDelivery(row))
+		return true
+	})
+	return ds, err
+}
+
+const selectEndpointsOfMessage = `
+	SELECT message.endpoints
+	FROM message
+	WHERE message.application = :application
+		AND message.id = :message
+		AND message.created_at >= :since
+		AND message.created_at < :until
+		AND EXISTS (SELECT 1 FROM application WHERE id = :application)` + messageIs
+
+const selectDelivery = `
+	SELECT ` + deliveryColumns + `
+	FROM delivery
+	WHERE delivery.endpoint = ?1
+		AND delivery.message = ?2
+		AND EXISTS (SELECT 1 FROM endpoint WHERE id = ?1)`
+
+func deliveriesOfMessage(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (ds []*fanfare.Delivery, err error) {
+	after, sure := afterID(endpointPrefix, f.Page)
+	if !sure {
+		return nil, nil
+	}
+	endpoints, err := endpointsOfMessage(conn, app, f)
+	if err != nil {
+		return nil, err
+	}
+	stmt, err := conn.Prepare(selectDelivery)
+	if err != nil {
+		return nil, err
+	}
+	msg, _ := parse(messagePrefix, f.Message)
+	for _, ep := range endpoints {
+		if len(ds) >= f.Limit {
+			break
+		}
+		order := bytes.Compare(ep[:], after)
+		if f.Ascending && order <= 0 || !f.Ascending && order >= 0 {
+			continue
+		}
+		bind := binder{stmt: stmt}
+		bind.id(ep)
+		bind.id(msg)
+		_, err := one(stmt, func(row *row) {
+			if d := scanDelivery(row); mask(f.States)>>d.State&1 != 0 {
+				ds = append(ds, d)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return ds, nil
+}
+
+// endpointsOfMessage gives those a message has deliveries to, in the order of
+// the page, or none if the message is not what the filter asks for.
+func endpointsOfMessage(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (endpoints []id, err error) {
+	msg, ok := parse(messagePrefix, f.Message)
+	if !ok {
+		return nil, nil
+	}
+	stmt, err := conn.Prepare(selectEndpointsOfMessage)
+	if err != nil {
+		return nil, err
+	}
+	stmt.SetBytes(":application", app[:])
+	stmt.SetBytes(":message", msg[:])
+	stmt.SetInt64(":since", from(f.Since))
+	stmt.SetInt64(":until", to(f.Until))
+	bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
+	_, err = one(stmt, func(row *row) { endpoints = ids(row.blob()) })
+	if f.Endpoint != "" {
+		only, _ := parse(endpointPrefix, f.Endpoint)
+		endpoints = slices.DeleteFunc(endpoints, func(ep id) bool { return ep != only })
+	}
+	slices.SortFunc(endpoints, func(a, b id) int { return bytes.Compare(a[:], b[:]) })
+	if !f.Ascending {
+		slices.Reverse(endpoints)
+	}
+	return endpoints, err
+}
+
+const selectStats = `
+	SELECT state, count(*)
+	FROM delivery
+	WHERE endpoint = ?1
+		AND created_at >= ?2
+		AND created_at < ?3
+		AND state < 4
+		AND ?4 = (SELECT application FROM endpoint WHERE id = ?1)
+	GROUP BY state`
+
+// Stats implements [fanfare.Log]; a state without deliveries is not in the map.
+func (s *Store) Stats(ctx context.Context, application fanfare.ApplicationID, endpoint fanfare.EndpointID, since, until time.Time) (map[fanfare.State]int, error) {
+	stats := make(map[fanfare.State]int)
+	app, ok1 := parse(applicationPrefix, application)
+	ep, ok2 := parse(endpointPrefix, endpoint)
+	if !ok1 || !ok2 {
+		return stats, nil
+	}
+	err := s.read(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(selectStats)
+		if err != nil {
+			return err
+		}
+		bind := binder{stmt: stmt}
+		bind.id(ep)
+		bind.number(from(since))
+		bind.number(to(until))
+		bind.id(app)
+		return each(stmt, func(row *row) bool {
+			stats[fanfare.State(row.number())] = int(row.number())
+			return true
+		})
+	})
+	return stats, err
+}
+
+// mask has a bit for each of the states; all if none is named.
+func mask(states []fanfare.State) int64 {
+	if len(states) == 0 {
+		return 1<<(fanfare.Cancelled+1) - 1
+	}
+	var m int64
+	for _, s := range states {
+		m |= 1 << s
+	}
+	return m
+}
+
+// from is the first microsecond of a span of time; zero: of all time.
+func from(since time.Time) int64 {
+	if since.IsZero() {
+		return math.MinInt64
+	}
+	return ceil(since)
+}
+
+// to is the first microsecond behind a span of time; zero: it has no end.
+func to(until time.Time) int64 {
+	if until.IsZero() {
+		return math.MaxInt64
+	}
+	return ceil(until)
+}
+
+// ceil rounds up, for bounds of times that were rounded down.
+func ceil(t time.Time) int64 {
+	us := t.UnixMicro()
+	if t.Nanosecond()%1000 != 0 {
+		us++
+	}
+	return us
+}
+
+// afterID gives the bytes behind which a page begins, and false if there is
+// nothing of that name to be behind of.
+func afterID(prefix string, page fanfare.Page) ([]byte, bool) {
+	switch {
+	case page.After != "":
+		after, ok := parse(prefix, page.After)
+		return after[:], ok
+	case page.Ascending:
+		return nil, true
+	}
+	return bytes.Repeat([]byte{0xff}, len(id{})+1), true
+}

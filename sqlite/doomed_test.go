@@ -1,0 +1,95 @@
+package sqlite
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// TestRemovalGoesOnAfterReopening deletes what has many rows, closes the store
+// before they can all be removed, and opens it again.
+func TestRemovalGoesOnAfterReopening(t *testing.T) {
+	for what, remove := range map[string]func(s *Store) error{
+		"an endpoint":    func(s *Store) error { return s.DeleteEndpoint(t.Context(), app, ep) },
+		"an application": func(s *Store) error { return s.DeleteApplication(t.Context(), app) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			const n = 4000
+			s, path := openTemp(t)
+			furnish(t, s)
+			var wg sync.WaitGroup
+			for i := range n {
+				wg.Go(func() {
+					if err := errors.Join(accept(t, s, i+1, 10), record(t, s, i+1)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			newest, _ := s.Newest(t.Context())
+			if err := remove(s); err != nil {
+				t.Fatal(err)
+			}
+			nothing(t, s)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = reopen(t, path)
+			if left := s.number(t, "SELECT count(*) FROM delivery"); left < n/2 {
+				t.Errorf("%d deliveries were left on closing, want about all %d", left, n)
+			}
+			nothing(t, s)
+			for deadline := time.Now().Add(10 * time.Second); s.number(t, "SELECT count(*) FROM doomed") > 0; {
+				if time.Now().After(deadline) {
+					t.Fatal("removal does not go on")
+				}
+				time.Sleep(time.Millisecond)
+			}
+			for _, table := range []string{"delivery", "attempt"} {
+				if left := s.number(t, "SELECT count(*) FROM "+table); left != 0 {
+					t.Errorf("%d rows are left in %s", left, table)
+				}
+			}
+			want := int64(n)
+			if what == "an application" {
+				want = 0
+			}
+			if left := s.number(t, "SELECT count(*) FROM message"); left != want {
+				t.Errorf("%d messages are left, want %d", left, want)
+			}
+			s.Close()
+			s = reopen(t, path)
+			if got, _ := s.Newest(t.Context()); got != newest {
+				t.Errorf("the newest id is %x after removal, want %x", got, newest)
+			}
+		})
+	}
+}
+
+// nothing checks that the endpoint can be reached in no way.
+func nothing(t *testing.T, s *Store) {
+	t.Helper()
+	lanes, err := s.Lanes(t.Context())
+	if err != nil || len(lanes) > 0 {
+		t.Errorf("lanes: %v, %v", lanes, err)
+	}
+	page := fanfare.Page{Limit: 10}
+	ds, err := s.Deliveries(t.Context(), app, fanfare.DeliveryFilter{Page: page, Endpoint: ep})
+	if err != nil || len(ds) > 0 {
+		t.Errorf("%d deliveries, %v", len(ds), err)
+	}
+	as, err := s.Attempts(t.Context(), app, fanfare.AttemptFilter{Page: page, Endpoint: ep})
+	if err != nil || len(as) > 0 {
+		t.Errorf("%d attempts, %v", len(as), err)
+	}
+	as, err = s.Attempts(t.Context(), app, fanfare.AttemptFilter{Page: page, Message: fanfare.MessageID(name("msg_", 4000))})
+	if err != nil || len(as) > 0 {
+		t.Errorf("%d attempts of a message, %v", len(as), err)
+	}
+	if got := waiting(t, s); got > 0 {
+		t.Errorf("%d deliveries wait", got)
+	}
+}

@@ -1,0 +1,308 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// settings are what of an endpoint nobody searches by. Durations and times are in
+// microseconds. Names in the file do not change when those in package fanfare do.
+type settings struct {
+	Description    string            `json:"description,omitempty"`
+	Metadata       map[string]string `json:"metadata,omitempty"`
+	EventTypes     []string          `json:"eventTypes,omitempty"`
+	Channels       []string          `json:"channels,omitempty"`
+	Secrets        []secret          `json:"secrets,omitempty"`
+	Headers        map[string]string `json:"headers,omitempty"`
+	RateLimit      int               `json:"rateLimit,omitempty"`
+	MaxInFlight    int               `json:"maxInFlight,omitempty"`
+	Timeout        int64             `json:"timeout,omitempty"`
+	RetryPreset    string            `json:"retryPreset,omitempty"`
+	RetryDelays    []int64           `json:"retryDelays,omitempty"`
+	Statuses       string            `json:"statuses,omitempty"`
+	Contains       string            `json:"contains,omitempty"`
+	Lacks          string            `json:"lacks,omitempty"`
+	Paused         bool              `json:"paused,omitempty"`
+	Disabled       bool              `json:"disabled,omitempty"`
+	DisabledReason string            `json:"disabledReason,omitempty"`
+}
+
+type secret struct {
+	Text      string `json:"text"`
+	ExpiresAt int64  `json:"expiresAt,omitempty"`
+}
+
+func settingsOf(ep *fanfare.Endpoint) string {
+	v := settings{
+		Description: ep.Description, Metadata: ep.Metadata, EventTypes: ep.EventTypes, Channels: ep.Channels,
+		Headers: ep.Headers, RateLimit: ep.RateLimit, MaxInFlight: ep.MaxInFlight,
+		Timeout: ep.Timeout.Microseconds(), RetryPreset: ep.Retry.Preset,
+		Statuses: ep.Success.Statuses, Contains: ep.Success.Contains, Lacks: ep.Success.Lacks,
+		Paused: ep.Paused, Disabled: ep.Disabled, DisabledReason: ep.DisabledReason,
+	}
+	for _, s := range ep.Secrets {
+		v.Secrets = append(v.Secrets, secret{s.Text, micros(s.ExpiresAt)})
+	}
+	for _, d := range ep.Retry.Delays {
+		v.RetryDelays = append(v.RetryDelays, d.Microseconds())
+	}
+	text, _ := json.Marshal(v) // nothing in it can fail
+	return string(text)
+}
+
+func (v *settings) fill(ep *fanfare.Endpoint) {
+	ep.Description, ep.Metadata, ep.EventTypes, ep.Channels = v.Description, v.Metadata, v.EventTypes, v.Channels
+	ep.Headers, ep.RateLimit, ep.MaxInFlight = v.Headers, v.RateLimit, v.MaxInFlight
+	ep.Timeout = time.Duration(v.Timeout) * time.Microsecond
+	ep.Retry.Preset = v.RetryPreset
+	ep.Success = fanfare.Success{Statuses: v.Statuses, Contains: v.Contains, Lacks: v.Lacks}
+	ep.Paused, ep.Disabled, ep.DisabledReason = v.Paused, v.Disabled, v.DisabledReason
+	for _, s := range v.Secrets {
+		ep.Secrets = append(ep.Secrets, fanfare.Secret{Text: s.Text, ExpiresAt: instant(s.ExpiresAt)})
+	}
+	for _, d := range v.RetryDelays {
+		ep.Retry.Delays = append(ep.Retry.Delays, time.Duration(d)*time.Microsecond)
+	}
+}
+
+const insertEndpoint = `
+	INSERT INTO endpoint (uid, url, ordered, failing_since, settings, created_at, updated_at, id, application)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT DO NOTHING`
+
+// bindEndpoint binds the parameters of insertEndpoint and updateEndpoint.
+func bindEndpoint(bind *binder, ep *fanfare.Endpoint, raw, app id) {
+	bind.optional(ep.UID)
+	bind.text(ep.URL)
+	bind.truth(ep.Ordered)
+	bind.time(ep.FailingSince)
+	bind.text(settingsOf(ep))
+	bind.time(ep.CreatedAt)
+	bind.time(ep.UpdatedAt)
+	bind.id(raw)
+	bind.id(app)
+}
+
+// CreateEndpoint implements [fanfare.Catalogue].
+func (s *Store) CreateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error {
+	raw, ok := parse(endpointPrefix, ep.ID)
+	if !ok {
+		return fmt.Errorf("endpoint %q: not an identifier", ep.ID)
+	}
+	app, ok := parse(applicationPrefix, ep.Application)
+	if !ok {
+		return fanfare.ErrNotFound
+	}
+	run := func(w *writer) error {
+		ok, err := w.hasApplication(app)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fanfare.ErrNotFound
+		}
+		err = w.exec(insertEndpoint, func(bind *binder) { bindEndpoint(bind, ep, raw, app) })
+		if err == nil && w.conn.Changes() == 0 {
+			err = fanfare.ErrExists
+		}
+		return err
+	}
+	return s.write(ctx, &job{run: run, grows: true})
+}
+
+const endpointColumns = `id, application, uid, url, ordered, failing_since, settings, created_at, updated_at`
+
+func scanEndpoint(row *row) (*fanfare.Endpoint, error) {
+	ep := &fanfare.Endpoint{
+		ID:           fanfare.EndpointID(row.name(endpointPrefix)),
+		Application:  fanfare.ApplicationID(row.name(applicationPrefix)),
+		UID:          row.text(),
+		URL:          row.text(),
+		Ordered:      row.truth(),
+		FailingSince: row.time(),
+	}
+	var v settings
+	if err := json.Unmarshal([]byte(row.text()), &v); err != nil {
+		return nil, fmt.Errorf("endpoint %s: settings: %w", ep.ID, err)
+	}
+	v.fill(ep)
+	ep.CreatedAt, ep.UpdatedAt = row.time(), row.time()
+	return ep, nil
+}
+
+const selectEndpoint = `
+	SELECT ` + endpointColumns + `
+	FROM endpoint
+	WHERE (id = ?1 OR uid = ?2) AND application = ?3
+	ORDER BY id = ?1 DESC
+	LIMIT 1`
+
+// Endpoint implements [fanfare.Catalogue]. An id goes before a uid.
+func (s *Store) Endpoint(ctx context.Context, application fanfare.ApplicationID, ref string) (ep *fanfare.Endpoint, err error) {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil, fanfare.ErrNotFound
+	}
+	err = s.read(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(selectEndpoint)
+		if err != nil {
+			return err
+		}
+		bind := binder{stmt: stmt}
+		bindRef(&bind, endpointPrefix, ref)
+		bind.id(app)
+		ep, err = scanOne(stmt, scanEndpoint)
+		return err
+	})
+	return ep, err
+}
+
+const selectEndpointsUp = `
+	SELECT ` + endpointColumns + `
+	FROM endpoint
+	WHERE application = ? AND id > ?
+	ORDER BY id
+	LIMIT ?`
+
+const selectEndpointsDown = `
+	SELECT ` + endpointColumns + `
+	FROM endpoint
+	WHERE application = ? AND id < ?
+	ORDER BY id DESC
+	LIMIT ?`
+
+// Endpoints implements [fanfare.Catalogue].
+func (s *Store) Endpoints(ctx context.Context, application fanfare.ApplicationID, page fanfare.Page) (eps []*fanfare.Endpoint, err error) {
+	app, ok := parse(applicationPrefix, application)
+	after, sure := afterID(endpointPrefix, page)
+	if !ok || !sure {
+		return nil, nil
+	}
+	query := selectEndpointsDown
+	if page.Ascending {
+		query = selectEndpointsUp
+	}
+	err = s.read(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(query)
+		if err != nil {
+			return err
+		}
+		bind := binder{stmt: stmt}
+		bind.id(app)
+		bind.blob(after)
+		bind.number(int64(page.Limit))
+		eps, err = scanAll(stmt, scanEndpoint)
+		return err
+	})
+	return eps, err
+}
+
+const selectOrdered = `
+	SELECT ordered
+	FROM endpoint
+	WHERE id = ? AND application = ?`
+
+// updateEndpoint does nothing if another of the application has the uid.
+const updateEndpoint = `
+	UPDATE OR IGNORE endpoint
+	SET uid = ?, url = ?, ordered = ?, failing_since = ?, settings = ?, created_at = ?, updated_at = ?
+	WHERE id = ? AND application = ?`
+
+const updateRanks = `
+	UPDATE delivery
+	SET rank = iif(?, 0, due_at)
+	WHERE endpoint = ? AND state = 0`
+
+// UpdateEndpoint implements [fanfare.Catalogue].
+func (s *Store) UpdateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error {
+	raw, ok1 := parse(endpointPrefix, ep.ID)
+	app, ok2 := parse(applicationPrefix, ep.Application)
+	if !ok1 || !ok2 {
+		return fanfare.ErrNotFound
+	}
+	return s.change(ctx, func(w *writer) error {
+		ordered, err := w.ordered(raw, app)
+		if err != nil {
+			return err
+		}
+		err = w.exec(updateEndpoint, func(bind *binder) { bindEndpoint(bind, ep, raw, app) })
+		if err != nil {
+			return err
+		}
+		if w.conn.Changes() == 0 {
+			return fanfare.ErrExists
+		}
+		if ordered == ep.Ordered {
+			return nil
+		}
+		return w.exec(updateRanks, func(bind *binder) { bind.truth(ep.Ordered); bind.id(raw) })
+	})
+}
+
+// ordered reads whether an endpoint is; ErrNotFound.
+func (w *writer) ordered(ep, app id) (ordered bool, err error) {
+	stmt, err := w.conn.Prepare(selectOrdered)
+	if err != nil {
+		return false, err
+	}
+	bind := binder{stmt: stmt}
+	bind.id(ep)
+	bind.id(app)
+	found, err := one(stmt, func(row *row) { ordered = row.truth() })
+	if err == nil && !found {
+		err = fanfare.ErrNotFound
+	}
+	return ordered, err
+}
+
+const doomEndpoint = `
+	INSERT INTO doomed (id, kind)
+	VALUES (?, 'endpoint')`
+
+const deleteEndpoint = `
+	DELETE FROM endpoint
+	WHERE id = ?`
+
+// DeleteEndpoint implements [fanfare.Catalogue]. From then on nothing of the
+// endpoint can be reached; its rows are removed afterwards, a few at a time.
+func (s *Store) DeleteEndpoint(ctx context.Context, application fanfare.ApplicationID, endpoint fanfare.EndpointID) error {
+	app, ok1 := parse(applicationPrefix, application)
+	ep, ok2 := parse(endpointPrefix, endpoint)
+	if !ok1 || !ok2 {
+		return fanfare.ErrNotFound
+	}
+	return s.change(ctx, func(w *writer) error {
+		if err := w.mustHaveEndpoint(app, ep); err != nil {
+			return err
+		}
+		delete(w.live, ep)
+		for _, query := range []string{doomEndpoint, deleteEndpoint} {
+			if err := w.exec(query, func(bind *binder) { bind.id(ep) }); err != nil {
+				return err
+			}
+		}
+		return w.doom()
+	})
+}
+
+const setFailingSince = `
+	UPDATE endpoint
+	SET failing_since = ?
+	WHERE id = ?`
+
+// SetFailingSince implements [fanfare.Catalogue].
+func (s *Store) SetFailingSince(ctx context.Context, endpoint fanfare.EndpointID, t time.Time) error {
+	ep, ok := parse(endpointPrefix, endpoint)
+	if !ok {
+		return nil
+	}
+	return s.change(ctx, func(w *writer) error {
+		return w.exec(setFailingSince, func(bind *binder) { bind.time(t); bind.id(ep) })
+	})
+}

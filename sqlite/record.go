@@ -1,0 +1,182 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fanfarehq/fanfare"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// hotStatements run for every message and attempt, so they are not even looked
+// up by their text.
+type hotStatements struct {
+	message, delivery         *sqlite.Stmt // accept
+	attempt, outcome, chained *sqlite.Stmt // record
+}
+
+func (h *hotStatements) prepare(conn *sqlite.Conn) (err error) {
+	for query, stmt := range map[string]**sqlite.Stmt{
+		insertMessage:  &h.message,
+		insertDelivery: &h.delivery,
+		insertAttempt:  &h.attempt,
+		updateOutcome:  &h.outcome,
+		updateChain:    &h.chained,
+	} {
+		if *stmt, err = conn.Prepare(query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A report is an outcome made ready to be stored.
+type report struct {
+	*fanfare.Outcome
+	id, message, endpoint         id
+	requestHeader, responseHeader string
+}
+
+// Record implements [fanfare.Queue]. An attempt recorded before changes nothing;
+// nor does one whose message is gone, and it is not kept.
+func (s *Store) Record(ctx context.Context, o *fanfare.Outcome) error {
+	a := o.Attempt
+	r := report{Outcome: o}
+	var ok1, ok2, ok3 bool
+	r.id, ok1 = parse(attemptPrefix, a.ID)
+	r.message, ok2 = parse(messagePrefix, a.Message)
+	r.endpoint, ok3 = parse(endpointPrefix, a.Endpoint)
+	switch {
+	case !ok1:
+		return fmt.Errorf("attempt %q: not an identifier", a.ID)
+	case !ok2 || !ok3:
+		return nil // there is no such message or endpoint
+	}
+	r.requestHeader = headerText(a.RequestHeader)
+	r.responseHeader = headerText(a.ResponseHeader)
+	return s.write(ctx, &job{run: r.record, bytes: len(a.ResponseBody)})
+}
+
+func (r *report) record(w *writer) error {
+	app, ok, err := w.applicationOf(r.endpoint)
+	if !ok || err != nil {
+		return err
+	}
+	kept, err := w.insertAttempt(r)
+	if err == nil && !kept {
+		kept, err = w.insertDetached(app, r)
+	}
+	if err != nil || !kept {
+		return err
+	}
+	w.newest.raise(r.id)
+	return w.updateDelivery(r, w.conn.LastInsertRowID())
+}
+
+const insertNoDelivery = `
+	INSERT INTO delivery (endpoint, message, state, rank, due_at, attempts, manual, created_at)
+	VALUES (?, ?, 4, 0, 0, 0, 0, ?)
+	ON CONFLICT DO NOTHING`
+
+// insertDetached is insertAttempt for an attempt that has a message but no
+// delivery. It reports whether that was so and the attempt is kept.
+func (w *writer) insertDetached(app id, r *report) (bool, error) {
+	p, err := w.place(app, r.message)
+	if errors.Is(err, fanfare.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	err = w.exec(insertNoDelivery, func(bind *binder) { bind.id(r.endpoint); bind.id(r.message); bind.number(p.createdAt) })
+	if err != nil || w.conn.Changes() == 0 {
+		return false, err
+	}
+	if err := w.addEndpoint(&p, r.endpoint); err != nil {
+		return false, err
+	}
+	return w.insertAttempt(r)
+}
+
+// insertAttempt does nothing if the attempt is there or its delivery is not.
+// Whether it is a manual one the delivery's row says.
+const insertAttempt = `
+	INSERT INTO attempt (endpoint, id, message, number, manual, url, started_at, duration, first_byte,
+		status, class, detail, state, next_at, truncated, request_header, response_header, response_body,
+		previous)
+	SELECT ?1, ?2, ?3, ?4, iif(state = 4, ?5, manual), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, last_attempt
+	FROM delivery
+	WHERE endpoint = ?1 AND message = ?3
+	ON CONFLICT DO NOTHING
+	RETURNING manual`
+
+func (w *writer) insertAttempt(r *report) (kept bool, err error) {
+	a := r.Attempt
+	bind := binder{stmt: w.hot.attempt}
+	bind.id(r.endpoint)
+	bind.id(r.id)
+	bind.id(r.message)
+	bind.number(int64(a.Number))
+	bind.truth(a.Manual)
+	bind.text(a.URL)
+	bind.time(a.StartedAt)
+	bind.number(a.Duration.Microseconds())
+	bind.number(a.FirstByte.Microseconds())
+	bind.number(int64(a.Status))
+	bind.text(string(a.Class))
+	bind.optional(a.Detail)
+	bind.number(int64(a.State))
+	bind.time(a.NextAt)
+	bind.truth(a.Truncated)
+	bind.optional(r.requestHeader)
+	bind.optional(r.responseHeader)
+	if len(a.ResponseBody) == 0 {
+		bind.null()
+	} else {
+		bind.blob(a.ResponseBody)
+	}
+	return one(w.hot.attempt, func(row *row) { a.Manual = row.truth() })
+}
+
+const updateOutcome = `
+	UPDATE delivery
+	SET state = ?, rank = ?, due_at = ?, attempts = ?, last_attempt = ?
+	WHERE endpoint = ? AND message = ? AND state = 0`
+
+// updateChain is for a delivery that has ended meanwhile.
+const updateChain = `
+	UPDATE delivery
+	SET last_attempt = ?
+	WHERE endpoint = ? AND message = ?`
+
+func (w *writer) updateDelivery(r *report, attempt int64) error {
+	d := &r.Delivery
+	bind := binder{stmt: w.hot.outcome}
+	bind.number(int64(d.State))
+	bind.number(d.Rank)
+	bind.time(d.Due)
+	bind.number(int64(d.Attempts))
+	bind.number(attempt)
+	bind.id(r.endpoint)
+	bind.id(r.message)
+	if err := run(w.hot.outcome); err != nil || w.conn.Changes() > 0 {
+		return err
+	}
+	bind = binder{stmt: w.hot.chained}
+	bind.number(attempt)
+	bind.id(r.endpoint)
+	bind.id(r.message)
+	return run(w.hot.chained)
+}
+
+// exec runs a statement that gives no rows and is not among the hot ones.
+func (w *writer) exec(query string, parameters func(bind *binder)) error {
+	stmt, err := w.conn.Prepare(query)
+	if err != nil {
+		return err
+	}
+	parameters(&binder{stmt: stmt})
+	return run(stmt)
+}

@@ -1,0 +1,351 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// A writer owns the one connection that writes. It takes what jobs have
+// gathered, runs them in one transaction, syncs, and wakes those who wait. It
+// never waits for more: that would cost latency and win nothing.
+type writer struct {
+	store *Store
+	conn  *sqlite.Conn
+	done  chan struct{} // closed when run has ended
+
+	begin, commit, rollback *sqlite.Stmt
+	hot                     hotStatements
+
+	// live holds applications, and endpoints with their application, that are
+	// known to exist, so that no job need look them up again.
+	live   map[id]id
+	newest highWater
+	doomed bool // there are rows of deleted ones to remove
+
+	checkpointAt int64     // frames in the WAL at which the next one is due
+	looked       time.Time // when room was last looked for; of meaning while the disk is full
+}
+
+// liveMost bounds the memory of live.
+const liveMost = 200_000
+
+// write has the writer run a job and returns when it is on disk.
+func (s *Store) write(ctx context.Context, j *job) error {
+	if err := s.broken.Load(); err != nil {
+		return *err
+	}
+	if j.grows && s.full.Load() {
+		return fanfare.ErrFull
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	g, err := s.queue.add(j)
+	if err != nil {
+		return err
+	}
+	<-g.done
+	return j.err
+}
+
+// change is write for a job of no great size.
+func (s *Store) change(ctx context.Context, run func(w *writer) error) error {
+	return s.write(ctx, &job{run: run})
+}
+
+func newWriter(ctx context.Context, s *Store, conn *sqlite.Conn) (*writer, error) {
+	w := &writer{store: s, conn: conn, done: make(chan struct{}), live: make(map[id]id), checkpointAt: checkpointFrames}
+	for query, stmt := range map[string]**sqlite.Stmt{
+		"BEGIN IMMEDIATE": &w.begin,
+		"COMMIT":          &w.commit,
+		"ROLLBACK":        &w.rollback,
+	} {
+		var err error
+		if *stmt, err = conn.Prepare(query); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.hot.prepare(conn); err != nil {
+		return nil, err
+	}
+	newest, err := findNewest(conn)
+	if err != nil {
+		return nil, err
+	}
+	w.newest.raise(newest)
+	doomed, err := pragma(conn, "SELECT count(*) FROM doomed")
+	w.doomed = doomed > 0
+	if err == nil {
+		err = ctx.Err()
+	}
+	return w, err
+}
+
+// run works until the queue is closed and empty.
+func (w *writer) run() {
+	defer close(w.done)
+	for {
+		g, last := w.store.queue.take()
+		switch {
+		case g != nil:
+			w.do(g.jobs)
+			close(g.done)
+			w.checkpoint()
+		case last:
+			return
+		case w.doomed && w.store.broken.Load() == nil && !w.store.full.Load():
+			w.do(nil)
+			w.checkpoint()
+		default:
+			w.rest()
+		}
+	}
+}
+
+// rest sleeps until there are jobs or, while the disk is full, until it is time
+// to look for room again.
+func (w *writer) rest() {
+	if !w.store.full.Load() || w.store.broken.Load() != nil {
+		<-w.store.queue.wake
+		return
+	}
+	timer := time.NewTimer(fullAgain)
+	defer timer.Stop()
+	select {
+	case <-w.store.queue.wake:
+	case <-timer.C:
+		w.makeRoom()
+	}
+}
+
+// do runs jobs in one transaction and sets the err of each. A job that fails by
+// itself is taken out, and the others run again without it.
+func (w *writer) do(jobs []*job) {
+	for {
+		if w.store.full.Load() {
+			w.makeRoomIfDue()
+			jobs = refuse(jobs)
+		}
+		wrong, err := w.try(jobs)
+		switch {
+		case err == nil:
+			return
+		case wrong != nil:
+			jobs = without(jobs, wrong)
+		case errors.Is(err, fanfare.ErrFull) && !w.store.full.Load():
+			w.release()
+		default:
+			for _, j := range jobs {
+				j.err = err
+			}
+			return
+		}
+	}
+}
+
+// refuse takes out the jobs for which there is no room.
+func refuse(jobs []*job) (rest []*job) {
+	for _, j := range jobs {
+		if j.grows {
+			j.err = fanfare.ErrFull
+		} else {
+			rest = append(rest, j)
+		}
+	}
+	return rest
+}
+
+func without(jobs []*job, out *job) (rest []*job) {
+	for _, j := range jobs {
+		if j != out {
+			rest = append(rest, j)
+		}
+	}
+	return rest
+}
+
+// try runs jobs in one transaction. If it fails nothing is kept; wrong is the
+// job whose own fault that was.
+func (w *writer) try(jobs []*job) (wrong *job, err error) {
+	if err := w.store.broken.Load(); err != nil {
+		return nil, *err
+	}
+	if err := run(w.begin); err != nil {
+		return nil, w.store.fault(err)
+	}
+	for _, j := range jobs {
+		j.err = j.run(w)
+		if j.err != nil && !isAnswer(j.err) {
+			w.undo()
+			j.err = w.store.fault(j.err)
+			if isFull(j.err) || errors.Is(j.err, fanfare.ErrBroken) {
+				return nil, j.err
+			}
+			return j, j.err
+		}
+	}
+	if err := w.sweep(); err != nil {
+		w.undo()
+		return nil, w.store.fault(err)
+	}
+	if err := run(w.commit); err != nil {
+		w.undo()
+		return nil, w.store.fault(err)
+	}
+	return nil, nil
+}
+
+// isAnswer reports whether an error is what a job found out rather than what
+// went wrong with it.
+func isAnswer(err error) bool {
+	return errors.Is(err, fanfare.ErrNotFound) || errors.Is(err, fanfare.ErrExists) || errors.Is(err, fanfare.ErrConflict)
+}
+
+// undo rolls back, unless SQLite has done so itself.
+func (w *writer) undo() {
+	clear(w.live)   // it may know what was created in this transaction
+	w.doomed = true // for all that is known
+	if !w.conn.AutocommitEnabled() {
+		if err := run(w.rollback); err != nil {
+			w.store.fault(err)
+		}
+	}
+}
+
+// hasApplication reports whether there is such an application.
+func (w *writer) hasApplication(app id) (bool, error) {
+	_, ok, err := w.owner("SELECT id FROM application WHERE id = ?", app)
+	return ok, err
+}
+
+// hasEndpoint reports whether the application has such an endpoint.
+func (w *writer) hasEndpoint(app, ep id) (bool, error) {
+	owner, ok, err := w.applicationOf(ep)
+	return ok && owner == app, err
+}
+
+// applicationOf finds the application of an endpoint that exists.
+func (w *writer) applicationOf(ep id) (app id, ok bool, err error) {
+	return w.owner("SELECT application FROM endpoint WHERE id = ?", ep)
+}
+
+func (w *writer) owner(query string, of id) (owner id, ok bool, err error) {
+	if owner, ok := w.live[of]; ok {
+		return owner, true, nil
+	}
+	stmt, err := w.conn.Prepare(query)
+	if err != nil {
+		return id{}, false, err
+	}
+	bind := binder{stmt: stmt}
+	bind.id(of)
+	ok, err = one(stmt, func(row *row) { owner = row.id() })
+	if !ok || err != nil {
+		return id{}, false, err
+	}
+	if len(w.live) >= liveMost {
+		clear(w.live)
+	}
+	w.live[of] = owner
+	return owner, true, nil
+}
+
+// checkpointFrames is the size of the WAL, in pages, from which on it is copied
+// into the database; checkpointStep is how much it grows before the next attempt
+// when that was not possible, as someone still read the old state.
+const (
+	checkpointFrames = 4000
+	checkpointStep   = 1000
+)
+
+// checkpoint copies the WAL into the database once it is large. It does so after
+// those who waited for the transaction were woken, and it minds a failure: SQLite's
+// own would not, and a sync that failed must be the last.
+func (w *writer) checkpoint() {
+	if w.store.broken.Load() != nil {
+		return
+	}
+	frames, err := w.wal("PRAGMA wal_checkpoint(NOOP)")
+	if err == nil && frames < checkpointFrames {
+		w.checkpointAt = checkpointFrames
+		return
+	}
+	if err == nil && frames >= w.checkpointAt {
+		_, err = w.wal("PRAGMA wal_checkpoint(PASSIVE)")
+		w.checkpointAt = frames + checkpointStep
+	}
+	if err := w.store.fault(err); errors.Is(err, fanfare.ErrFull) && !w.store.full.Load() {
+		w.release()
+	}
+}
+
+// wal runs a checkpoint and returns the number of frames in the WAL.
+func (w *writer) wal(query string) (frames int64, err error) {
+	stmt, err := w.conn.Prepare(query)
+	if err != nil {
+		return 0, err
+	}
+	_, err = one(stmt, func(row *row) {
+		row.next() // whether it was kept from finishing
+		frames = row.number()
+	})
+	return frames, err
+}
+
+// close moves the WAL into the database and closes the connection.
+func (w *writer) close() error {
+	_, err := w.wal("PRAGMA wal_checkpoint(TRUNCATE)")
+	if isFull(err) {
+		err = nil // the WAL stays, and is as good
+	}
+	return errors.Join(w.store.fault(err), w.conn.Close())
+}
+
+// A highWater is the largest id seen.
+type highWater struct {
+	mu sync.Mutex
+	id id
+}
+
+func (h *highWater) raise(v id) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if bytes.Compare(v[:], h.id[:]) > 0 {
+		h.id = v
+	}
+}
+
+func (h *highWater) load() id {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.id
+}
+
+// findNewest looks for the largest id of a message or attempt that is or was
+// there, at a cost that depends on how many applications and endpoints there are.
+const findNewestQuery = `
+	SELECT max(id) FROM (
+		SELECT id
+		FROM newest
+		UNION ALL
+		SELECT (SELECT max(message.id) FROM message WHERE message.application = application.id)
+		FROM application
+		UNION ALL
+		SELECT (SELECT max(attempt.id) FROM attempt WHERE attempt.endpoint = endpoint.id)
+		FROM endpoint)`
+
+func findNewest(conn *sqlite.Conn) (newest id, err error) {
+	err = sqlitex.ExecuteTransient(conn, findNewestQuery, &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
+		stmt.ColumnBytes(0, newest[:])
+		return nil
+	}})
+	return newest, err
+}
