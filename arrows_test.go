@@ -16,7 +16,7 @@ const module = "github.com/fanfarehq/fanfare"
 // arrows says for each folder which others of ours its code may import. What is
 // not here may import none. Tests may import more.
 var arrows = map[string][]string{
-	".":             {"webhook", "internal/lane", "internal/safedial"},
+	".":             {"webhook", "internal/lane", "internal/post", "internal/safedial"},
 	"webhook":       {},
 	"sqlite":        {"."},
 	"storetest":     {"."},

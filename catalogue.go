@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/fanfarehq/fanfare/internal/lane"
+	"github.com/fanfarehq/fanfare/internal/post"
 	"github.com/fanfarehq/fanfare/webhook"
 )
 
@@ -18,10 +18,11 @@ import (
 // endpoint does, there is a new one.
 type target struct {
 	*Endpoint
-	appRate int
-	url     *url.URL
-	header  http.Header // what every attempt carries; not to be written to
-	signers []signer    // by the time they end, soonest first
+	appRate  int
+	host     string
+	to       *post.Target
+	constant []Header // what every attempt carries
+	signers  []signer // by the time they end, soonest first
 }
 
 // A signer signs with the secrets that are in force until a time; zero: for good.
@@ -35,7 +36,8 @@ func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %s: url: %w", ep.ID, err)
 	}
-	t := &target{Endpoint: ep, appRate: app.RateLimit, url: u, header: constantHeader(ep)}
+	t := &target{Endpoint: ep, appRate: app.RateLimit, host: u.Host, constant: constantHeader(ep)}
+	t.to = post.NewTarget(u, appendLines(nil, t.constant))
 	if t.signers, err = signersOf(ep.Secrets, now); err != nil {
 		return nil, fmt.Errorf("endpoint %s: secrets: %w", ep.ID, err)
 	}
@@ -89,7 +91,7 @@ func (t *target) sign(id MessageID, at time.Time, body []byte) string {
 
 func (t *target) settings() lane.Settings {
 	return lane.Settings{
-		Endpoint: string(t.ID), Application: string(t.Application), Host: t.url.Host,
+		Endpoint: string(t.ID), Application: string(t.Application), Host: t.host,
 		Ordered: t.Ordered, Paused: t.Paused || t.Disabled,
 		MaxInFlight: t.MaxInFlight, Rate: float64(t.RateLimit), AppRate: float64(t.appRate),
 		FailingSince: t.FailingSince,

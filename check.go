@@ -2,7 +2,7 @@ package fanfare
 
 import (
 	"fmt"
-	"net/http"
+	"maps"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -236,12 +236,11 @@ func bound(s string, n int) string {
 }
 
 // constantHeader is what every attempt to ep carries beside what changes with
-// the message.
-func constantHeader(ep *Endpoint) http.Header {
-	header := make(http.Header, len(ep.Headers)+1)
-	for name, value := range ep.Headers {
-		header.Set(name, value)
+// the message, in order of name.
+func constantHeader(ep *Endpoint) []Header {
+	header := []Header{{Name: "User-Agent", Value: "Fanfare/1"}}
+	for _, name := range slices.Sorted(maps.Keys(ep.Headers)) {
+		header = append(header, Header{Name: name, Value: ep.Headers[name]})
 	}
-	header.Set("User-Agent", "Fanfare/1")
 	return header
 }

@@ -1,7 +1,6 @@
 package fanfare
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,16 +15,15 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/fanfarehq/fanfare/internal/post"
 	"github.com/fanfarehq/fanfare/internal/safedial"
 	"github.com/fanfarehq/fanfare/webhook"
 )
 
 const (
-	maxResponse  = 64 << 10    // bytes of a response's body that are read
-	bodyGrace    = time.Second // how long a body may take once the header is there
-	maxDetail    = 256         // bytes of an attempt's detail
-	maxRecorded  = 64          // lines of a response's header that are recorded
-	maxRecordedV = 1024        // bytes of each
+	maxDetail    = 256  // bytes of an attempt's detail
+	maxRecorded  = 64   // lines of a response's header that are recorded
+	maxRecordedV = 1024 // bytes of each
 )
 
 // deliver makes one attempt to send msg to t. It always returns an attempt: to
@@ -42,76 +39,51 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 		a.Class = ClassNoPayload
 		return a
 	}
-	ctx, cancel := context.WithTimeout(ctx, orDefault(t.Timeout, h.opt.Timeout))
-	defer cancel()
-	var answered bool
-	trace := &httptrace.ClientTrace{GotFirstResponseByte: func() { answered = true }}
-	req := t.request(httptrace.WithClientTrace(ctx, trace), msg, started)
-	a.RequestHeader = recordHeader(req.Header)
-
+	a.RequestHeader = t.requestHeader(msg, started)
+	lines := appendLines(make([]byte, 0, 512), a.RequestHeader[len(t.constant):])
 	begun := time.Now()
-	res, err := h.transport.RoundTrip(req)
+	res, err := h.client.Post(ctx, begun.Add(orDefault(t.Timeout, h.opt.Timeout)), t.to, lines, msg.Payload)
+	a.Duration = time.Since(begun).Truncate(time.Microsecond)
 	if err != nil {
-		a.Duration = time.Since(begun).Truncate(time.Microsecond)
-		a.Class, a.Detail = classify(err, answered), detail(err)
-		if errors.Is(ctx.Err(), context.Canceled) {
+		a.Class, a.Detail = classify(err), detail(err)
+		if ctx.Err() != nil {
 			a.Class = ClassInterrupted
 		}
 		return a
 	}
-	a.FirstByte = time.Since(begun).Truncate(time.Microsecond)
-	a.Status = res.StatusCode
+	a.FirstByte = res.HeaderAfter.Truncate(time.Microsecond)
+	a.Status = res.Status
 	a.ResponseHeader = recordHeader(res.Header)
-	a.ResponseBody, a.Truncated = readBody(res, cancel)
-	a.Duration = time.Since(begun).Truncate(time.Microsecond)
+	a.ResponseBody, a.Truncated = res.Body, res.Truncated
 	a.Class = t.Success.judge(a.Status, a.ResponseBody)
 	return a
 }
 
-// request makes the HTTP request of an attempt. It has no GetBody, so that
-// net/http never sends it a second time by itself.
-func (t *target) request(ctx context.Context, msg *Message, at time.Time) *http.Request {
-	header := make(http.Header, len(t.header)+5)
-	for name, values := range t.header {
-		header[name] = values
-	}
-	values := [...]string{
-		orDefault(msg.ContentType, "application/json"),
-		string(msg.ID),
-		strconv.FormatInt(at.Unix(), 10),
-		t.sign(msg.ID, at, msg.Payload),
-		msg.EventType,
-	}
-	for i, name := range [...]string{"Content-Type", webhook.HeaderID, webhook.HeaderTimestamp, webhook.HeaderSignature, webhook.HeaderEventType} {
-		header[http.CanonicalHeaderKey(name)] = values[i : i+1 : i+1]
-	}
-	req := &http.Request{
-		Method: http.MethodPost, URL: t.url, Host: t.url.Host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, Body: io.NopCloser(bytes.NewReader(msg.Payload)), ContentLength: int64(len(msg.Payload)),
-	}
-	return req.WithContext(ctx)
+// requestHeader is the header of an attempt: what is the same in all to t, then
+// what is this message's.
+func (t *target) requestHeader(msg *Message, at time.Time) []Header {
+	header := make([]Header, len(t.constant), len(t.constant)+5)
+	copy(header, t.constant)
+	return append(header,
+		Header{Name: "Content-Type", Value: orDefault(msg.ContentType, "application/json")},
+		Header{Name: webhook.HeaderID, Value: string(msg.ID)},
+		Header{Name: webhook.HeaderTimestamp, Value: strconv.FormatInt(at.Unix(), 10)},
+		Header{Name: webhook.HeaderSignature, Value: t.sign(msg.ID, at, msg.Payload)},
+		Header{Name: webhook.HeaderEventType, Value: msg.EventType},
+	)
 }
 
-// readBody reads a response's body as far as it is of use: a verdict hangs on
-// the status, and a receiver that dawdles over the rest holds nothing up. cancel
-// ends the request.
-func readBody(res *http.Response, cancel func()) (body []byte, truncated bool) {
-	defer res.Body.Close()
-	if res.ContentLength == 0 {
-		return nil, false
+// appendLines writes a header as HTTP has it.
+func appendLines(b []byte, header []Header) []byte {
+	for _, h := range header {
+		b = append(append(append(append(b, h.Name...), ": "...), h.Value...), "\r\n"...)
 	}
-	late := time.AfterFunc(bodyGrace, cancel)
-	defer late.Stop()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxResponse+1))
-	if len(body) > maxResponse {
-		return body[:maxResponse], true
-	}
-	return body, err != nil
+	return b
 }
 
 // classify sorts the faults that keep a response from coming.
-func classify(err error, answered bool) Class {
+func classify(err error) Class {
+	var response *post.ResponseError
 	var denied *safedial.DeniedError
 	var dns *net.DNSError
 	var unknownCA x509.UnknownAuthorityError
@@ -120,8 +92,10 @@ func classify(err error, answered bool) Class {
 	var untrusted *tls.CertificateVerificationError
 	var notTLS tls.RecordHeaderError
 	var alert tls.AlertError
-	var timeout interface{ Timeout() bool }
+	var timeout net.Error
 	switch {
+	case errors.As(err, &response):
+		return ClassBadResponse
 	case errors.As(err, &denied):
 		return ClassDenied
 	case errors.As(err, &dns):
@@ -133,8 +107,6 @@ func classify(err error, answered bool) Class {
 		return ClassTLS
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return ClassRefused
-	case answered:
-		return ClassBadResponse
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return ClassReset
 	}
@@ -157,7 +129,7 @@ func recordHeader(header http.Header) []Header {
 	lines := make([]Header, 0, len(header))
 	for name, values := range header {
 		for _, v := range values {
-			lines = append(lines, Header{name, bound(v, maxRecordedV)})
+			lines = append(lines, Header{Name: name, Value: bound(v, maxRecordedV)})
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b Header) int { return strings.Compare(a.Name, b.Name) })

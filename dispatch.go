@@ -55,7 +55,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 	// An attempt once begun is seen through; abandon ends those that outlast the drain.
 	inFlight, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	defer d.h.transport.CloseIdleConnections()
+	defer d.h.client.CloseIdle()
 	background, stop := context.WithCancel(ctx)
 	defer stop()
 	d.work.Go(func() { d.wakeLanes(background) })

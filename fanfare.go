@@ -28,11 +28,11 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"net/netip"
 	"time"
 
 	"github.com/fanfarehq/fanfare/internal/lane"
+	"github.com/fanfarehq/fanfare/internal/post"
 	"github.com/fanfarehq/fanfare/internal/safedial"
 )
 
@@ -103,7 +103,7 @@ type Hub struct {
 	store     Store
 	invalid   error // of the options; Run returns it
 	guard     *safedial.Dialer
-	transport *http.Transport
+	client    post.Client
 	ids       ids
 	catalogue catalogue
 	recent    recent
@@ -128,7 +128,7 @@ func New(store Store, opt *Options) *Hub {
 	if dial == nil {
 		dial = h.guard.DialContext
 	}
-	h.transport = safedial.NewTransport(dial)
+	h.client.Dial = dial
 	h.catalogue.load = h.loadRoster
 	h.inbox.wake = make(chan struct{}, 1)
 	return h

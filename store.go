@@ -70,10 +70,10 @@ type Queue interface {
 	Accept(ctx context.Context, app ApplicationID, in []*Intake, key *Idempotency) (earlier []MessageID, err error)
 	// Record stores an attempt and where its delivery stands after it: of the
 	// delivery its State, Rank, Due and Attempts. It fills in the attempt's
-	// Manual from the round the delivery is in. A
-	// delivery that has ended meanwhile, or is gone, stays as it is; the attempt
-	// is kept unless its endpoint or message is gone. An attempt that is stored
-	// already changes nothing. Like Accept it does not heed ctx once begun.
+	// Manual from the round the delivery is in. A delivery that has ended
+	// meanwhile stays as it is, and the attempt is kept; when the delivery is
+	// gone, nothing is. An attempt that is stored already changes nothing. Like
+	// Accept it does not heed ctx once begun.
 	Record(ctx context.Context, o *Outcome) error
 	// Lanes returns the endpoints that have deliveries waiting, at a cost that
 	// depends on how many there are and not on history.

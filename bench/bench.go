@@ -95,8 +95,9 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// check says which setting makes no sense.
-func (s *Settings) check() error {
+// Check says which setting makes no sense.
+func (s Settings) Check() error {
+	s = s.withDefaults()
 	for _, name := range s.Only {
 		if !slices.Contains(Arms(), name) {
 			return fmt.Errorf("there is no arm %q; there are %s", name, strings.Join(Arms(), ", "))
@@ -143,7 +144,7 @@ func Run(ctx context.Context, program string, opt *Settings) (*Report, error) {
 	}
 	settings := opt.withDefaults()
 	report := &Report{Settings: settings, Started: time.Now().UTC()}
-	if err := settings.check(); err != nil {
+	if err := settings.Check(); err != nil {
 		return report, err
 	}
 	s, err := newSession(ctx, program, settings)

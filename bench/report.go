@@ -120,6 +120,10 @@ func (r *Report) conclude() {
 	}
 }
 
+// disturbed is the share of the processors that others may not take if figures
+// are to mean much.
+const disturbed = 0.1
+
 // Write shows the report to people: the figures, where they were measured, and
 // what is wrong with them.
 func (r *Report) Write(w io.Writer) error {
@@ -136,7 +140,9 @@ func (r *Report) Write(w io.Writer) error {
 		return err
 	}
 	var rates []float64
+	others := 0.0
 	for _, line := range r.Lines {
+		others = max(others, line.Others)
 		if line.Arm == Bare {
 			rates = append(rates, line.PerSecond)
 		}
@@ -147,6 +153,9 @@ func (r *Report) Write(w io.Writer) error {
 		fmt.Fprintf(&b, "Bare POST loop: %.0f/s (median of %d). ", median(rates), len(rates))
 	}
 	fmt.Fprintf(&b, "%d cores, %s, %s, fsync %.2f ms.\n", r.Machine.Cores, orUnknown(r.Machine.CPU), r.Machine.Go, r.Machine.Fsync)
+	if others >= disturbed {
+		fmt.Fprintf(&b, "Other programs took up to %.0f %% of the processors; measure again when the machine has nothing else to do.\n", 100*others)
+	}
 	for _, failure := range r.Failures {
 		fmt.Fprintf(&b, "WRONG: %s\n", failure)
 	}

@@ -13,49 +13,47 @@ import (
 )
 
 // backupStep is how many pages are copied between two calls of progress.
-const backupStep = 1024
+const backupStep = 128
 
-// Backup copies the database, as it is at one moment, to a new file, while
-// everything else goes on. It calls progress, if that is not nil, with the bytes
-// copied and the bytes in all. If it fails there is no file. The WAL cannot be
-// emptied while a backup runs, so it grows by what is written meanwhile.
-func (s *Store) Backup(ctx context.Context, path string, progress func(done, total int64)) error {
-	if err := s.broken.Load(); err != nil {
-		return *err
-	}
-	if err := s.backup(ctx, path, progress); err != nil {
-		return fmt.Errorf("backup to %s: %w", path, err)
+// Backup copies a database, as it is at one moment, to a new file. A Store may be
+// open on the database, in this process or another, and goes on meanwhile. Backup
+// calls progress, if that is not nil, with the bytes copied and the bytes in all.
+// If it fails there is no file. The WAL cannot be emptied while a backup runs, so
+// it grows by what is written meanwhile.
+func Backup(ctx context.Context, from, to string, progress func(done, total int64)) error {
+	if err := backup(ctx, from, to, progress); err != nil {
+		return fmt.Errorf("backup of %s to %s: %w", from, to, err)
 	}
 	return nil
 }
 
-func (s *Store) backup(ctx context.Context, path string, progress func(done, total int64)) (err error) {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+func backup(ctx context.Context, from, to string, progress func(done, total int64)) (err error) {
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(err, fs.ErrExist)
 	}
-	partial := path + ".partial"
+	partial := to + ".partial"
 	file, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(partial) // it has its name by then, if all is well
 	defer file.Close()
-	if err := s.copyTo(ctx, partial, progress); err != nil {
+	if err := copyTo(ctx, from, partial, progress); err != nil {
 		return err
 	}
 	if err := file.Sync(); err != nil {
 		return err
 	}
-	if err := os.Rename(partial, path); err != nil {
+	if err := os.Rename(partial, to); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return syncDir(filepath.Dir(to))
 }
 
 // copyTo writes what one read transaction sees into an empty file. The file need
 // not survive a crash before it is whole, so it has no journal.
-func (s *Store) copyTo(ctx context.Context, path string, progress func(done, total int64)) (err error) {
-	source, err := sqlite.OpenConn(s.path, sqlite.OpenReadOnly)
+func copyTo(ctx context.Context, from, to string, progress func(done, total int64)) (err error) {
+	source, err := sqlite.OpenConn(from, sqlite.OpenReadOnly)
 	if err != nil {
 		return err
 	}
@@ -67,7 +65,7 @@ func (s *Store) copyTo(ctx context.Context, path string, progress func(done, tot
 	if _, err := pragma(source, "SELECT count(*) FROM sqlite_schema"); err != nil {
 		return err // it is by reading that the transaction settles on a moment
 	}
-	target, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	target, err := sqlite.OpenConn(to, sqlite.OpenReadWrite)
 	if err != nil {
 		return err
 	}

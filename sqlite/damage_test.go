@@ -165,7 +165,7 @@ func TestABackupIsOneMoment(t *testing.T) {
 		})
 	}
 	calls, last := 0, int64(-1)
-	err := s.Backup(t.Context(), target, func(done, total int64) {
+	err := sqlite.Backup(t.Context(), path, target, func(done, total int64) {
 		h.record(t, 0, h.accept(t, 0)) // committed while the copy is under way, for certain
 		if calls++; done <= last || done > total {
 			t.Errorf("progress went from %d to %d of %d bytes", last, done, total)
@@ -177,10 +177,13 @@ func TestABackupIsOneMoment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if calls < 3 {
+		t.Errorf("progress was called %d times, want more", calls)
+	}
 	if info, err := os.Stat(target); err != nil || info.Size() != last {
 		t.Errorf("the file is %v, %v, and progress ended at %d bytes", info, err, last)
 	}
-	if err := s.Backup(t.Context(), target, nil); !errors.Is(err, os.ErrExist) {
+	if err := sqlite.Backup(t.Context(), path, target, nil); !errors.Is(err, os.ErrExist) {
 		t.Errorf("a second backup to the same name gives %v, want %v", err, os.ErrExist)
 	}
 	integrity(t, target)
@@ -225,10 +228,10 @@ func TestABackupThatFailsLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "fanfare.db")
 	setUp(t, path)
-	s := open(t, path)
+	open(t, path)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Backup(ctx, filepath.Join(dir, "backup.db"), nil); !errors.Is(err, context.Canceled) {
+	if err := sqlite.Backup(ctx, path, filepath.Join(dir, "backup.db"), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v, want %v", err, context.Canceled)
 	}
 	for _, name := range []string{"backup.db", "backup.db.partial"} {

@@ -201,7 +201,6 @@ const selectStats = `
 	WHERE endpoint = ?1
 		AND created_at >= ?2
 		AND created_at < ?3
-		AND state < 4
 		AND ?4 = (SELECT application FROM endpoint WHERE id = ?1)
 	GROUP BY state`
 

@@ -34,6 +34,14 @@ func TestAFullDisk(t *testing.T) {
 			t.Fatalf("accepting on a full disk gives %v, want %v", err, fanfare.ErrFull)
 		}
 	}
+	late := &job{grows: true, run: func(*writer) error { return errors.New("it ran") }} // begun before the disk was full
+	g, err := s.queue.add(late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if <-g.done; !errors.Is(late.err, fanfare.ErrFull) {
+		t.Errorf("one that was queued already gives %v, want %v", late.err, fanfare.ErrFull)
+	}
 	if got := waiting(t, s); got != 0 {
 		t.Errorf("%d deliveries wait, want none", got)
 	}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/fanfarehq/fanfare"
@@ -40,7 +39,7 @@ type report struct {
 }
 
 // Record implements [fanfare.Queue]. An attempt recorded before changes nothing;
-// nor does one whose message is gone, and it is not kept.
+// nor does one whose delivery is gone.
 func (s *Store) Record(ctx context.Context, o *fanfare.Outcome) error {
 	a := o.Attempt
 	r := report{Outcome: o}
@@ -60,44 +59,16 @@ func (s *Store) Record(ctx context.Context, o *fanfare.Outcome) error {
 }
 
 func (r *report) record(w *writer) error {
-	app, ok, err := w.applicationOf(r.endpoint)
+	_, ok, err := w.applicationOf(r.endpoint)
 	if !ok || err != nil {
 		return err
 	}
 	kept, err := w.insertAttempt(r)
-	if err == nil && !kept {
-		kept, err = w.insertDetached(app, r)
-	}
 	if err != nil || !kept {
 		return err
 	}
 	w.newest.raise(r.id)
 	return w.updateDelivery(r, w.conn.LastInsertRowID())
-}
-
-const insertNoDelivery = `
-	INSERT INTO delivery (endpoint, message, state, rank, due_at, attempts, manual, created_at)
-	VALUES (?, ?, 4, 0, 0, 0, 0, ?)
-	ON CONFLICT DO NOTHING`
-
-// insertDetached is insertAttempt for an attempt that has a message but no
-// delivery. It reports whether that was so and the attempt is kept.
-func (w *writer) insertDetached(app id, r *report) (bool, error) {
-	p, err := w.place(app, r.message)
-	if errors.Is(err, fanfare.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	err = w.exec(insertNoDelivery, func(bind *binder) { bind.id(r.endpoint); bind.id(r.message); bind.number(p.createdAt) })
-	if err != nil || w.conn.Changes() == 0 {
-		return false, err
-	}
-	if err := w.addEndpoint(&p, r.endpoint); err != nil {
-		return false, err
-	}
-	return w.insertAttempt(r)
 }
 
 // insertAttempt does nothing if the attempt is there or its delivery is not.
@@ -106,7 +77,7 @@ const insertAttempt = `
 	INSERT INTO attempt (endpoint, id, message, number, manual, url, started_at, duration, first_byte,
 		status, class, detail, state, next_at, truncated, request_header, response_header, response_body,
 		previous)
-	SELECT ?1, ?2, ?3, ?4, iif(state = 4, ?5, manual), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, last_attempt
+	SELECT ?1, ?2, ?3, ?4, manual, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, last_attempt
 	FROM delivery
 	WHERE endpoint = ?1 AND message = ?3
 	ON CONFLICT DO NOTHING
@@ -119,7 +90,6 @@ func (w *writer) insertAttempt(r *report) (kept bool, err error) {
 	bind.id(r.id)
 	bind.id(r.message)
 	bind.number(int64(a.Number))
-	bind.truth(a.Manual)
 	bind.text(a.URL)
 	bind.time(a.StartedAt)
 	bind.number(a.Duration.Microseconds())

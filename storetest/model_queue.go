@@ -76,17 +76,14 @@ func (m *Model) byEventIDLocked(app fanfare.ApplicationID, eventID string) *fanf
 func (m *Model) Record(_ context.Context, o *fanfare.Outcome) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	msg, ep := m.messages[o.Attempt.Message], m.endpoints[o.Attempt.Endpoint]
-	if msg == nil || ep == nil || msg.Application != ep.Application || m.attempts[o.Attempt.ID] != nil {
+	d := m.deliveries[way{o.Attempt.Message, o.Attempt.Endpoint}]
+	if d == nil || m.attempts[o.Attempt.ID] != nil {
 		return nil
 	}
-	d := m.deliveries[way{msg.ID, ep.ID}]
-	if d != nil {
-		o.Attempt.Manual = d.Manual
-	}
+	o.Attempt.Manual = d.Manual
 	m.attempts[o.Attempt.ID] = cloneAttempt(o.Attempt)
 	m.sawLocked("atmpt_", string(o.Attempt.ID))
-	if d == nil || d.State != fanfare.Waiting {
+	if d.State != fanfare.Waiting {
 		return nil
 	}
 	after := &o.Delivery

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,7 +19,7 @@ func backupCommand(e *env) *cobra.Command {
 		Use:   "backup TARGET",
 		Short: "Copy a server's database to a new file",
 		Long: "Copies the database as it is at one moment. The copy is complete by itself: a server\n" +
-			"that is given a folder with it as fanfare.db goes on from there.",
+			"that is given a folder with it as fanfare.db goes on from there. The server may be running.",
 		Example: "fanfare backup fanfare-$(date +%F).db\nfanfare backup /mnt/backup/fanfare.db --data /var/lib/fanfare",
 		Args:    takes,
 	}
@@ -32,20 +31,15 @@ func backupCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-func backup(ctx context.Context, e *env, from, to string) (err error) {
+func backup(ctx context.Context, e *env, from, to string) error {
 	if _, err := os.Stat(from); err != nil {
 		return fmt.Errorf("there is no database at %s; say where the server's data is with --data", from)
 	}
 	if _, err := os.Lstat(to); err == nil {
 		return fmt.Errorf("%s is there already; name a new file", to)
 	}
-	store, err := sqlite.Open(ctx, from)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
 	bar := &progressBar{out: e.stderr, shown: e.isTerminal(e.stderr)}
-	err = store.Backup(ctx, to, bar.at)
+	err := sqlite.Backup(ctx, from, to, bar.at)
 	bar.end()
 	if err != nil {
 		return err

@@ -49,6 +49,9 @@ func benchCommand(e *env) *cobra.Command {
 		if quick {
 			settings = quicken(settings)
 		}
+		if err := settings.Check(); err != nil {
+			return usageError{err}
+		}
 		report, err := e.measure(cmd.Context(), &settings)
 		if err != nil && len(report.Lines) == 0 {
 			return err
@@ -83,14 +86,14 @@ func (e *env) measure(ctx context.Context, settings *bench.Settings) (*bench.Rep
 			return &bench.Report{}, err
 		}
 	}
-	clear := ""
+	wipe := ""
 	if e.isTerminal(e.stderr) {
-		clear = "\r\x1b[K"
-		settings.Starting = func(round int, arm string) { fmt.Fprintf(e.stderr, "%sround %d: %s…", clear, round, arm) }
+		wipe = "\r\x1b[K"
+		settings.Starting = func(round int, arm string) { fmt.Fprintf(e.stderr, "%sround %d: %s…", wipe, round, arm) }
 	}
-	settings.Measured = func(line bench.Line) { fmt.Fprintf(e.stderr, "%sround %d: %v\n", clear, line.Round, line) }
+	settings.Measured = func(line bench.Line) { fmt.Fprintf(e.stderr, "%sround %d: %v\n", wipe, line.Round, line) }
 	report, err := bench.Run(ctx, program, settings)
-	fmt.Fprint(e.stderr, clear)
+	fmt.Fprint(e.stderr, wipe)
 	return report, err
 }
 

@@ -165,7 +165,10 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), KeyHash: key.hash})
 	w := &welcome{url: localURL(ln.Addr()), data: s.data, key: key}
 	if key.first && s.dev {
-		if err := w.makeDemo(ctx, hub); err != nil {
+		// What the Hub refuses here it refuses because of its options, and Run
+		// says what is wrong with those.
+		var refused *fanfare.InvalidError
+		if err := w.makeDemo(ctx, hub); err != nil && !errors.As(err, &refused) {
 			return err
 		}
 	}

@@ -68,8 +68,7 @@ CREATE UNIQUE INDEX message_id ON message (application, id);
 CREATE UNIQUE INDEX message_event_id ON message (application, event_id) WHERE event_id IS NOT NULL;
 CREATE INDEX message_age ON message (created_at);
 
--- created_at is the message's. state is a fanfare.State, or 4: there is no delivery, but attempts
--- were made that hang on this row.
+-- created_at is the message's, state a fanfare.State.
 CREATE TABLE delivery (
 	endpoint BLOB NOT NULL,
 	message BLOB NOT NULL,
@@ -82,7 +81,7 @@ CREATE TABLE delivery (
 	created_at INTEGER NOT NULL,
 	last_attempt INTEGER,
 	PRIMARY KEY (endpoint, message),
-	CHECK (state BETWEEN 0 AND 4 AND manual IN (0, 1))
+	CHECK (state BETWEEN 0 AND 3 AND manual IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX delivery_waiting ON delivery (endpoint, rank, message) WHERE state = 0;
