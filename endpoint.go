@@ -65,8 +65,12 @@ func (ep *Endpoint) Wants(t string, channels []string) bool {
 	return len(ep.Channels) == 0 || slices.ContainsFunc(channels, func(c string) bool { return slices.Contains(ep.Channels, c) })
 }
 
-// secretOverlap is how long an old secret goes on signing beside its successor.
-const secretOverlap = 24 * time.Hour
+// SecretOverlap is how long an old secret usually goes on signing beside its
+// successor, so that the receiver can change over at leisure.
+const SecretOverlap = 24 * time.Hour
+
+// maxOverlap bounds what may be asked for instead.
+const maxOverlap = 7 * 24 * time.Hour
 
 // maxSecrets bounds the signatures on one attempt.
 const maxSecrets = 10
@@ -134,9 +138,12 @@ func (h *Hub) DeleteEndpoint(ctx context.Context, app ApplicationID, id Endpoint
 }
 
 // RotateSecret makes text the endpoint's signing secret, or a new random one
-// when text is empty. The old one signs beside it for 24 hours, so that the
-// receiver can change over at leisure.
-func (h *Hub) RotateSecret(ctx context.Context, ep *Endpoint, text string) error {
+// when text is empty. Those before it sign beside it for overlap at most; with 0
+// they are dropped at once.
+func (h *Hub) RotateSecret(ctx context.Context, ep *Endpoint, text string, overlap time.Duration) error {
+	if overlap < 0 || overlap > maxOverlap {
+		return &InvalidError{"gracePeriodSeconds", fmt.Sprintf("from 0 to %d", int(maxOverlap.Seconds()))}
+	}
 	if text == "" {
 		text = webhook.GenerateSecret().Reveal()
 	}
@@ -146,10 +153,12 @@ func (h *Hub) RotateSecret(ctx context.Context, ep *Endpoint, text string) error
 		if s.Text == text || expired(s, now) {
 			continue
 		}
-		if s.ExpiresAt.IsZero() {
-			s.ExpiresAt = now.Add(secretOverlap)
+		if end := now.Add(overlap); s.ExpiresAt.IsZero() || s.ExpiresAt.After(end) {
+			s.ExpiresAt = end
 		}
-		kept = append(kept, s)
+		if overlap > 0 {
+			kept = append(kept, s)
+		}
 	}
 	if len(kept) > maxSecrets {
 		return &InvalidError{"key", fmt.Sprintf("the endpoint has %d secrets still in use; wait until one expires", len(kept)-1)}

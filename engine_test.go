@@ -280,14 +280,22 @@ func TestRotationSignsWithBothForADay(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {
 		rcv := w.receiver("receiver.example", nil)
 		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
-		if err := w.hub.RotateSecret(t.Context(), ep, ""); err != nil {
+		if err := w.hub.RotateSecret(t.Context(), ep, "", fanfare.SecretOverlap); err != nil {
 			t.Fatal(err)
 		}
 		w.send("a.b", 1)
 		time.Sleep(24*time.Hour + time.Second)
 		w.send("a.b", 2)
+		if err := w.hub.RotateSecret(t.Context(), ep, "", fanfare.SecretOverlap); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.hub.RotateSecret(t.Context(), ep, "", 0); err != nil {
+			t.Fatal(err)
+		}
 		synctest.Wait()
-		for i, want := range []int{2, 1} {
+		w.send("a.b", 3)
+		synctest.Wait()
+		for i, want := range []int{2, 1, 1} {
 			r := rcv.requests()[i]
 			if n := len(strings.Fields(r.header.Get(webhook.HeaderSignature))); n != want {
 				t.Errorf("request %d has %d signatures, want %d", i+1, n, want)

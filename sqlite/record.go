@@ -12,14 +12,15 @@ import (
 // hotStatements run for every message and attempt, so they are not even looked
 // up by their text.
 type hotStatements struct {
-	message, delivery         *sqlite.Stmt // accept
-	attempt, outcome, chained *sqlite.Stmt // record
+	message, delivery                   *sqlite.Stmt // accept
+	standing, attempt, outcome, chained *sqlite.Stmt // record
 }
 
 func (h *hotStatements) prepare(conn *sqlite.Conn) (err error) {
 	for query, stmt := range map[string]**sqlite.Stmt{
 		insertMessage:  &h.message,
 		insertDelivery: &h.delivery,
+		selectStanding: &h.standing,
 		insertAttempt:  &h.attempt,
 		updateOutcome:  &h.outcome,
 		updateChain:    &h.chained,
@@ -59,37 +60,49 @@ func (s *Store) Record(ctx context.Context, o *fanfare.Outcome) error {
 }
 
 func (r *report) record(w *writer) error {
-	_, ok, err := w.applicationOf(r.endpoint)
-	if !ok || err != nil {
+	if _, ok, err := w.applicationOf(r.endpoint); !ok || err != nil {
 		return err
 	}
-	kept, err := w.insertAttempt(r)
-	if err != nil || !kept {
+	var previous int64 // attempt of the delivery; 0: none
+	bind := binder{stmt: w.hot.standing}
+	bind.id(r.endpoint)
+	bind.id(r.message)
+	found, err := one(w.hot.standing, func(row *row) { previous, r.Attempt.Manual = row.number(), row.truth() })
+	if !found || err != nil {
+		return err
+	}
+	if err := w.insertAttempt(r, previous); err != nil || w.conn.Changes() == 0 {
 		return err
 	}
 	w.newest.raise(r.id)
 	return w.updateDelivery(r, w.conn.LastInsertRowID())
 }
 
-// insertAttempt does nothing if the attempt is there or its delivery is not.
-// Whether it is a manual one the delivery's row says.
-const insertAttempt = `
-	INSERT INTO attempt (endpoint, id, message, number, manual, url, started_at, duration, first_byte,
-		status, class, detail, state, next_at, truncated, request_header, response_header, response_body,
-		previous)
-	SELECT ?1, ?2, ?3, ?4, manual, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, last_attempt
+const selectStanding = `
+	SELECT last_attempt, manual
 	FROM delivery
-	WHERE endpoint = ?1 AND message = ?3
-	ON CONFLICT DO NOTHING
-	RETURNING manual`
+	WHERE endpoint = ? AND message = ?`
 
-func (w *writer) insertAttempt(r *report) (kept bool, err error) {
+// insertAttempt does nothing if the attempt is there.
+const insertAttempt = `
+	INSERT INTO attempt (endpoint, id, message, previous, number, manual, url, started_at, duration, first_byte,
+		status, class, detail, state, next_at, truncated, request_header, response_header, response_body)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT DO NOTHING`
+
+func (w *writer) insertAttempt(r *report, previous int64) error {
 	a := r.Attempt
 	bind := binder{stmt: w.hot.attempt}
 	bind.id(r.endpoint)
 	bind.id(r.id)
 	bind.id(r.message)
+	if previous == 0 {
+		bind.null()
+	} else {
+		bind.number(previous)
+	}
 	bind.number(int64(a.Number))
+	bind.truth(a.Manual)
 	bind.text(a.URL)
 	bind.time(a.StartedAt)
 	bind.number(a.Duration.Microseconds())
@@ -107,7 +120,7 @@ func (w *writer) insertAttempt(r *report) (kept bool, err error) {
 	} else {
 		bind.blob(a.ResponseBody)
 	}
-	return one(w.hot.attempt, func(row *row) { a.Manual = row.truth() })
+	return run(w.hot.attempt)
 }
 
 const updateOutcome = `

@@ -195,7 +195,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 	s, _ := openTemp(t)
 	for _, query := range []string{
 		selectLanes, selectWaiting, selectWaitingOfKey, selectWaitingWithoutKey, selectGivenUp, updateGivenUp,
-		cancelOne, cancelSome, updateOutcome, updateChain, insertAttempt, updateRanks, selectPlace,
+		cancelOne, cancelSome, updateOutcome, updateChain, selectStanding, updateRanks, selectPlace,
 		selectMessage, selectMessageByEventID, selectMessagesUp, selectMessagesDown, selectEndpointsOfMessage,
 		selectDelivery, selectDeliveriesUp, selectDeliveriesDown, selectStats,
 		selectAttempt, selectAttemptsUp, selectAttemptsDown, selectChain,

@@ -12,7 +12,7 @@ import (
 func (s *server) endpointActionRoutes() []*route {
 	return []*route{
 		on("GET /app/{app}/endpoint/{endpoint}/secret", "Read an endpoint's signing secret", readSecret),
-		on("POST /app/{app}/endpoint/{endpoint}/secret/rotate", "Change the signing secret; the old one signs beside it for 24 hours", rotateSecret),
+		on("POST /app/{app}/endpoint/{endpoint}/secret/rotate", "Change the signing secret; the old one signs beside it for a while", rotateSecret),
 		on("GET /app/{app}/endpoint/{endpoint}/headers", "Read the headers sent with every attempt", readHeaders),
 		on("PUT /app/{app}/endpoint/{endpoint}/headers", "Replace the headers", replaceHeaders),
 		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders),
@@ -28,7 +28,8 @@ type secretOut struct {
 }
 
 type secretIn struct {
-	Key field[string] `json:"key,omitzero" doc:"The new one; one is made if there is none."`
+	Key         field[string] `json:"key,omitzero" doc:"The new one; one is made if there is none."`
+	GracePeriod *int64        `json:"gracePeriodSeconds,omitzero" doc:"How long the old one signs beside it; 0: not at all; a day unless told."`
 }
 
 func readSecret(c *call, _ *none) (*secretOut, error) {
@@ -44,7 +45,11 @@ func rotateSecret(c *call, in *secretIn) (none, error) {
 	if err != nil {
 		return none{}, err
 	}
-	return none{}, c.hub.RotateSecret(c.r.Context(), ep, in.Key.value)
+	overlap := fanfare.SecretOverlap
+	if in.GracePeriod != nil { // far beyond what the Hub takes, but not beyond a Duration
+		overlap = time.Duration(max(-1, min(*in.GracePeriod, 1<<32))) * time.Second
+	}
+	return none{}, c.hub.RotateSecret(c.r.Context(), ep, in.Key.value, overlap)
 }
 
 type statsOut struct {

@@ -48,10 +48,10 @@ func showAttempt(a *fanfare.Attempt, content bool) *attemptOut {
 		URL: a.URL, Timestamp: a.StartedAt, Status: statusFail, StatusText: "fail", Number: a.Number,
 		RequestHeaders: headerLines(a.RequestHeader), ResponseStatusCode: a.Status, ResponseHeaders: headerLines(a.ResponseHeader),
 		Truncated: a.Truncated, ResponseDurationMs: a.Duration.Milliseconds(),
-		ErrorClass: &a.Class, Detail: printable(a.Detail), NextAttempt: pointer(a.NextAt),
+		ErrorClass: &a.Class, Detail: asText(a.Detail), NextAttempt: pointer(a.NextAt),
 	}}
 	out.Explanation.What, out.Explanation.Fix = a.Explain()
-	out.Explanation.What = printable(out.Explanation.What)
+	out.Explanation.What = asText(out.Explanation.What)
 	if a.Class == fanfare.ClassSuccess {
 		out.Status, out.StatusText, out.ErrorClass = statusSuccess, "success", nil
 	}
@@ -59,7 +59,7 @@ func showAttempt(a *fanfare.Attempt, content bool) *attemptOut {
 		out.TriggerType = 1
 	}
 	if content {
-		out.Response = printable(string(a.ResponseBody))
+		out.Response = asText(string(a.ResponseBody))
 	}
 	return out
 }
@@ -71,13 +71,13 @@ func headerLines(lines []fanfare.Header) [][2]string {
 		if sensitive(h.Name) {
 			h.Value = "(not shown)"
 		}
-		out = append(out, [2]string{printable(h.Name), printable(h.Value)})
+		out = append(out, [2]string{asText(h.Name), asText(h.Value)})
 	}
 	return out
 }
 
-// printable makes what a receiver sent fit for JSON.
-func printable(s string) string {
+// asText makes what a receiver sent fit for JSON.
+func asText(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
@@ -188,7 +188,7 @@ func listAttempts(c *call, _ *none) (*list[*attemptOut], error) {
 			if err != nil {
 				return nil, err
 			}
-			shown[a.Message] = showMessage(msg, payloadOf(msg, content))
+			shown[a.Message] = c.showMessage(msg, payloadOf(msg, content))
 		}
 		out.Msg = shown[a.Message]
 		return out, nil
@@ -220,7 +220,7 @@ func readAttempt(c *call, _ *none) (*attemptOut, error) {
 	}
 	out := showAttempt(a, content)
 	if withMsg {
-		out.Msg = showMessage(msg, payloadOf(msg, content))
+		out.Msg = c.showMessage(msg, payloadOf(msg, content))
 	}
 	return out, nil
 }

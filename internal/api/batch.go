@@ -86,7 +86,7 @@ func createBatch(c *call) error {
 	out := &batchOut{Data: make([]batchResult, len(parts))}
 	for i, err := range b.errs {
 		if err == nil {
-			out.Data[i].messageOut = b.envelopes[i].show(content)
+			out.Data[i].messageOut = c.show(&b.envelopes[i], content)
 			continue
 		}
 		p := problemOf(err)

@@ -131,7 +131,7 @@ func listEndpointMessages(c *call, _ *none) (*list[*endpointMessageOut], error) 
 		if err != nil {
 			return nil, err
 		}
-		return &endpointMessageOut{*showMessage(msg, payloadOf(msg, content)), standingOf(d, expanded)}, nil
+		return &endpointMessageOut{*c.showMessage(msg, payloadOf(msg, content)), standingOf(d, expanded)}, nil
 	})
 }
 

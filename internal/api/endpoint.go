@@ -251,7 +251,7 @@ func changeEndpoint(c *call, in *endpointPatch) (*endpointOut, error) {
 	in.URL.into(&ep.URL)
 	in.apply(ep)
 	if in.Secret.value != "" {
-		err = c.hub.RotateSecret(c.r.Context(), ep, in.Secret.value)
+		err = c.hub.RotateSecret(c.r.Context(), ep, in.Secret.value, fanfare.SecretOverlap)
 	} else {
 		err = c.hub.UpdateEndpoint(c.r.Context(), ep)
 	}

@@ -28,7 +28,13 @@ type messageOut struct {
 	DeliverAt   *time.Time        `json:"deliverAt" newer:"true"`
 }
 
-func showMessage(msg *fanfare.Message, payload jsontext.Value) *messageOut {
+// showMessage shows a message with what payloadOf says. The field's own clients
+// refuse a payload that is not an object, and with it the whole answer: they are
+// shown an object that holds it as text.
+func (c *call) showMessage(msg *fanfare.Message, payload jsontext.Value) *messageOut {
+	if payload.Kind() != '{' && strings.HasPrefix(c.r.UserAgent(), "svix-libs/") {
+		payload = append(quote([]byte(`{"rawPayload":`), string(msg.Payload)), '}')
+	}
 	return &messageOut{
 		ID: msg.ID, EventID: pointer(msg.EventID), EventType: msg.EventType, Payload: payload,
 		Channels: someOf(msg.Channels), Tags: someOf(msg.Tags), OrderingKey: pointer(msg.OrderingKey),
@@ -106,16 +112,16 @@ func createMessage(c *call) error {
 		return err
 	}
 	c.ignored(e.ignored)
-	c.out, err = e.show(content).appendJSON(make([]byte, 0, 320+len(e.msg.Payload)))
+	c.out, err = c.show(e, content).appendJSON(make([]byte, 0, 320+len(e.msg.Payload)))
 	return err
 }
 
 // show is showMessage without another look at a payload that was just parsed.
-func (e *envelope) show(content bool) *messageOut {
+func (c *call) show(e *envelope, content bool) *messageOut {
 	if content && e.json && e.msg.Payload != nil {
-		return showMessage(&e.msg, e.msg.Payload)
+		return c.showMessage(&e.msg, e.msg.Payload)
 	}
-	return showMessage(&e.msg, payloadOf(&e.msg, content))
+	return c.showMessage(&e.msg, payloadOf(&e.msg, content))
 }
 
 // accept sends messages to an application, which is created first if it does
@@ -198,7 +204,7 @@ func listMessages(c *call, _ *none) (*list[*messageOut], error) {
 			return c.hub.Messages(c.r.Context(), app.ID, filter)
 		},
 	}, func(msg *fanfare.Message) (*messageOut, error) {
-		return showMessage(msg, payloadOf(msg, content)), nil
+		return c.showMessage(msg, payloadOf(msg, content)), nil
 	})
 }
 
@@ -211,7 +217,7 @@ func readMessage(c *call, _ *none) (*messageOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return showMessage(msg, payloadOf(msg, content)), nil
+	return c.showMessage(msg, payloadOf(msg, content)), nil
 }
 
 func expungeMessage(c *call, _ *none) (none, error) {

@@ -126,6 +126,29 @@ func TestRawPayloadIsThePayload(t *testing.T) {
 	}
 }
 
+// TestClientsOfTheFieldAreShownObjects has payloads that are not objects shown to
+// clients whose types have room for nothing else.
+func TestClientsOfTheFieldAreShownObjects(t *testing.T) {
+	w := newWorld(t)
+	w.app("acme")
+	for body, want := range map[string]any{
+		`{"eventType":"x","transformationsParams":{"rawPayload":"<a>\n"}}`:        map[string]any{"rawPayload": "<a>\n"},
+		`{"eventType":"x","payload":863}`:                                         map[string]any{"rawPayload": "863"},
+		`{"eventType":"x","payload":[1, 2]}`:                                      map[string]any{"rawPayload": "[1, 2]"},
+		`{"eventType":"x","payload":{"a":1}}`:                                     map[string]any{"a": 1.0},
+		`{"eventType":"x","payload":1,"transformationsParams":{"rawPayload":""}}`: map[string]any{"rawPayload": ""},
+	} {
+		const agent = "User-Agent: svix-libs/1.99.1/python"
+		id := w.do("POST", "/api/v1/app/acme/msg", body, agent).want(202).has(map[string]any{"payload": want}).id()
+		w.do("GET", "/api/v1/app/acme/msg/"+id, "", agent).want(200).has(map[string]any{"payload": want})
+		listed := w.do("GET", "/api/v1/app/acme/msg", "", agent).want(200).items()[0]["payload"]
+		if !reflect.DeepEqual(listed, want) {
+			t.Errorf("%s is listed with %v, want %v", body, listed, want)
+		}
+	}
+	w.do("POST", "/api/v1/app/acme/msg", `{"eventType":"x","payload":863}`).want(202).has(map[string]any{"payload": 863.0})
+}
+
 func TestMessageCreatesItsApplication(t *testing.T) {
 	w := newWorld(t)
 	w.do("POST", "/api/v1/app/new/msg", `{"eventType":"x","payload":1,"application":{"name":"New"}}`).want(202)

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -61,12 +62,7 @@ func describe[In, Out any](pattern, summary string, query ...param) *route {
 		summary: summary, query: query, status: http.StatusOK,
 		in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](), known: knownOf(reflect.TypeFor[Out]()),
 	}
-	for i, c := range pattern {
-		if c == ' ' {
-			rt.method, rt.path = pattern[:i], pattern[i+1:]
-			break
-		}
-	}
+	rt.method, rt.path, _ = strings.Cut(pattern, " ")
 	if rt.out == reflect.TypeFor[none]() {
 		rt.status = http.StatusNoContent
 	}

@@ -1,0 +1,363 @@
+// A session with the official client for JavaScript, of one version or another:
+//
+//   node session.mjs <package> <url of the server> <key>
+//
+// It prints what it checked, which methods it called, and which there are:
+//
+//   {"checks": [{"name", "error"?}], "called": ["application.list"], "methods": [...]}
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { webcrypto } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+
+globalThis.crypto ??= webcrypto; // Node 18 has it, though not as a global
+
+const [, , name, serverUrl, token] = process.argv;
+const { Svix, Webhook, ApiException, messageInRaw } = await import(name);
+const two = name === "svix"; // major version 2 has other names for some things
+const put = two ? "upsert" : "update";
+const setHeaders = two ? "setHeaders" : "updateHeaders";
+const types = two ? "eventTypes" : "filterTypes";
+const rate = two ? "throttleRate" : "rateLimit";
+
+const resources = ["application", "endpoint", "eventType", "health", "message", "messageAttempt"];
+const called = new Set();
+
+// spy is a client that notes which methods of its resources are called.
+function spy(client) {
+  const watch = (resource, path) =>
+    new Proxy(resource, {
+      get(target, key) {
+        const value = Reflect.get(target, key);
+        if (typeof value !== "function") return value;
+        return (...args) => (called.add(`${path}.${key}`), value.apply(target, args));
+      },
+    });
+  return Object.fromEntries(resources.map((r) => [r, watch(client[r], r)]));
+}
+
+// methodsOf are all that its resources have, with those of what hangs on them.
+function methodsOf(client) {
+  const all = (resource, path) =>
+    Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(resource)))
+      .filter(([key]) => key !== "constructor")
+      .flatMap(([key, { get }]) => (get ? all(resource[key], `${path}.${key}`) : [`${path}.${key}`]));
+  return resources.flatMap((r) => all(client[r], r));
+}
+
+const client = new Svix(token, { serverUrl });
+const { application, endpoint, eventType, health, message, messageAttempt } = spy(client);
+
+// own calls a route that the client does not know.
+async function own(method, path, body) {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const answer = await fetch(`${serverUrl}/api/v1${path}`, { method, headers, body: JSON.stringify(body) });
+  assert.equal(answer.status, 200, await answer.clone().text());
+  return answer.json();
+}
+
+// receiver is someone's server; answer tells the status by how many came before.
+const receivers = [];
+async function receiver(answer = () => 200) {
+  const got = [];
+  const server = createServer(async (req, res) => {
+    const chunks = [];
+    for await (const chunk of req) chunks.push(chunk);
+    res.statusCode = answer(got.length);
+    got.push({ headers: req.headers, body: Buffer.concat(chunks).toString() });
+    res.end("thank you");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  receivers.push(server);
+  return { url: `http://127.0.0.1:${server.address().port}/hook`, got, wait: (n) => eventually(() => got.length >= n && got) };
+}
+
+async function eventually(holds) {
+  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(5)) {
+    const value = await holds();
+    if (value) return value;
+  }
+  assert.fail("what is waited for did not come about in 10 seconds");
+}
+
+// pages walks a list to its end.
+async function pages(fetchPage, options) {
+  const all = [];
+  for (let iterator; ; ) {
+    const page = await fetchPage({ limit: 2, ...options, iterator });
+    assert.ok(Array.isArray(page.data) && typeof page.done === "boolean");
+    assert.ok(page.data.length <= (options?.limit ?? 2));
+    all.push(...page.data);
+    if (page.done) return all;
+    iterator = page.iterator;
+  }
+}
+
+// refused expects the client's own exception, and returns what the server said.
+async function refused(promise, code, word) {
+  const error = await promise.then(() => assert.fail("it was not refused"), (e) => e);
+  assert.ok(error instanceof ApiException, String(error));
+  assert.equal(error.code, code, JSON.stringify(error.body));
+  if (word) assert.equal(error.body.code, word);
+  return error.body;
+}
+
+// has compares the members that are wanted.
+function has(value, want) {
+  for (const key of Object.keys(want)) assert.deepEqual(value[key], want[key], key);
+  return value;
+}
+
+const checks = [];
+async function check(name, run) {
+  try {
+    await run();
+    checks.push({ name });
+  } catch (e) {
+    checks.push({ name, error: e.stack });
+  }
+}
+
+let app;
+await check("health", () => health.get());
+
+await check("application", async () => {
+  app = (await application.create({ name: "JavaScript" })).id;
+  const made = await application.create({ name: "One", uid: "one", [rate]: 7, metadata: { plan: "free" } });
+  has(made, { name: "One", uid: "one", [rate]: 7, metadata: { plan: "free" } });
+  assert.match(made.id, /^app_/);
+  assert.ok(Math.abs(made.createdAt - Date.now()) < 60_000);
+  assert.deepEqual(await application.get(made.id), made);
+  assert.deepEqual(await application.get("one"), made);
+  assert.deepEqual(await application.getOrCreate({ name: "Other", uid: "one" }), made);
+  has(await application.patch("one", { name: "Uno", [rate]: null }), { name: "Uno", [rate]: null, metadata: { plan: "free" } });
+  has(await application[put]("one", { name: "Eins", uid: "eins" }), { id: made.id, uid: "eins", metadata: {} });
+  for (const uid of ["two", "three", "four"]) has(await application[put](uid, { name: uid }), { uid });
+  await refused(application.create({ name: "Two", uid: "two" }), 409, "conflict");
+  const list = await pages((o) => application.list(o), { order: "ascending" });
+  assert.deepEqual(list.map((a) => a.name), ["Demo", "JavaScript", "Eins", "two", "three", "four"]);
+  await application.delete("four");
+  await refused(application.get("four"), 404, "not_found");
+});
+
+await check("event type", async () => {
+  const schemas = { 1: { type: "object", title: "Created" } };
+  const made = await eventType.create({ name: "js.created", description: "Created", groupName: "js", featureFlags: ["beta"], schemas });
+  has(made, { name: "js.created", description: "Created", groupName: "js", featureFlags: ["beta"], schemas, archived: false });
+  assert.deepEqual(await eventType.get("js.created"), made);
+  has(await eventType.patch("js.created", { deprecated: true, groupName: null }), { deprecated: true, groupName: null, schemas });
+  has(await eventType[put]("js.created", { description: "Again" }), { description: "Again", deprecated: false, schemas: null });
+  for (const name of ["js.deleted", "js.updated", "js.viewed"]) await eventType[put](name, { description: name, schemas });
+  await eventType.delete("js.viewed");
+  const names = async (o) => (await pages((p) => eventType.list(p), o)).map((t) => t.name);
+  assert.deepEqual(await names(), ["js.created", "js.deleted", "js.updated"]);
+  assert.deepEqual(await names({ includeArchived: true }), ["js.created", "js.deleted", "js.updated", "js.viewed"]);
+  assert.deepEqual((await eventType.list({ withContent: true })).data[1].schemas, schemas);
+  assert.equal((await eventType.list({ withContent: false })).data[1].schemas, null);
+  await eventType.delete("js.viewed", { expunge: true });
+  await refused(eventType.get("js.viewed"), 404, "not_found");
+  await refused(eventType.create({ name: "js.created", description: "" }), 409, "conflict");
+});
+
+await check("endpoint", async () => {
+  const url = "http://127.0.0.1:8999/a";
+  const about = { url, uid: "a", description: "the first", [types]: ["never.sent", "nothing.*"], channels: ["north"], [rate]: 9, metadata: { k: "v" }, disabled: true };
+  const made = has(await endpoint.create(app, { ...about, headers: { "X-Made": "1" } }), about);
+  assert.match(made.id, /^ep_/);
+  assert.deepEqual(await endpoint.get(app, "a"), made);
+  assert.deepEqual((await endpoint.getHeaders(app, "a")).headers, { "X-Made": "1" });
+  has(await endpoint.patch(app, made.id, { url: url + "b", [rate]: null, channels: null }), { url: url + "b", [rate]: null, channels: null, description: "the first" });
+  await own("PATCH", `/app/${app}/endpoint/a`, { ordered: true });
+  has(await endpoint[put](app, "a", { url, uid: "c", [types]: ["never.sent"] }), { id: made.id, uid: "c", description: "", channels: null, disabled: false });
+  assert.equal((await own("GET", `/app/${app}/endpoint/c`)).ordered, true); // which the client does not know and must not undo
+  for (const uid of ["d", "e"]) has(await endpoint[put](app, uid, { url, [types]: ["never.sent"] }), { uid });
+  const list = await pages((o) => endpoint.list(app, o), { order: "ascending" });
+  assert.deepEqual(list.map((e) => e.uid), ["c", "d", "e"]);
+  for (const { uid } of list) await endpoint.delete(app, uid);
+  await refused(endpoint.get(app, made.id), 404, "not_found");
+});
+
+await check("endpoint secret", async () => {
+  const [first, second] = ["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "whsec_FxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA"];
+  const rcv = await receiver();
+  const { id } = await endpoint.create(app, { url: rcv.url, secret: first, [types]: ["js.secret"] });
+  assert.equal((await endpoint.getSecret(app, id)).key, first);
+  await endpoint.rotateSecret(app, id, { key: second });
+  assert.equal((await endpoint.getSecret(app, id)).key, second);
+  await message.create(app, { eventType: "js.secret", payload: { n: 1 } });
+  const [a] = await rcv.wait(1);
+  new Webhook(first).verify(a.body, a.headers);
+  new Webhook(second).verify(a.body, a.headers);
+  await endpoint.rotateSecret(app, id);
+  const { key } = await endpoint.getSecret(app, id);
+  assert.throws(() => new Webhook(key).verify(a.body, a.headers), /No matching signature/);
+  await message.create(app, { eventType: "js.secret", payload: { n: 2 } });
+  const [, b] = await rcv.wait(2);
+  new Webhook(key).verify(b.body, b.headers);
+  await endpoint.delete(app, id);
+});
+
+await check("endpoint headers", async () => {
+  const rcv = await receiver();
+  const { id } = await endpoint.create(app, { url: rcv.url, [types]: ["js.headers"] });
+  await endpoint[setHeaders](app, id, { headers: { "X-One": "1", "X-Two": "2", "X-Three": "3", Authorization: "Basic eA==" } });
+  await endpoint.patchHeaders(app, id, { headers: { "X-Two": "zwei" }, deleteHeaders: ["X-Three"] });
+  if (!two) {
+    await endpoint.headersPatch(app, id, { headers: { "X-Four": "4" } });
+  }
+  const shown = { "X-One": "1", "X-Two": "zwei", ...(two ? {} : { "X-Four": "4" }) };
+  assert.deepEqual(await endpoint.getHeaders(app, id), { headers: shown, sensitive: ["Authorization"] });
+  await message.create(app, { eventType: "js.headers", payload: {} });
+  const [a] = await rcv.wait(1);
+  has(a.headers, { "x-one": "1", "x-two": "zwei", authorization: "Basic eA==", "x-three": undefined });
+  if (!two) {
+    await endpoint.headersUpdate(app, id, { headers: {} });
+    assert.deepEqual(await endpoint.getHeaders(app, id), { headers: {}, sensitive: [] });
+  }
+  await endpoint.delete(app, id);
+});
+
+await check("message", async () => {
+  const rcv = await receiver();
+  const { id } = await endpoint.create(app, { url: rcv.url, [types]: ["js.message.*"], channels: ["north"] });
+  const about = { eventType: "js.message.sent", eventId: "event-1", channels: ["north", "south"], tags: ["red"], payload: { text: "ä€𝄞", n: 12.5, list: [null, true] } };
+  const made = has(await message.create(app, about, { withContent: true }), about);
+  assert.deepEqual(await message.get(app, made.id, { withContent: true }), made);
+  assert.deepEqual(await message.get(app, "event-1", { withContent: true }), made);
+  assert.deepEqual((await message.get(app, made.id, { withContent: false })).payload, {});
+  await refused(message.create(app, about), 409, "conflict");
+  const [a] = await rcv.wait(1);
+  assert.equal(a.headers["webhook-id"], made.id);
+  assert.equal(a.body, JSON.stringify(about.payload));
+  new Webhook((await endpoint.getSecret(app, id)).key).verify(a.body, a.headers);
+
+  const raw = await message.create(app, { ...messageInRaw("js.message.raw", "<a>\n 1.0 </a>", "text/xml"), channels: ["north"] });
+  const [, b] = await rcv.wait(2);
+  assert.deepEqual([b.body, b.headers["content-type"]], ["<a>\n 1.0 </a>", "text/xml"]);
+  const ids = async (o) => (await pages((p) => message.list(app, p), o)).map((m) => m.id).reverse();
+  assert.deepEqual(await ids({ tag: "red" }), [made.id]);
+  assert.deepEqual(await ids({ channel: "north", limit: 1 }), [made.id, raw.id]);
+  assert.deepEqual(await ids({ eventTypes: ["js.message.raw", "js.other"] }), [raw.id]);
+  assert.deepEqual(await ids({ channel: "north", after: made.timestamp }), [made.id, raw.id]); // JavaScript's times are cut to the millisecond
+  assert.deepEqual(await ids({ channel: "north", before: made.timestamp }), []);
+  assert.deepEqual((await message.list(app, { tag: "red", withContent: true })).data[0].payload, about.payload);
+
+  await message.create("made-by-a-message", { eventType: "js.made", payload: {}, application: { name: "Made", uid: "made-by-a-message" } });
+  has(await application.get("made-by-a-message"), { name: "Made" });
+  const deliverAt = new Date(Date.now() + 3_600_000);
+  const later = await message.create(app, { eventType: "js.message.later", payload: {}, channels: ["north"], deliverAt });
+  assert.deepEqual(later.deliverAt, deliverAt);
+  const waiting = (await messageAttempt.listAttemptedMessages(app, id, { status: 1 })).data;
+  assert.deepEqual(waiting.map((m) => [m.id, m.statusText, m.nextAttempt]), [[later.id, "pending", deliverAt]]);
+  await message.expungeContent(app, made.id);
+  assert.deepEqual((await message.get(app, made.id, { withContent: true })).payload, { expired: true });
+  await endpoint.delete(app, id);
+});
+
+// attemptsOf waits for the attempts of a message and returns them, the first first.
+async function attemptsOf(msg, n) {
+  const list = await eventually(async () => {
+    const { data } = await messageAttempt.listByMsg(app, msg, { withContent: true });
+    return data.length >= n && data;
+  });
+  assert.equal(list.length, n);
+  return list.reverse();
+}
+
+await check("attempt", async () => {
+  const rcv = await receiver((before) => (before === 0 ? 503 : 200));
+  const { id } = await endpoint.create(app, { url: rcv.url, [types]: ["js.attempt"] });
+  await own("PATCH", `/app/${app}/endpoint/${id}`, { retry: { delays: [1] } });
+  const msg = await message.create(app, { eventType: "js.attempt", tags: ["blue"], payload: { n: 1 } }, { withContent: true });
+  const both = await attemptsOf(msg.id, 2);
+  has(both[0], { msgId: msg.id, endpointId: id, url: rcv.url, response: "thank you", responseStatusCode: 503, status: 2, statusText: "fail", triggerType: 0 });
+  has(both[1], { responseStatusCode: 200, status: 0, statusText: "success" });
+  assert.deepEqual(await messageAttempt.get(app, msg.id, both[0].id), both[0]);
+  const to = async (o) => (await pages((p) => messageAttempt.listByEndpoint(app, id, p), o)).map((a) => a.id);
+  assert.deepEqual(await to({ limit: 1 }), [both[1].id, both[0].id]);
+  assert.deepEqual(await to({ status: 2, eventTypes: ["js.attempt"], tag: "blue" }), [both[0].id]);
+  assert.deepEqual(await to({ statusCodeClass: 200 }), [both[1].id]);
+  const withMsg = await messageAttempt.listByEndpoint(app, id, { withMsg: true, withContent: true });
+  assert.deepEqual(withMsg.data[0].msg, msg);
+  const [m] = (await messageAttempt.listAttemptedMessages(app, id, { withContent: true })).data;
+  has(m, { id: msg.id, status: 0, statusText: "success", nextAttempt: null, payload: { n: 1 } });
+  const [e] = (await messageAttempt.listAttemptedDestinations(app, msg.id)).data;
+  has(e, { id, url: rcv.url, status: 0, statusText: "success", nextAttempt: null });
+  await endpoint.delete(app, id);
+});
+
+await check("resend", async () => {
+  const rcv = await receiver();
+  const { id } = await endpoint.create(app, { url: rcv.url, [types]: ["js.resend"] });
+  const msg = await message.create(app, { eventType: "js.resend", payload: { n: 1 } });
+  await attemptsOf(msg.id, 1);
+  await messageAttempt.resend(app, msg.id, id);
+  const [a, b] = await rcv.wait(2);
+  assert.deepEqual([b.headers["webhook-id"], b.body], [a.headers["webhook-id"], a.body]);
+  has((await attemptsOf(msg.id, 2))[1], { triggerType: 1 });
+  await endpoint.delete(app, id);
+});
+
+await check("recover", async () => {
+  const rcv = await receiver((before) => (before < 2 ? 500 : 200));
+  const { id } = await endpoint.create(app, { url: rcv.url, [types]: ["js.recover"] });
+  await own("PATCH", `/app/${app}/endpoint/${id}`, { retry: { preset: "none" } });
+  const first = await message.create(app, { eventType: "js.recover", payload: { n: 1 } });
+  await message.create(app, { eventType: "js.recover", payload: { n: 2 } });
+  const counts = (want) => eventually(async () => {
+    const got = await endpoint.getStats(app, id);
+    return Object.keys(want).every((key) => got[key] === want[key]);
+  });
+  await counts({ success: 0, pending: 0, sending: 0, fail: 2 });
+  has(await endpoint.recover(app, id, { since: first.timestamp }), { task: "endpoint.recover", status: "finished" });
+  await rcv.wait(4);
+  await counts({ success: 2, pending: 0, sending: 0, fail: 0 });
+  const hourAgo = new Date(Date.now() - 3_600_000);
+  has(await endpoint.getStats(app, id, { since: new Date(0), until: hourAgo }), { success: 0, fail: 0 });
+  await endpoint.delete(app, id);
+});
+
+await check("error", async () => {
+  await refused(spy(new Svix("not-the-key", { serverUrl })).application.list(), 401, "authentication_failed");
+  const body = await refused(endpoint.create(app, { url: "not a url" }), 422);
+  assert.deepEqual(body.detail[0].loc, ["body", "url"]);
+  assert.deepEqual(body.detail.map((d) => [typeof d.msg, typeof d.type]), [["string", "string"]]);
+  await refused(message.create(app, { eventType: "not a type", payload: {} }), 422);
+  await refused(message.get("two", "msg_nobody"), 404, "not_found");
+});
+
+// The answer to each first try is lost, so that the client tries again of itself,
+// under the idempotency key that it made.
+await check("lost answer", async () => {
+  const keys = [];
+  const lossy = async (url, init) => {
+    const answer = await fetch(url, init);
+    if (init.method !== "POST") return answer;
+    keys.push(init.headers["idempotency-key"]);
+    return keys.length % 2 ? new Response("lost", { status: 502 }) : answer;
+  };
+  const c = spy(new Svix(token, { serverUrl, fetch: lossy, retryScheduleInMs: [1, 1] }));
+  await c.application.create({ name: "Lost", uid: "lost" }); // a repeat would be 409
+  await c.eventType.create({ name: "js.lost", description: "" });
+  const { id } = await c.endpoint.create("lost", { url: (await receiver()).url, uid: "lost" });
+  const msg = await c.message.create("lost", { eventType: "js.lost", payload: {} });
+  assert.deepEqual((await message.list("lost")).data.map((m) => m.id), [msg.id]);
+  await c.endpoint.rotateSecret("lost", id, { key: "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX" });
+  assert.equal(keys.length, 10);
+  for (let i = 0; i < keys.length; i += 2) {
+    assert.match(keys[i], /^auto_[0-9a-f-]{36}$/);
+    assert.equal(keys[i], keys[i + 1]);
+  }
+  const idempotencyKey = "mine";
+  const first = await application.create({ name: "Mine" }, { idempotencyKey });
+  assert.deepEqual(await application.create({ name: "Mine" }, { idempotencyKey }), first);
+  await refused(application.create({ name: "Other" }, { idempotencyKey }), 409, "conflict");
+});
+
+for (const server of receivers) {
+  server.closeAllConnections();
+  server.close();
+}
+console.log(JSON.stringify({ checks, called: [...called].sort(), methods: methodsOf(client) }));

@@ -1,0 +1,380 @@
+package compat
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	svix "github.com/svix/svix-webhooks/go"
+)
+
+// goLater are the methods of the Go client, of the resources that are there,
+// whose routes are not, and why.
+var goLater = map[string]string{
+	"Endpoint.ReplayMissing":               "replay by filter is not built yet",
+	"Endpoint.ReplayMissingWithOptions":    "replay by filter is not built yet",
+	"Endpoint.SendExample":                 "examples come with the portal",
+	"Endpoint.SendExampleWithOptions":      "examples come with the portal",
+	"Endpoint.TransformationGet":           "transformations come with the JavaScript sandbox",
+	"Endpoint.TransformationPartialUpdate": "transformations come with the JavaScript sandbox",
+	"EventType.ImportOpenApi":              "import comes with schema checking",
+	"EventType.ImportOpenApiWithOptions":   "import comes with schema checking",
+	"MessageAttempt.ExpungeContent":        "attempts are append-only until contents can be removed in bulk",
+}
+
+// TestSvixGo is a session with the official Go client, which is told another
+// address and nothing else.
+func TestSvixGo(t *testing.T) {
+	t.Parallel()
+	s := newGoSession(t)
+	t.Run("application", s.applications)
+	t.Run("event type", s.eventTypes)
+	t.Run("endpoint", s.endpoints)
+	t.Run("endpoint secret", s.secrets)
+	t.Run("endpoint headers", s.headers)
+	t.Run("message", s.messages)
+	t.Run("attempt", s.attempts)
+	t.Run("resend", s.resends)
+	t.Run("recover", s.recovers)
+	t.Run("error", s.errors)
+	t.Run("lost answer", s.lostAnswers)
+	t.Run("every method was called", s.coverage)
+}
+
+// A goSession is the client, the server it speaks to, and an application to
+// work in.
+type goSession struct {
+	server *server
+	client *svix.Svix
+	calls  *calls
+	app    string
+}
+
+func newGoSession(t *testing.T) *goSession {
+	s := &goSession{server: startServer(t), calls: &calls{made: map[string]bool{}}}
+	s.client = s.connect(t, s.server.key)
+	app, err := s.client.Application.Create(t.Context(), &svix.ApplicationIn{Name: "Go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.app = app.Id
+	return s
+}
+
+func (s *goSession) connect(t *testing.T, key string) *svix.Svix {
+	at, err := url.Parse(s.server.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return svix.New(key, &svix.SvixOptions{ServerUrl: at, HTTPClient: &http.Client{Transport: s.calls}})
+}
+
+// calls notes which methods of the client made requests.
+type calls struct {
+	made map[string]bool
+	lose bool // the answer to the next request, after the server gave it
+}
+
+var clientMethod = regexp.MustCompile(`svix-webhooks/go\.\(\*(\w+)\)\.(\w+)$`)
+
+// RoundTrip implements http.RoundTripper.
+func (c *calls) RoundTrip(req *http.Request) (*http.Response, error) {
+	stack := make([]uintptr, 64)
+	frames := runtime.CallersFrames(stack[:runtime.Callers(1, stack)])
+	for {
+		frame, more := frames.Next()
+		if m := clientMethod.FindStringSubmatch(frame.Function); m != nil {
+			c.made[m[1]+"."+m[2]] = true
+		}
+		if !more {
+			break
+		}
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if c.lose && err == nil {
+		c.lose = false
+		res.Body.Close()
+		return nil, errors.New("the connection broke")
+	}
+	return res, err
+}
+
+// coverage fails for a method that was neither called nor is to come later.
+func (s *goSession) coverage(t *testing.T) {
+	left := map[string]bool{}
+	for name := range goLater {
+		left[name] = true
+	}
+	for _, resource := range []reflect.Type{
+		reflect.TypeFor[*svix.Application](), reflect.TypeFor[*svix.Endpoint](), reflect.TypeFor[*svix.EventType](),
+		reflect.TypeFor[*svix.Message](), reflect.TypeFor[*svix.MessageAttempt](),
+	} {
+		for i := range resource.NumMethod() {
+			name := resource.Elem().Name() + "." + resource.Method(i).Name
+			if s.calls.made[name] == left[name] {
+				t.Errorf("%s: called is %v, to come later is %v", name, s.calls.made[name], left[name])
+			}
+			delete(left, name)
+		}
+	}
+	for name := range left {
+		t.Errorf("the client has no method %s", name)
+	}
+}
+
+// pages walks a list to its end, a page at a time, and returns the names of what
+// it held.
+func pages[L any](t *testing.T, fetch func(iterator *string) (*L, error), read func(*L) (names []string, next *string, done bool)) []string {
+	t.Helper()
+	var all []string
+	var at *string
+	for range 100 {
+		page, err := fetch(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, next, done := read(page)
+		all = append(all, names...)
+		if done {
+			return all
+		}
+		at = next
+	}
+	t.Fatal("the list has no end")
+	return nil
+}
+
+func names[T any](list []T, name func(T) string) []string {
+	out := []string{}
+	for _, item := range list {
+		out = append(out, name(item))
+	}
+	return out
+}
+
+// is fails the test unless got is what is wanted.
+func is(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if v := reflect.ValueOf(got); v.Kind() == reflect.Pointer && !v.IsNil() {
+		got = v.Elem().Interface()
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s is %#v, want %#v", what, got, want)
+	}
+}
+
+func ok[T any](t *testing.T) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(detail(err))
+		}
+		return v
+	}
+}
+
+func done(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(detail(err))
+	}
+}
+
+// detail is an error with what the server said.
+func detail(err error) string {
+	var refused *svix.Error
+	if errors.As(err, &refused) {
+		return err.Error() + ": " + string(refused.Body())
+	}
+	return err.Error()
+}
+
+// refused fails the test unless err is the client's own kind, with a status and
+// a word that the body holds.
+func refused(t *testing.T, err error, status int, word string) {
+	t.Helper()
+	var e *svix.Error
+	if !errors.As(err, &e) {
+		t.Errorf("the error is %v, want the client's own", err)
+		return
+	}
+	if e.Status() != status || !strings.Contains(string(e.Body()), word) {
+		t.Errorf("refused with %d %s, want %d with %s", e.Status(), e.Body(), status, word)
+	}
+}
+
+func (s *goSession) applications(t *testing.T) {
+	ctx, apps := t.Context(), s.client.Application
+	made := ok[*svix.ApplicationOut](t)(apps.Create(ctx, &svix.ApplicationIn{
+		Name: "One", Uid: svix.String("one"), RateLimit: svix.Int32(7), Metadata: &map[string]string{"plan": "free"},
+	}))
+	is(t, "name", made.Name, "One")
+	is(t, "uid", made.Uid, "one")
+	is(t, "rate limit", made.RateLimit, int32(7))
+	is(t, "metadata", made.Metadata, map[string]string{"plan": "free"})
+	is(t, "prefix of the id", made.Id[:4], "app_")
+	is(t, "by id", ok[*svix.ApplicationOut](t)(apps.Get(ctx, made.Id)), *made)
+	is(t, "by uid", ok[*svix.ApplicationOut](t)(apps.Get(ctx, "one")), *made)
+	is(t, "existing", ok[*svix.ApplicationOut](t)(apps.GetOrCreate(ctx, &svix.ApplicationIn{Name: "Other", Uid: svix.String("one")})), *made)
+	two := ok[*svix.ApplicationOut](t)(apps.GetOrCreate(ctx, &svix.ApplicationIn{Name: "Two", Uid: svix.String("two")}))
+	is(t, "made by get or create", two.Name, "Two")
+
+	patched := ok[*svix.ApplicationOut](t)(apps.Patch(ctx, "one", &svix.ApplicationPatch{Name: svix.String("Uno"), RateLimit: *svix.NullableInt32(nil)}))
+	is(t, "patched name", patched.Name, "Uno")
+	is(t, "cleared rate limit", patched.RateLimit, (*int32)(nil))
+	is(t, "metadata left alone", patched.Metadata, map[string]string{"plan": "free"})
+	updated := ok[*svix.ApplicationOut](t)(apps.Update(ctx, "one", &svix.ApplicationIn{Name: "Eins", Uid: svix.String("eins")}))
+	is(t, "id of the updated", updated.Id, made.Id)
+	is(t, "replaced metadata", updated.Metadata, map[string]string{})
+	_, err := apps.Get(ctx, "one")
+	refused(t, err, http.StatusNotFound, `"not_found"`)
+	is(t, "made by update", ok[*svix.ApplicationOut](t)(apps.Update(ctx, "three", &svix.ApplicationIn{Name: "Three"})).Uid, "three")
+
+	limit, ascending := int32(2), svix.Ordering("ascending")
+	list := pages(t, func(at *string) (*svix.ListResponseApplicationOut, error) {
+		return apps.List(ctx, &svix.ApplicationListOptions{Iterator: at, Limit: &limit, Order: &ascending})
+	}, func(l *svix.ListResponseApplicationOut) ([]string, *string, bool) {
+		return names(l.Data, func(a svix.ApplicationOut) string { return a.Name }), l.Iterator.Get(), l.Done
+	})
+	is(t, "names of all", list, []string{"Demo", "Go", "Eins", "Two", "Three"})
+	done(t, apps.Delete(ctx, "three"))
+	_, err = apps.Get(ctx, "three")
+	refused(t, err, http.StatusNotFound, `"not_found"`)
+	refused(t, apps.Delete(ctx, "three"), http.StatusNotFound, `"not_found"`)
+}
+
+func (s *goSession) eventTypes(t *testing.T) {
+	ctx, types := t.Context(), s.client.EventType
+	schemas := map[string]any{"1": map[string]any{"type": "object", "title": "Created"}}
+	made := ok[*svix.EventTypeOut](t)(types.Create(ctx, &svix.EventTypeIn{
+		Name: "go.created", Description: "Something was created", GroupName: svix.String("go"), FeatureFlag: svix.String("beta"), Schemas: schemas,
+	}))
+	is(t, "schemas", made.Schemas, schemas)
+	is(t, "group", made.GroupName, "go")
+	is(t, "flag", made.FeatureFlag, "beta")
+	is(t, "archived", made.Archived, false)
+	is(t, "read", ok[*svix.EventTypeOut](t)(types.Get(ctx, "go.created")), *made)
+	patched := ok[*svix.EventTypeOut](t)(types.Patch(ctx, "go.created", &svix.EventTypePatch{Deprecated: new(true), GroupName: *svix.NullableString(nil)}))
+	is(t, "deprecated", patched.Deprecated, true)
+	is(t, "cleared group", patched.GroupName, (*string)(nil))
+	is(t, "description left alone", patched.Description, "Something was created")
+	updated := ok[*svix.EventTypeOut](t)(types.Update(ctx, "go.created", &svix.EventTypeUpdate{Description: "Again"}))
+	is(t, "replaced", []any{updated.Description, updated.Deprecated, len(updated.Schemas)}, []any{"Again", false, 0})
+	for _, name := range []string{"go.deleted", "go.updated", "go.viewed"} {
+		is(t, "made by update", ok[*svix.EventTypeOut](t)(types.Update(ctx, name, &svix.EventTypeUpdate{Description: name})).Name, name)
+	}
+	done(t, types.Delete(ctx, "go.viewed"))
+	is(t, "archived by delete", ok[*svix.EventTypeOut](t)(types.Get(ctx, "go.viewed")).Archived, true)
+	is(t, "unarchived", s.typeNames(t, false), []string{"go.created", "go.deleted", "go.updated"})
+	is(t, "all", s.typeNames(t, true), []string{"go.created", "go.deleted", "go.updated", "go.viewed"})
+	done(t, types.DeleteWithOptions(ctx, "go.viewed", &svix.EventTypeDeleteOptions{Expunge: new(true)}))
+	_, err := types.Get(ctx, "go.viewed")
+	refused(t, err, http.StatusNotFound, `"not_found"`)
+	_, err = types.Create(ctx, &svix.EventTypeIn{Name: "go.created"})
+	refused(t, err, http.StatusConflict, `"conflict"`)
+}
+
+func (s *goSession) typeNames(t *testing.T, archived bool) []string {
+	limit := int32(2)
+	return pages(t, func(at *string) (*svix.ListResponseEventTypeOut, error) {
+		return s.client.EventType.List(t.Context(), &svix.EventTypeListOptions{Iterator: at, Limit: &limit, IncludeArchived: &archived, WithContent: new(true)})
+	}, func(l *svix.ListResponseEventTypeOut) ([]string, *string, bool) {
+		return names(l.Data, func(e svix.EventTypeOut) string { return e.Name }), l.Iterator.Get(), l.Done
+	})
+}
+
+func (s *goSession) errors(t *testing.T) {
+	ctx := t.Context()
+	_, err := s.connect(t, "not-the-key").Application.List(ctx, nil)
+	refused(t, err, http.StatusUnauthorized, `"authentication_failed"`)
+	_, err = s.client.Application.Create(ctx, &svix.ApplicationIn{Name: "Again", Uid: svix.String("two")})
+	refused(t, err, http.StatusConflict, `"conflict"`)
+	_, err = s.client.Endpoint.Create(ctx, s.app, &svix.EndpointIn{Url: "not a url"})
+	refused(t, err, http.StatusUnprocessableEntity, `"loc":["body","url"]`)
+	_, err = s.client.Message.Create(ctx, s.app, &svix.MessageIn{EventType: "not a type", Payload: map[string]any{}})
+	refused(t, err, http.StatusUnprocessableEntity, `"loc":["body","eventType"]`)
+	_, err = s.client.Endpoint.Get(ctx, "two", "ep_nobody")
+	refused(t, err, http.StatusNotFound, `"not_found"`)
+	_, err = s.client.Message.List(ctx, s.app, &svix.MessageListOptions{Limit: svix.Int32(1000)})
+	refused(t, err, http.StatusUnprocessableEntity, `"loc":["query","limit"]`)
+}
+
+// lostAnswers repeats requests whose answers were lost, with their idempotency
+// keys.
+func (s *goSession) lostAnswers(t *testing.T) {
+	ctx := t.Context()
+	twice(t, s.calls, "application", func(o *svix.PostOptions) (*svix.ApplicationOut, error) {
+		return s.client.Application.CreateWithOptions(ctx, &svix.ApplicationIn{Name: "Lost", Uid: svix.String("lost")}, o)
+	})
+	twice(t, s.calls, "existing application", func(o *svix.PostOptions) (*svix.ApplicationOut, error) {
+		return s.client.Application.GetOrCreateWithOptions(ctx, &svix.ApplicationIn{Name: "Lost", Uid: svix.String("lost")}, o)
+	})
+	twice(t, s.calls, "event type", func(o *svix.PostOptions) (*svix.EventTypeOut, error) {
+		return s.client.EventType.CreateWithOptions(ctx, &svix.EventTypeIn{Name: "go.lost"}, o)
+	})
+	hook := newReceiver(t, nil).url
+	ep := twice(t, s.calls, "endpoint", func(o *svix.PostOptions) (*svix.EndpointOut, error) {
+		return s.client.Endpoint.CreateWithOptions(ctx, "lost", &svix.EndpointIn{Url: hook, Uid: svix.String("lost")}, o)
+	})
+	msg := twice(t, s.calls, "message", func(o *svix.PostOptions) (*svix.MessageOut, error) {
+		return s.client.Message.CreateWithOptions(ctx, "lost", &svix.MessageIn{EventType: "go.lost", Payload: map[string]any{"n": 1.0}}, o)
+	})
+	list := ok[*svix.ListResponseMessageOut](t)(s.client.Message.List(ctx, "lost", nil))
+	is(t, "messages kept", names(list.Data, func(m svix.MessageOut) string { return m.Id }), []string{msg.Id})
+	none := new(struct{})
+	twice(t, s.calls, "rotation", func(o *svix.PostOptions) (*struct{}, error) {
+		return none, s.client.Endpoint.RotateSecretWithOptions(ctx, "lost", ep.Id, &svix.EndpointSecretRotateIn{}, o)
+	})
+	twice(t, s.calls, "resend", func(o *svix.PostOptions) (*struct{}, error) {
+		return none, s.client.MessageAttempt.ResendWithOptions(ctx, "lost", msg.Id, ep.Id, o)
+	})
+	twice(t, s.calls, "recovery", func(o *svix.PostOptions) (*svix.RecoverOut, error) {
+		return s.client.Endpoint.RecoverWithOptions(ctx, "lost", ep.Id, &svix.RecoverIn{Since: msg.Timestamp}, o)
+	})
+	_, err := s.client.Application.CreateWithOptions(ctx, &svix.ApplicationIn{Name: "Other"}, &svix.PostOptions{IdempotencyKey: svix.String("go application")})
+	refused(t, err, http.StatusConflict, "Idempotency-Key")
+}
+
+// twice does a thing and loses the answer, does it again with the same key, and
+// once more, to see the same answer both times. What becomes of the first call
+// is the client's affair: it tries again itself, but some bodies it cannot send
+// a second time.
+func twice[T any](t *testing.T, c *calls, what string, do func(*svix.PostOptions) (*T, error)) *T {
+	t.Helper()
+	key := &svix.PostOptions{IdempotencyKey: svix.String("go " + what)}
+	c.lose = true
+	do(key)
+	if c.lose {
+		t.Fatalf("%s: no answer was lost", what)
+	}
+	second, err := do(key)
+	if err != nil {
+		t.Fatalf("%s again: %s", what, detail(err))
+	}
+	if second == nil {
+		t.Fatalf("%s again: the answer is empty", what)
+	}
+	is(t, what+" a third time", ok[*T](t)(do(key)), *second)
+	return second
+}
+
+// attemptsOf waits until a message has n attempts, and returns them, the first
+// first.
+func (s *goSession) attemptsOf(t *testing.T, msg string, n int) []svix.MessageAttemptOut {
+	t.Helper()
+	var list *svix.ListResponseMessageAttemptOut
+	eventually(t, func() bool {
+		list = ok[*svix.ListResponseMessageAttemptOut](t)(s.client.MessageAttempt.ListByMsg(context.Background(), s.app, msg, nil))
+		return len(list.Data) >= n
+	})
+	is(t, "number of attempts", len(list.Data), n)
+	slices.Reverse(list.Data)
+	return list.Data
+}

@@ -1,0 +1,69 @@
+package compat
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// npmLater are the methods of the JavaScript clients, of the resources that are
+// there, whose routes are not, and why. A name is of one version or of both.
+var npmLater = map[string]string{
+	"endpoint.bulkReplay":                  "replay by filter is not built yet",
+	"endpoint.replayMissing":               "replay by filter is not built yet",
+	"endpoint.sendExample":                 "examples come with the portal",
+	"endpoint.transformation.get":          "transformations come with the JavaScript sandbox",
+	"endpoint.transformation.patch":        "transformations come with the JavaScript sandbox",
+	"endpoint.transformationGet":           "transformations come with the JavaScript sandbox",
+	"endpoint.patchTransformation":         "transformations come with the JavaScript sandbox",
+	"endpoint.transformationPartialUpdate": "transformations come with the JavaScript sandbox",
+	"eventType.importOpenapi":              "import comes with schema checking",
+	"message.bulkExpungeContent":           "contents can be removed one by one only, until there are background tasks",
+	"message.expungeAllContents":           "contents can be removed one by one only, until there are background tasks",
+	"message.poller.consumerPoll":          "pollers are not built yet",
+	"message.poller.consumerSeek":          "pollers are not built yet",
+	"message.poller.poll":                  "pollers are not built yet",
+	"message.precheck":                     "precheck is not built yet",
+	"messageAttempt.expungeContent":        "attempts are append-only until contents can be removed in bulk",
+}
+
+// TestSvixNPM is a session with the official JavaScript client of today.
+func TestSvixNPM(t *testing.T) { npmSession(t, "svix") }
+
+// TestSvixNPM1 is the same with version 1, which most programs still have.
+func TestSvixNPM1(t *testing.T) { npmSession(t, "svix1") }
+
+func npmSession(t *testing.T, name string) {
+	t.Parallel()
+	s := startServer(t)
+	var told struct {
+		Checks          []struct{ Name, Error string }
+		Called, Methods []string
+	}
+	out := node(t, nil, "session.mjs", name, s.url, s.key)
+	if err := json.Unmarshal(out, &told); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	if len(told.Checks) == 0 || len(told.Methods) == 0 {
+		t.Errorf("the session checked %d things of %d methods", len(told.Checks), len(told.Methods))
+	}
+	for _, check := range told.Checks {
+		t.Run(strings.ReplaceAll(check.Name, " ", "_"), func(t *testing.T) {
+			if check.Error != "" {
+				t.Error(check.Error)
+			}
+		})
+	}
+	for _, method := range told.Methods {
+		called, later := slices.Contains(told.Called, method), npmLater[method] != ""
+		if called == later {
+			t.Errorf("%s: called is %v, to come later is %v", method, called, later)
+		}
+	}
+	for _, method := range told.Called {
+		if !slices.Contains(told.Methods, method) {
+			t.Errorf("%s was called, but is not among the methods", method)
+		}
+	}
+}
