@@ -63,6 +63,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var observed time.Time
 	for {
 		now := time.Now()
 		for _, in := range d.h.inbox.take() {
@@ -75,10 +76,16 @@ func (d *dispatcher) run(ctx context.Context) error {
 		for _, l := range actions.Load {
 			d.work.Go(func() { d.load(background, l) })
 		}
-		d.h.counters.observe(d.lanes.Stats())
+		wake := actions.Wake
+		if next := observed.Add(observeEvery); now.Before(next) {
+			wake = earlier(wake, next) // so that the figures of the last step are seen
+		} else {
+			observed = now
+			d.h.counters.observe(d.lanes.Stats())
+		}
 		timer.Stop()
-		if !actions.Wake.IsZero() {
-			timer.Reset(time.Until(actions.Wake))
+		if !wake.IsZero() {
+			timer.Reset(time.Until(wake))
 		}
 		select {
 		case <-d.h.inbox.wake:
@@ -92,6 +99,18 @@ func (d *dispatcher) run(ctx context.Context) error {
 			return d.drain(abandon)
 		}
 	}
+}
+
+// observeEvery is how often the scheduler's figures are taken while it works:
+// they cost more than a step does.
+const observeEvery = 100 * time.Millisecond
+
+// earlier returns the earlier of two times, of which the first may be zero for never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // drain waits for the attempts under way, and for their records.

@@ -11,17 +11,12 @@
 package post
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -36,10 +31,9 @@ const (
 
 const (
 	handshakeTimeout = 5 * time.Second
-	maxIdle          = 30 * time.Second // connections that rest longer are not used again
-	maxIdlePerHost   = 256
-	maxInterim       = 100 // responses 1xx before the one that counts
-	bufferSize       = 4 << 10
+	maxRest          = 30 * time.Second // connections that rest longer are not used again
+	maxIdle          = 2048             // connections that rest
+	maxIdlePerPlace  = 256
 )
 
 // A Client sends requests and keeps connections between them. Its fields must not
@@ -50,8 +44,9 @@ type Client struct {
 	// TLS is cloned for each connection to an https URL; nil means the defaults.
 	TLS *tls.Config
 
-	mu   sync.Mutex
-	idle map[string]*pool // by place; each has a sweep to come
+	mu      sync.Mutex
+	idle    map[string]*pool // by place; each has a sweep to come
+	resting int              // connections in idle
 }
 
 // A pool is the connections to a place that rest, the one used last at the end.
@@ -103,13 +98,16 @@ func (e *ResponseError) Error() string { return "bad response: " + e.Err.Error()
 // Unwrap returns what was wrong.
 func (e *ResponseError) Unwrap() error { return e.Err }
 
-var errHeaderTooLong = fmt.Errorf("more than %d bytes of header", MaxHeader)
-
-// Post sends one request, with further header lines, and reads the answer, all before deadline, or until ctx
-// ends. Faults of the network are returned as they came, a deadline missed as
-// [os.ErrDeadlineExceeded] or [context.DeadlineExceeded].
+// Post sends one request, with further header lines, and reads the answer, all
+// before deadline and before ctx ends. The connection ending before the answer's
+// header does is an [io.ErrUnexpectedEOF], a deadline missed an
+// [os.ErrDeadlineExceeded] or [context.DeadlineExceeded]; other faults of the
+// network are returned as they came.
 func (c *Client) Post(ctx context.Context, deadline time.Time, t *Target, lines, body []byte) (*Response, error) {
 	begun := time.Now()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	cn, err := c.conn(ctx, deadline, t)
 	if err != nil {
 		return nil, err
@@ -138,6 +136,7 @@ func (c *Client) CloseIdle() {
 		for _, cn := range p.conns {
 			cn.Close()
 		}
+		c.resting -= len(p.conns)
 		p.conns = nil
 	}
 }
@@ -145,19 +144,19 @@ func (c *Client) CloseIdle() {
 // conn takes a connection that rests, or makes one.
 func (c *Client) conn(ctx context.Context, deadline time.Time, t *Target) (*conn, error) {
 	for {
-		cn := c.wakeOne(t)
+		cn := c.lastUsed(t)
 		if cn == nil {
 			return c.dial(ctx, deadline, t)
 		}
-		if err := cn.SetDeadline(deadline); err == nil && cn.quiet() {
+		if cn.wake(deadline) {
 			return cn, nil
 		}
 		cn.Close()
 	}
 }
 
-// wakeOne takes the connection to t that was used last, if there is one.
-func (c *Client) wakeOne(t *Target) *conn {
+// lastUsed takes the connection to t that was used last, if there is one.
+func (c *Client) lastUsed(t *Target) *conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.idle[t.place]
@@ -168,6 +167,7 @@ func (c *Client) wakeOne(t *Target) *conn {
 	last := p.conns[end]
 	p.conns[end] = nil
 	p.conns = p.conns[:end]
+	c.resting--
 	return last
 }
 
@@ -183,13 +183,18 @@ func (c *Client) rest(t *Target, cn *conn) {
 		}
 		p = &pool{}
 		c.idle[t.place] = p
-		time.AfterFunc(maxIdle, func() { c.sweep(t.place) })
+		time.AfterFunc(maxRest, func() { c.sweep(t.place) })
 	}
-	if len(p.conns) >= maxIdlePerHost {
+	if len(p.conns) == maxIdlePerPlace || c.resting == maxIdle {
 		cn.Close()
 		return
 	}
 	p.conns = append(p.conns, cn)
+	c.resting++
+}
+
+func restedTooLong(cn *conn) bool {
+	return time.Since(cn.restingSince) >= maxRest
 }
 
 // sweep closes the connections to a place that rested too long. It comes again
@@ -204,11 +209,12 @@ func (c *Client) sweep(place string) {
 		old++
 	}
 	p.conns = slices.Delete(p.conns, 0, old)
+	c.resting -= old
 	if len(p.conns) == 0 {
 		delete(c.idle, place)
 		return
 	}
-	time.AfterFunc(maxIdle-time.Since(p.conns[0].restingSince), func() { c.sweep(place) })
+	time.AfterFunc(maxRest-time.Since(p.conns[0].restingSince), func() { c.sweep(place) })
 }
 
 func (c *Client) dial(ctx context.Context, deadline time.Time, t *Target) (*conn, error) {
@@ -218,20 +224,18 @@ func (c *Client) dial(ctx context.Context, deadline time.Time, t *Target) (*conn
 	if err != nil {
 		return nil, err
 	}
-	cn := &conn{Conn: raw, raw: raw}
+	secured := raw
 	if t.tls {
-		if cn.Conn, err = c.handshake(ctx, raw, t.host); err != nil {
-			raw.Close()
-			return nil, err
-		}
+		secured, err = c.handshake(ctx, raw, t.host)
 	}
-	cn.r = bufio.NewReaderSize(&cn.source, bufferSize)
-	cn.source.from = cn.Conn
-	if err := cn.SetDeadline(deadline); err != nil {
+	if err == nil {
+		err = secured.SetDeadline(deadline)
+	}
+	if err != nil {
 		raw.Close()
 		return nil, err
 	}
-	return cn, nil
+	return newConn(secured, raw), nil
 }
 
 func (c *Client) handshake(ctx context.Context, raw net.Conn, host string) (net.Conn, error) {
@@ -250,128 +254,4 @@ func (c *Client) handshake(ctx context.Context, raw net.Conn, host string) (net.
 		return nil, err
 	}
 	return secured, nil
-}
-
-// A conn is a connection and what has been read ahead from it. One goroutine
-// uses it at a time.
-type conn struct {
-	net.Conn
-	raw          net.Conn // beneath TLS
-	source       source
-	r            *bufio.Reader
-	out          []byte // to be written; used again
-	restingSince time.Time
-}
-
-// source bounds what is read from a connection.
-type source struct {
-	from net.Conn
-	left int // bytes that may still be read
-	read int // bytes that were, since the request was sent
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	if s.left <= 0 {
-		return 0, errHeaderTooLong
-	}
-	n, err := s.from.Read(p[:min(len(p), s.left)])
-	s.left -= n
-	s.read += n
-	return n, err
-}
-
-// exchange sends a request and reads its answer. reusable is whether the
-// connection may carry another.
-func (cn *conn) exchange(begun, deadline time.Time, t *Target, lines, body []byte) (_ *Response, reusable bool, err error) {
-	cn.source.left, cn.source.read = MaxHeader+bufferSize, 0
-	sent := cn.send(t, lines, body)
-	// Even if not all was taken there may be an answer that says why.
-	res, err := cn.header()
-	if err != nil {
-		switch {
-		case sent != nil:
-			return nil, false, sent
-		case cn.source.read > 0 && !isNetwork(err):
-			return nil, false, &ResponseError{err}
-		}
-		return nil, false, err
-	}
-	out := &Response{Status: res.StatusCode, Header: res.Header, HeaderAfter: time.Since(begun)}
-	whole := cn.body(res, out, deadline)
-	reusable = whole && sent == nil && !res.Close && res.StatusCode >= 200 && cn.r.Buffered() == 0
-	return out, reusable, nil
-}
-
-// joinUnder is the size of a body that is copied behind the head, to be written
-// with it at once.
-const joinUnder = 32 << 10
-
-func (cn *conn) send(t *Target, lines, body []byte) error {
-	b := append(cn.out[:0], t.head...)
-	b = append(b, lines...)
-	b = append(b, "Content-Length: "...)
-	b = append(strconv.AppendInt(b, int64(len(body)), 10), "\r\n\r\n"...)
-	if len(body) > joinUnder {
-		cn.out = b
-		bufs := net.Buffers{b, body}
-		_, err := bufs.WriteTo(cn.Conn)
-		return err
-	}
-	b = append(b, body...)
-	cn.out = b
-	_, err := cn.Write(b)
-	return err
-}
-
-// request is what responses are read as answers to.
-var request = &http.Request{Method: http.MethodPost}
-
-// header reads up to the end of the header of the response that counts.
-func (cn *conn) header() (*http.Response, error) {
-	for range maxInterim {
-		res, err := http.ReadResponse(cn.r, request)
-		if err != nil {
-			return nil, err
-		}
-		if res.StatusCode >= 200 || res.StatusCode == http.StatusSwitchingProtocols {
-			return res, nil
-		}
-	}
-	return nil, &ResponseError{fmt.Errorf("more than %d interim responses", maxInterim)}
-}
-
-// body reads what is of use of the body into out. It reports whether that was
-// all of it.
-func (cn *conn) body(res *http.Response, out *Response, deadline time.Time) (whole bool) {
-	if res.ContentLength == 0 || res.StatusCode == http.StatusSwitchingProtocols {
-		return true
-	}
-	cn.source.left = 2*MaxBody + bufferSize // chunks have a size of their own
-	if int64(cn.r.Buffered()) < res.ContentLength || res.ContentLength < 0 {
-		if grace := time.Now().Add(BodyGrace); grace.Before(deadline) {
-			cn.SetReadDeadline(grace)
-		}
-	}
-	var err error
-	if n := res.ContentLength; 0 < n && n <= MaxBody {
-		out.Body = make([]byte, n)
-		got, e := io.ReadFull(res.Body, out.Body)
-		out.Body, err = out.Body[:got], e
-	} else if out.Body, err = io.ReadAll(io.LimitReader(res.Body, MaxBody+1)); len(out.Body) > MaxBody {
-		out.Body, err = out.Body[:MaxBody], io.ErrShortBuffer
-	}
-	out.Truncated = err != nil
-	return err == nil
-}
-
-// isNetwork reports whether err came from the connection rather than from what
-// was read on it.
-func isNetwork(err error) bool {
-	var fault net.Error
-	var op *net.OpError
-	return errors.As(err, &op) || errors.As(err, &fault) && fault.Timeout()
-}
-
-func restedTooLong(cn *conn) bool {
-	return time.Since(cn.restingSince) >= maxIdle
 }

@@ -7,12 +7,9 @@ import (
 	"syscall"
 )
 
-// quiet reports whether a connection that rested is still of use: its other end
-// has neither closed it nor said anything unasked.
+// quiet reports whether the kernel has nothing from the other end: neither its
+// goodbye nor anything unasked. The connection has no deadline that has passed.
 func (cn *conn) quiet() bool {
-	if cn.r.Buffered() > 0 || restedTooLong(cn) {
-		return false
-	}
 	sc, ok := cn.raw.(syscall.Conn)
 	if !ok {
 		return true // not a socket
