@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"time"
 
@@ -94,7 +93,6 @@ func newWriter(ctx context.Context, s *Store, conn *sqlite.Conn) (*writer, error
 func (w *writer) run() {
 	defer close(w.done)
 	for {
-		runtime.Gosched()
 		g, last := w.store.queue.take()
 		switch {
 		case g != nil:
