@@ -50,7 +50,7 @@ func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, i
 	if !ok {
 		return nil, fanfare.ErrNotFound
 	}
-	j := job{grows: true}
+	j := job{grows: true, hot: true}
 	parcels := make([]parcel, len(in))
 	for i := range in {
 		if parcels[i], err = newParcel(in[i]); err != nil {
@@ -85,9 +85,9 @@ func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, i
 
 // insertMessage does nothing if the application has a message of that event id.
 const insertMessage = `
-	INSERT INTO message (application, id, event_id, event_type, content_type, channels, tags,
+	INSERT INTO message (rowid, application, id, event_id, event_type, content_type, channels, tags,
 		ordering_key, deliver_at, created_at, checksum, endpoints, payload)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 // accept stores a message and its deliveries, or sets its Err to ErrExists.
@@ -95,16 +95,20 @@ func (w *writer) accept(app id, p *parcel) error {
 	msg := p.Message
 	var few [8 * len(id{})]byte
 	endpoints := few[:0]
-	for _, ep := range p.endpoints {
+	for i, ep := range p.endpoints {
 		ok, err := w.hasEndpoint(app, ep)
 		if err != nil {
 			return err
 		}
 		if ok {
 			endpoints = append(endpoints, ep[:]...)
+		} else {
+			p.endpoints[i] = id{}
 		}
 	}
+	w.fresh.lastRow++
 	bind := binder{stmt: w.hot.message}
+	bind.number(w.fresh.lastRow)
 	bind.id(app)
 	bind.id(p.id)
 	bind.optional(msg.EventID)
@@ -127,12 +131,14 @@ func (w *writer) accept(app id, p *parcel) error {
 	}
 	p.Err = nil
 	w.newest.raise(p.id)
+	if w.fresh.admit(w.fresh.lastRow, p) {
+		return nil
+	}
 	for i, ep := range p.endpoints {
-		ok, err := w.hasEndpoint(app, ep)
-		if ok {
-			err = w.insertDelivery(p, ep, &p.Deliveries[i])
+		if ep == (id{}) {
+			continue
 		}
-		if err != nil {
+		if err := w.insertDelivery(p, ep, &p.Deliveries[i]); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ func (s *Store) CreateApplication(ctx context.Context, app *fanfare.Application)
 		}
 		return err
 	}
-	return s.write(ctx, &job{run: run, grows: true})
+	return s.write(ctx, &job{run: run, grows: true, hot: true})
 }
 
 const applicationColumns = `id, uid, name, rate_limit, metadata, created_at, updated_at`
@@ -166,7 +166,7 @@ func (s *Store) UpdateApplication(ctx context.Context, app *fanfare.Application)
 	if !ok {
 		return fanfare.ErrNotFound
 	}
-	return s.change(ctx, func(w *writer) error {
+	return s.note(ctx, func(w *writer) error {
 		ok, err := w.hasApplication(raw)
 		if err != nil {
 			return err

@@ -86,7 +86,7 @@ func TestADamagedDatabaseBreaksTheStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fanfare.db")
 	setUp(t, path)
 	s := open(t, path)
-	for n := range uint32(100) {
+	for n := range uint32(1000) { // more than a page
 		keep(t, s, 10+n, payload)
 	}
 	s.Close()
@@ -100,7 +100,7 @@ func TestADamagedDatabaseBreaksTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = open(t, path)
-	if _, err := s.Messages(t.Context(), application, fanfare.MessageFilter{Page: fanfare.Page{Limit: 100}}); !errors.Is(err, fanfare.ErrBroken) {
+	if _, err := s.Messages(t.Context(), application, fanfare.MessageFilter{Page: fanfare.Page{Limit: 1000, Ascending: true}}); !errors.Is(err, fanfare.ErrBroken) {
 		t.Fatalf("reading gives %v, want %v", err, fanfare.ErrBroken)
 	}
 	if err := s.SetSetting(t.Context(), "colour", nil); !errors.Is(err, fanfare.ErrBroken) {

@@ -34,6 +34,11 @@ func (s *Store) Deliveries(ctx context.Context, application fanfare.ApplicationI
 	if !ok {
 		return nil, nil
 	}
+	msg, _ := parse(messagePrefix, f.Message)
+	to, _ := parse(endpointPrefix, f.Endpoint)
+	if err := s.settleFresh(ctx, msg, to); err != nil {
+		return nil, err
+	}
 	err = s.readAll(ctx, func(conn *sqlite.Conn) (err error) {
 		if f.Message != "" {
 			ds, err = deliveriesOfMessage(conn, app, &f)
@@ -211,6 +216,9 @@ func (s *Store) Stats(ctx context.Context, application fanfare.ApplicationID, en
 	ep, ok2 := parse(endpointPrefix, endpoint)
 	if !ok1 || !ok2 {
 		return stats, nil
+	}
+	if err := s.settleFresh(ctx, id{}, ep); err != nil {
+		return nil, err
 	}
 	err := s.read(ctx, func(conn *sqlite.Conn) error {
 		stmt, err := conn.Prepare(selectStats)

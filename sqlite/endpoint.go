@@ -113,7 +113,7 @@ func (s *Store) CreateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 		}
 		return err
 	}
-	return s.write(ctx, &job{run: run, grows: true})
+	return s.write(ctx, &job{run: run, grows: true, hot: true})
 }
 
 const endpointColumns = `id, application, uid, url, ordered, failing_since, settings, created_at, updated_at`
@@ -302,7 +302,7 @@ func (s *Store) SetFailingSince(ctx context.Context, endpoint fanfare.EndpointID
 	if !ok {
 		return nil
 	}
-	return s.change(ctx, func(w *writer) error {
+	return s.note(ctx, func(w *writer) error {
 		return w.exec(setFailingSince, func(bind *binder) { bind.time(t); bind.id(ep) })
 	})
 }

@@ -46,7 +46,7 @@ func (s *Store) CreateEventType(ctx context.Context, t *fanfare.EventType) error
 		}
 		return err
 	}
-	return s.write(ctx, &job{run: run, grows: true})
+	return s.write(ctx, &job{run: run, grows: true, hot: true})
 }
 
 const eventTypeColumns = `name, id, description, group_name, schemas, feature_flags, archived, deprecated, created_at, updated_at`
@@ -134,7 +134,7 @@ func (s *Store) UpdateEventType(ctx context.Context, t *fanfare.EventType) error
 	if !ok {
 		return fmt.Errorf("event type %q: %q is not an identifier", t.Name, t.ID)
 	}
-	return s.change(ctx, func(w *writer) error {
+	return s.note(ctx, func(w *writer) error {
 		return w.mustChange(updateEventType, func(bind *binder) { bindEventType(bind, t, raw) })
 	})
 }
@@ -145,7 +145,7 @@ const deleteEventType = `
 
 // DeleteEventType implements [fanfare.Catalogue].
 func (s *Store) DeleteEventType(ctx context.Context, name string) error {
-	return s.change(ctx, func(w *writer) error {
+	return s.note(ctx, func(w *writer) error {
 		return w.mustChange(deleteEventType, func(bind *binder) { bind.text(name) })
 	})
 }

@@ -9,6 +9,7 @@ type job struct {
 	run   func(w *writer) error
 	bytes int  // of payload, about
 	grows bool // it is refused while the disk is full
+	hot   bool // it sees to fresh deliveries itself; before others there must be none
 	err   error
 }
 

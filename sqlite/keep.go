@@ -47,7 +47,7 @@ const upsertAnswer = `
 
 // Remember implements [fanfare.Log].
 func (s *Store) Remember(ctx context.Context, scope, key string, a *fanfare.Answer) error {
-	return s.change(ctx, func(w *writer) error {
+	return s.note(ctx, func(w *writer) error {
 		now := time.Now()
 		err := w.mustChange(upsertAnswer, func(bind *binder) {
 			bind.text(scope)
@@ -94,7 +94,7 @@ const upsertSetting = `
 
 // SetSetting implements [fanfare.Log].
 func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error {
-	return s.change(ctx, func(w *writer) error {
+	return s.note(ctx, func(w *writer) error {
 		return w.exec(upsertSetting, func(bind *binder) { bind.text(name); bind.blob(value) })
 	})
 }

@@ -45,6 +45,9 @@ func (p *pruning) end(until time.Time, after age) {
 // Prune implements [fanfare.Log]. It looks for what to remove before it writes,
 // so that a long search holds up nobody.
 func (s *Store) Prune(ctx context.Context, t time.Time, limit int) (n int, err error) {
+	if err := s.settleFresh(ctx, id{}, id{}); err != nil {
+		return 0, err
+	}
 	start := s.pruning.begin(t)
 	after, again := start, start != age{}
 	for n < limit {

@@ -31,6 +31,9 @@ const selectLanes = `
 
 // Lanes implements [fanfare.Queue], in order of endpoint.
 func (s *Store) Lanes(ctx context.Context) (lanes []fanfare.Lane, err error) {
+	if err := s.settleFresh(ctx, id{}, id{}); err != nil {
+		return nil, err
+	}
 	err = s.read(ctx, func(conn *sqlite.Conn) error {
 		stmt, err := conn.Prepare(selectLanes)
 		if err != nil {
@@ -85,6 +88,10 @@ func (s *Store) Waiting(ctx context.Context, q fanfare.WaitingQuery) (ds []*fanf
 	if !ok {
 		return nil, nil
 	}
+	fresh, err := s.freshBehind(ctx, ep, &q)
+	if err != nil {
+		return nil, err
+	}
 	query := selectWaiting
 	switch {
 	case q.Key != nil && *q.Key == "":
@@ -114,7 +121,7 @@ func (s *Store) Waiting(ctx context.Context, q fanfare.WaitingQuery) (ds []*fanf
 			return true
 		})
 	})
-	return ds, err
+	return mergeWaiting(fresh, ds, q.Limit), err
 }
 
 // A place is what the writer needs to know of a message.

@@ -12,14 +12,15 @@ import (
 // hotStatements run for every message and attempt, so they are not even looked
 // up by their text.
 type hotStatements struct {
-	message, delivery                   *sqlite.Stmt // accept
-	standing, attempt, outcome, chained *sqlite.Stmt // record
+	message, delivery                          *sqlite.Stmt // accept
+	first, standing, attempt, outcome, chained *sqlite.Stmt // record
 }
 
 func (h *hotStatements) prepare(conn *sqlite.Conn) (err error) {
 	for query, stmt := range map[string]**sqlite.Stmt{
 		insertMessage:  &h.message,
 		insertDelivery: &h.delivery,
+		insertFirst:    &h.first,
 		selectStanding: &h.standing,
 		insertAttempt:  &h.attempt,
 		updateOutcome:  &h.outcome,
@@ -56,12 +57,15 @@ func (s *Store) Record(ctx context.Context, o *fanfare.Outcome) error {
 	}
 	r.requestHeader = headerText(a.RequestHeader)
 	r.responseHeader = headerText(a.ResponseHeader)
-	return s.write(ctx, &job{run: r.record, bytes: len(a.ResponseBody)})
+	return s.write(ctx, &job{run: r.record, hot: true, bytes: len(a.ResponseBody)})
 }
 
 func (r *report) record(w *writer) error {
 	if _, ok, err := w.applicationOf(r.endpoint); !ok || err != nil {
 		return err
+	}
+	if d := w.fresh.by[way{r.endpoint, r.message}]; d != nil {
+		return r.recordFirst(w, d)
 	}
 	var previous int64 // attempt of the delivery; 0: none
 	bind := binder{stmt: w.hot.standing}
@@ -77,6 +81,34 @@ func (r *report) record(w *writer) error {
 	w.newest.raise(r.id)
 	return w.updateDelivery(r, w.conn.LastInsertRowID())
 }
+
+// recordFirst writes a fresh delivery down as it is after its first attempt.
+func (r *report) recordFirst(w *writer, d *freshDelivery) error {
+	r.Attempt.Manual = false
+	if err := w.insertAttempt(r, 0); err != nil || w.conn.Changes() == 0 {
+		return err
+	}
+	w.newest.raise(r.id)
+	bind := binder{stmt: w.hot.first}
+	bind.number(w.conn.LastInsertRowID())
+	bind.id(r.endpoint)
+	bind.id(r.message)
+	bind.number(int64(r.Delivery.State))
+	bind.number(r.Delivery.Rank)
+	bind.time(r.Delivery.Due)
+	bind.optional(d.key)
+	bind.number(int64(r.Delivery.Attempts))
+	bind.number(d.createdAt)
+	if err := run(w.hot.first); err != nil {
+		return err
+	}
+	w.fresh.remove(d)
+	return nil
+}
+
+const insertFirst = `
+	INSERT INTO delivery (last_attempt, endpoint, message, state, rank, due_at, ordering_key, attempts, manual, created_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`
 
 const selectStanding = `
 	SELECT last_attempt, manual

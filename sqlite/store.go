@@ -36,6 +36,7 @@ type Store struct {
 	writer  *writer
 	queue   queue
 	pruning pruning
+	fresh   atomic.Int64          // deliveries without a row
 	full    atomic.Bool           // the disk is; only state changes are taken
 	broken  atomic.Pointer[error] // set once, by the first I/O error
 

@@ -28,6 +28,7 @@ type writer struct {
 	// known to exist, so that no job need look them up again.
 	live   map[id]id
 	newest highWater
+	fresh  fresh
 	doomed bool // there are rows of deleted ones to remove
 
 	checkpointAt int64     // frames in the WAL at which the next one is due
@@ -56,9 +57,14 @@ func (s *Store) write(ctx context.Context, j *job) error {
 	return j.err
 }
 
-// change is write for a job of no great size.
+// change is write for a job of no great size that may look at deliveries.
 func (s *Store) change(ctx context.Context, run func(w *writer) error) error {
 	return s.write(ctx, &job{run: run})
+}
+
+// note is write for a job of no great size that has nothing to do with deliveries.
+func (s *Store) note(ctx context.Context, run func(w *writer) error) error {
+	return s.write(ctx, &job{run: run, hot: true})
 }
 
 func newWriter(ctx context.Context, s *Store, conn *sqlite.Conn) (*writer, error) {
@@ -74,6 +80,9 @@ func newWriter(ctx context.Context, s *Store, conn *sqlite.Conn) (*writer, error
 		}
 	}
 	if err := w.hot.prepare(conn); err != nil {
+		return nil, err
+	}
+	if err := w.recoverFresh(conn); err != nil {
 		return nil, err
 	}
 	newest, err := findNewest(conn)
@@ -110,19 +119,27 @@ func (w *writer) run() {
 	}
 }
 
-// rest sleeps until there are jobs or, while the disk is full, until it is time
-// to look for room again.
+// rest sleeps until there are jobs, or until fresh deliveries have become old or,
+// while the disk is full, it is time to look for room again.
 func (w *writer) rest() {
-	if !w.store.full.Load() || w.store.broken.Load() != nil {
+	full := w.store.full.Load()
+	if w.store.broken.Load() != nil || !full && len(w.fresh.by) == 0 {
 		<-w.store.queue.wake
 		return
 	}
-	timer := time.NewTimer(fullAgain)
+	wait := freshFor
+	if full {
+		wait = fullAgain
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-w.store.queue.wake:
 	case <-timer.C:
-		w.makeRoom()
+		if full {
+			w.makeRoom()
+		}
+		w.do(nil) // expands what is old
 	}
 }
 
@@ -182,7 +199,11 @@ func (w *writer) try(jobs []*job) (wrong *job, err error) {
 		return nil, w.store.fault(err)
 	}
 	for _, j := range jobs {
-		j.err = j.run(w)
+		if j.hot {
+			j.err = j.run(w)
+		} else if j.err = w.expandAll(); j.err == nil {
+			j.err = j.run(w)
+		}
 		if j.err != nil && !isAnswer(j.err) {
 			w.undo()
 			j.err = w.store.fault(j.err)
@@ -192,14 +213,19 @@ func (w *writer) try(jobs []*job) (wrong *job, err error) {
 			return j, j.err
 		}
 	}
-	if err := w.sweep(); err != nil {
+	err = w.expandOld()
+	if err == nil {
+		err = w.sweep()
+	}
+	if err == nil {
+		err = run(w.commit)
+	}
+	if err != nil {
 		w.undo()
 		return nil, w.store.fault(err)
 	}
-	if err := run(w.commit); err != nil {
-		w.undo()
-		return nil, w.store.fault(err)
-	}
+	w.fresh.keep()
+	w.store.fresh.Store(int64(len(w.fresh.by)))
 	return nil, nil
 }
 
@@ -211,6 +237,7 @@ func isAnswer(err error) bool {
 
 // undo rolls back, unless SQLite has done so itself.
 func (w *writer) undo() {
+	w.fresh.undo()
 	clear(w.live)   // it may know what was created in this transaction
 	w.doomed = true // for all that is known
 	if !w.conn.AutocommitEnabled() {

@@ -112,7 +112,7 @@ func (c *Client) Post(ctx context.Context, deadline time.Time, t *Target, lines,
 	if err != nil {
 		return nil, err
 	}
-	unwatch := context.AfterFunc(ctx, func() { cn.Close() })
+	unwatch := context.AfterFunc(ctx, cn.end)
 	res, reusable, err := cn.exchange(begun, deadline, t, lines, body)
 	if !unwatch() {
 		reusable = false
@@ -123,7 +123,7 @@ func (c *Client) Post(ctx context.Context, deadline time.Time, t *Target, lines,
 	if reusable {
 		c.rest(t, cn)
 	} else {
-		cn.Close()
+		cn.end()
 	}
 	return res, err
 }
@@ -134,7 +134,7 @@ func (c *Client) CloseIdle() {
 	defer c.mu.Unlock()
 	for _, p := range c.idle {
 		for _, cn := range p.conns {
-			cn.Close()
+			cn.end()
 		}
 		c.resting -= len(p.conns)
 		p.conns = nil
@@ -151,7 +151,7 @@ func (c *Client) conn(ctx context.Context, deadline time.Time, t *Target) (*conn
 		if cn.wake(deadline) {
 			return cn, nil
 		}
-		cn.Close()
+		cn.end()
 	}
 }
 
@@ -186,7 +186,7 @@ func (c *Client) rest(t *Target, cn *conn) {
 		time.AfterFunc(maxRest, func() { c.sweep(t.place) })
 	}
 	if len(p.conns) == maxIdlePerPlace || c.resting == maxIdle {
-		cn.Close()
+		cn.end()
 		return
 	}
 	p.conns = append(p.conns, cn)
@@ -205,7 +205,7 @@ func (c *Client) sweep(place string) {
 	p := c.idle[place]
 	old := 0
 	for old < len(p.conns) && restedTooLong(p.conns[old]) {
-		p.conns[old].Close()
+		p.conns[old].end()
 		old++
 	}
 	p.conns = slices.Delete(p.conns, 0, old)
@@ -232,7 +232,7 @@ func (c *Client) dial(ctx context.Context, deadline time.Time, t *Target) (*conn
 		err = secured.SetDeadline(deadline)
 	}
 	if err != nil {
-		raw.Close()
+		_ = raw.Close()
 		return nil, err
 	}
 	return newConn(secured, raw), nil

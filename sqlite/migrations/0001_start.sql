@@ -115,6 +115,15 @@ CREATE TABLE attempt (
 
 CREATE UNIQUE INDEX attempt_id ON attempt (endpoint, id);
 
+-- Up to this message every delivery has a row. Behind it, one without a row waits for its first
+-- attempt: the message's list of endpoints says that it is there.
+CREATE TABLE mark (
+	one INTEGER PRIMARY KEY CHECK (one = 1),
+	rowid_done INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO mark (one, rowid_done) VALUES (1, 0);
+
 -- Endpoints and applications that were deleted and whose rows are still to be removed.
 CREATE TABLE doomed (
 	id BLOB PRIMARY KEY,

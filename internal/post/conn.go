@@ -1,0 +1,209 @@
+package post
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	maxLines   = 1000 // of one header; each takes far more memory than its bytes
+	bufferSize = 4 << 10
+	joinUnder  = 32 << 10 // a body as long is copied behind the head, to be written with it at once
+)
+
+// A conn is a connection and what has been read ahead from it. One goroutine
+// uses it at a time; end may be called by any.
+type conn struct {
+	net.Conn
+	raw          net.Conn // beneath TLS
+	source       source
+	r            *bufio.Reader
+	out          []byte // to be written; used again
+	restingSince time.Time
+}
+
+func newConn(c, raw net.Conn) *conn {
+	cn := &conn{Conn: c, raw: raw, source: source{from: c}}
+	cn.r = bufio.NewReaderSize(&cn.source, bufferSize)
+	return cn
+}
+
+// end closes the connection at once. Close, of TLS, would say goodbye first, and
+// wait seconds for an other end that does not read.
+func (cn *conn) end() { _ = cn.raw.Close() }
+
+// wake readies a connection that rested for a request that ends by deadline. It
+// reports whether the connection is still of use: its other end has neither
+// closed it nor said anything unasked, which would be taken for the answer.
+func (cn *conn) wake(deadline time.Time) bool {
+	if restedTooLong(cn) || cn.SetDeadline(deadline) != nil || !cn.quiet() {
+		return false
+	}
+	if _, ok := cn.Conn.(*tls.Conn); !ok {
+		return true
+	}
+	// TLS reads ahead too. This reads what it holds, and nothing else.
+	if cn.SetReadDeadline(longAgo) != nil {
+		return false
+	}
+	_, err := cn.r.Peek(1)
+	return errors.Is(err, os.ErrDeadlineExceeded) && cn.SetReadDeadline(deadline) == nil
+}
+
+// longAgo, as a deadline, makes what waits return.
+var longAgo = time.Unix(1, 0)
+
+// source bounds what is read from a connection.
+type source struct {
+	from  net.Conn
+	left  int   // bytes that may still be read
+	lines int   // lines that may; with a buffer ahead they are not exact
+	read  int   // bytes that were, since the request was sent
+	err   error // the connection's own
+}
+
+var errHeaderTooLong = fmt.Errorf("more than %d bytes or %d lines of header", MaxHeader, maxLines)
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.left <= 0 || s.lines <= 0 {
+		return 0, errHeaderTooLong
+	}
+	n, err := s.from.Read(p[:min(len(p), s.left)])
+	s.left -= n
+	s.lines -= bytes.Count(p[:n], []byte{'\n'})
+	s.read += n
+	s.err = err
+	return n, err
+}
+
+// exchange sends a request and reads its answer. reusable is whether the
+// connection may carry another.
+func (cn *conn) exchange(begun, deadline time.Time, t *Target, lines, body []byte) (res *Response, reusable bool, err error) {
+	cn.source.left, cn.source.read = MaxHeader+bufferSize, 0
+	if len(body) <= joinUnder {
+		sent := cn.send(t, lines, body)
+		// Even if not all was taken there may be an answer that says why.
+		res, reusable, err = cn.answer(begun, deadline)
+		return res, reusable && sent == nil, err
+	}
+	// The answer to a long body may come early, and no more of it be taken.
+	var sent error
+	var sending sync.WaitGroup
+	sending.Go(func() { sent = cn.send(t, lines, body) })
+	res, reusable, err = cn.answer(begun, deadline)
+	_ = cn.SetWriteDeadline(longAgo)
+	sending.Wait()
+	return res, reusable && sent == nil, err
+}
+
+func (cn *conn) send(t *Target, lines, body []byte) error {
+	b := append(cn.out[:0], t.head...)
+	b = append(b, lines...)
+	b = append(b, "Content-Length: "...)
+	b = append(strconv.AppendInt(b, int64(len(body)), 10), "\r\n\r\n"...)
+	if len(body) > joinUnder {
+		cn.out = b
+		bufs := net.Buffers{b, body}
+		_, err := bufs.WriteTo(cn.Conn)
+		return err
+	}
+	b = append(b, body...)
+	cn.out = b
+	_, err := cn.Write(b)
+	return err
+}
+
+// answer reads what comes back. reusable is whether it ended where it said.
+func (cn *conn) answer(begun, deadline time.Time) (_ *Response, reusable bool, err error) {
+	res, framed, err := cn.header()
+	if err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, cn.source.err) {
+			return nil, false, err
+		}
+		return nil, false, &ResponseError{err}
+	}
+	out := &Response{Status: res.StatusCode, Header: res.Header, HeaderAfter: time.Since(begun)}
+	whole := cn.body(res, out, deadline)
+	return out, framed && whole && cn.r.Buffered() == 0, nil
+}
+
+// request is what responses are read as answers to.
+var request = &http.Request{Method: http.MethodPost}
+
+// header reads up to the end of the header of the response that counts. framed
+// is whether another response may follow it, and it is clear where.
+func (cn *conn) header() (res *http.Response, framed bool, err error) {
+	for {
+		cn.source.lines = maxLines
+		if _, err := cn.r.Peek(1); errors.Is(err, io.EOF) {
+			return nil, false, io.ErrUnexpectedEOF
+		} else if err != nil {
+			return nil, false, err
+		}
+		raw, _ := cn.r.Peek(cn.r.Buffered())
+		read := cn.source.read
+		res, err := http.ReadResponse(cn.r, request)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case cn.source.read-cn.r.Buffered() > MaxHeader:
+			return nil, false, errHeaderTooLong
+		case res.StatusCode < 100:
+			return nil, false, fmt.Errorf("status %q", res.Status)
+		case res.StatusCode == http.StatusSwitchingProtocols:
+			return res, false, nil
+		case res.StatusCode >= 200:
+			if cn.source.read > read {
+				raw = nil // overwritten
+			}
+			return res, framedOnce(res, raw[:max(0, len(raw)-cn.r.Buffered())]), nil
+		}
+	}
+}
+
+// framedOnce reports whether the end of a response is told in one way, and the
+// connection stays. A length beside chunks is how responses are smuggled, and
+// ReadResponse does not show it, so the raw header is looked at; empty means
+// that it is not at hand.
+func framedOnce(res *http.Response, raw []byte) bool {
+	if res.Close || !res.ProtoAtLeast(1, 1) {
+		return false
+	}
+	return len(res.TransferEncoding) == 0 ||
+		len(raw) > 0 && !bytes.Contains(bytes.ToLower(raw), []byte("\ncontent-length"))
+}
+
+// body reads what is of use of the body into out. It reports whether that was
+// all of it.
+func (cn *conn) body(res *http.Response, out *Response, deadline time.Time) (whole bool) {
+	if res.ContentLength == 0 {
+		return true
+	}
+	cn.source.left = 2*MaxBody + bufferSize // chunks have a size of their own
+	cn.source.lines = cn.source.left
+	if int64(cn.r.Buffered()) < res.ContentLength || res.ContentLength < 0 {
+		if grace := time.Now().Add(BodyGrace); grace.Before(deadline) {
+			_ = cn.SetReadDeadline(grace)
+		}
+	}
+	var err error
+	if n := res.ContentLength; 0 < n && n <= MaxBody {
+		out.Body = make([]byte, n)
+		got, e := io.ReadFull(res.Body, out.Body)
+		out.Body, err = out.Body[:got], e
+	} else if out.Body, err = io.ReadAll(io.LimitReader(res.Body, MaxBody+1)); len(out.Body) > MaxBody {
+		out.Body, err = out.Body[:MaxBody], io.ErrShortBuffer
+	}
+	out.Truncated = err != nil
+	return err == nil
+}
