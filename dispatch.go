@@ -281,6 +281,10 @@ type (
 		in      *Intake
 		targets []*target // of its deliveries
 	}
+	sent struct { // an attempt went well and is being recorded
+		endpoint EndpointID
+		message  MessageID
+	}
 	stored     struct{ *target }             // the store holds deliveries of this lane
 	configured struct{ targets []*target }   // endpoints have new settings
 	removed    struct{ endpoint EndpointID } // nothing waits for this endpoint any more
@@ -303,6 +307,10 @@ func (in accepted) apply(_ context.Context, d *dispatcher, now time.Time) {
 		d.configure(t, now)
 		d.lanes.Accept(now, string(t.ID), inLane(&in.in.Deliveries[i]))
 	}
+}
+
+func (in sent) apply(_ context.Context, d *dispatcher, _ time.Time) {
+	d.lanes.Sent(string(in.endpoint), string(in.message))
 }
 
 func (in stored) apply(_ context.Context, d *dispatcher, now time.Time) {

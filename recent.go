@@ -4,7 +4,7 @@ import "sync"
 
 // recentBudget bounds the payloads kept in memory between acceptance and the
 // first attempt, in bytes.
-const recentBudget = 64 << 20
+const recentBudget = 128 << 20
 
 // recent keeps messages that are being accepted or just were, so that their
 // first attempts need not read them back. What it does not have is in the store.
@@ -14,16 +14,16 @@ const recentBudget = 64 << 20
 // them, or the scheduler could hear of one for the first time when it has been
 // delivered, and send it again.
 type recent struct {
-	mu       sync.Mutex
-	byID     map[MessageID]recentMessage
-	order    []MessageID // oldest first, with some that are gone already
-	bytes    int
-	incoming map[MessageID]struct{}
+	mu    sync.Mutex
+	byID  map[MessageID]*recentMessage
+	order []MessageID // oldest first, with some that are gone already
+	bytes int
 }
 
 type recentMessage struct {
-	*Message
-	uses int // first attempts still to come
+	*Message     // nil if its place was needed: only that it is arriving is known
+	uses     int // first attempts still to come
+	arriving bool
 }
 
 // expect notes messages that are about to be stored.
@@ -31,16 +31,14 @@ func (r *recent) expect(intakes []*Intake) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byID == nil {
-		r.byID = make(map[MessageID]recentMessage)
-		r.incoming = make(map[MessageID]struct{})
+		r.byID = make(map[MessageID]*recentMessage)
 	}
 	for _, in := range intakes {
 		if len(in.Deliveries) == 0 {
 			continue
 		}
 		id := in.Message.ID
-		r.byID[id] = recentMessage{in.Message, len(in.Deliveries)}
-		r.incoming[id] = struct{}{}
+		r.byID[id] = &recentMessage{in.Message, len(in.Deliveries), true}
 		r.order = append(r.order, id)
 		r.bytes += len(in.Message.Payload)
 	}
@@ -55,8 +53,10 @@ func (r *recent) forget(intakes []*Intake) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, in := range intakes {
-		delete(r.incoming, in.Message.ID)
-		r.dropLocked(in.Message.ID)
+		if m := r.byID[in.Message.ID]; m != nil {
+			m.arriving = false
+			r.dropLocked(in.Message.ID)
+		}
 	}
 }
 
@@ -64,37 +64,41 @@ func (r *recent) forget(intakes []*Intake) {
 func (r *recent) arrived(id MessageID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.incoming, id)
+	if m := r.byID[id]; m != nil {
+		m.arriving = false
+		if m.Message == nil {
+			delete(r.byID, id)
+		}
+	}
 }
 
 // arriving reports whether the scheduler is still to be told of a message.
 func (r *recent) arriving(id MessageID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, is := r.incoming[id]
-	return is
+	m := r.byID[id]
+	return m != nil && m.arriving
 }
 
 // get returns a message if it is here, or nil.
 func (r *recent) get(id MessageID) *Message {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.byID[id].Message
+	if m := r.byID[id]; m != nil {
+		return m.Message
+	}
+	return nil
 }
 
 // used says that one first attempt has been made.
 func (r *recent) used(id MessageID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m, ok := r.byID[id]
-	if !ok {
-		return
+	if m := r.byID[id]; m != nil {
+		if m.uses--; m.uses <= 0 {
+			r.dropLocked(id)
+		}
 	}
-	if m.uses--; m.uses > 0 {
-		r.byID[id] = m
-		return
-	}
-	r.dropLocked(id)
 }
 
 func (r *recent) drop(id MessageID) {
@@ -103,9 +107,17 @@ func (r *recent) drop(id MessageID) {
 	r.dropLocked(id)
 }
 
+// dropLocked lets go of a message, though not of its arriving.
 func (r *recent) dropLocked(id MessageID) {
-	if m, ok := r.byID[id]; ok {
+	m := r.byID[id]
+	if m == nil {
+		return
+	}
+	if m.Message != nil {
 		r.bytes -= len(m.Payload)
+		m.Message = nil
+	}
+	if !m.arriving {
 		delete(r.byID, id)
 	}
 }

@@ -33,6 +33,9 @@ func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) finis
 	}
 	a := d.h.deliver(ctx, t, msg)
 	d.h.recent.used(id)
+	if a.Class == ClassSuccess {
+		d.h.inbox.put(sent{t.ID, id})
+	}
 	next := settle(a, t.Endpoint, s.Attempts, d.h.opt.Chance())
 	if err := d.record(ctx, &Outcome{Attempt: a, Delivery: next.delivery}); err != nil {
 		d.fault(ctx, "recording an attempt", err)

@@ -167,7 +167,7 @@ func (srv *server) create(ctx context.Context, path string, what any) error {
 // event is a request for one message.
 func (srv *server) event(eventType string, payload []byte) *shot {
 	return &shot{
-		url: srv.url + "/app/bench/msg", key: srv.key,
+		url: srv.url + "/app/bench/msg?with_content=false", key: srv.key,
 		contentType: "application/json", body: message(eventType, payload), want: http.StatusAccepted,
 	}
 }
@@ -175,7 +175,7 @@ func (srv *server) event(eventType string, payload []byte) *shot {
 // events is a request for n messages.
 func (srv *server) events(eventType string, payload []byte, n int) *shot {
 	return &shot{
-		url: srv.url + "/app/bench/msg/batch", key: srv.key,
+		url: srv.url + "/app/bench/msg/batch?with_content=false", key: srv.key,
 		contentType: "application/x-ndjson", body: lines(n, message(eventType, payload)), want: http.StatusAccepted,
 	}
 }

@@ -68,7 +68,7 @@ type freshChange struct {
 }
 
 const (
-	freshMost = 20_000           // deliveries; beyond, they are written at once
+	freshMost = 100_000          // deliveries; beyond, they are written at once
 	freshFor  = 10 * time.Second // after that they are expanded
 	markEvery = 1000             // messages between two notes of the mark
 )

@@ -12,9 +12,10 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// reserveSize is the room kept for the time when the disk is full: enough to
-// record thousands of attempts.
-const reserveSize = 8 << 20
+// reserveSize is the room kept for the time when the disk is full: enough for the
+// WAL to be copied into the database, whole, and for thousands of attempts to be
+// recorded after that.
+const reserveSize = checkpointFrames*pageSize + 8<<20
 
 // fullAgain is how long to wait before looking again whether there is room.
 const fullAgain = time.Second
@@ -48,14 +49,24 @@ func (s *Store) takeReserve() (err error) {
 		}
 	}()
 	defer file.Close()
-	block := make([]byte, 1<<20)
-	rand.Read(block) // zeros might be compressed away
-	for range reserveSize / len(block) {
-		if _, err := file.Write(block); err != nil {
-			return err
-		}
+	if err := allocate(file, reserveSize); err != nil {
+		return err
 	}
 	return file.Sync()
+}
+
+// occupy gives a file blocks of its own by writing to them.
+func occupy(file *os.File, size int) error {
+	block := make([]byte, 1<<20)
+	rand.Read(block) // zeros might be compressed away
+	for written := 0; written < size; {
+		n, err := file.Write(block[:min(len(block), size-written)])
+		if err != nil {
+			return err
+		}
+		written += n
+	}
+	return nil
 }
 
 // release gives up the reserve, so that what is accepted already can go on; from

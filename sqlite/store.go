@@ -136,6 +136,9 @@ func openWriter(path string) (_ *sqlite.Conn, err error) {
 // shell, that holds a lock on the file.
 const busyTimeout = 5 * time.Second
 
+// pageSize is that of new databases, in bytes.
+const pageSize = 8192
+
 // A setting is a PRAGMA and the value it must give afterwards.
 type setting struct{ pragma, want string }
 
@@ -143,7 +146,7 @@ type setting struct{ pragma, want string }
 // (see checkpoint): SQLite would ignore their errors. Memory maps are off because
 // an I/O error in one ends the process.
 var writerPragmas = []setting{
-	{"PRAGMA page_size = 8192", ""},
+	{fmt.Sprintf("PRAGMA page_size = %d", pageSize), ""},
 	{"PRAGMA journal_mode = WAL", "wal"},
 	{"PRAGMA synchronous = FULL", ""},
 	{"PRAGMA synchronous", "2"},

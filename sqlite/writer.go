@@ -32,6 +32,7 @@ type writer struct {
 	doomed bool // there are rows of deleted ones to remove
 
 	checkpointAt int64     // frames in the WAL at which the next one is due
+	unchecked    int       // transactions since the size of the WAL was looked at
 	looked       time.Time // when room was last looked for; of meaning while the disk is full
 }
 
@@ -107,11 +108,14 @@ func (w *writer) run() {
 		case g != nil:
 			w.do(g.jobs)
 			close(g.done)
+			w.unchecked += 1 + g.bytes/checkBytes
 			w.checkpoint()
 		case last:
+			w.do([]*job{{run: func(w *writer) error { return w.setMark(w.fresh.lastRow) }}}) // if not, the next Open has more to do
 			return
 		case w.doomed && w.store.broken.Load() == nil && !w.store.full.Load():
 			w.do(nil)
+			w.unchecked++
 			w.checkpoint()
 		default:
 			w.rest()
@@ -289,8 +293,10 @@ func (w *writer) owner(query string, of id) (owner id, ok bool, err error) {
 // into the database; checkpointStep is how much it grows before the next attempt
 // when that was not possible, as someone still read the old state.
 const (
-	checkpointFrames = 4000
-	checkpointStep   = 1000
+	checkpointFrames = 2000
+	checkpointStep   = 500
+	checkEvery       = 16        // transactions, of
+	checkBytes       = 512 << 10 // each
 )
 
 // checkpoint copies the WAL into the database once it is large. It does so after
@@ -300,6 +306,10 @@ func (w *writer) checkpoint() {
 	if w.store.broken.Load() != nil {
 		return
 	}
+	if w.unchecked < checkEvery {
+		return
+	}
+	w.unchecked = 0
 	frames, err := w.wal("PRAGMA wal_checkpoint(NOOP)")
 	if err == nil && frames < checkpointFrames {
 		w.checkpointAt = checkpointFrames

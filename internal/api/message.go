@@ -32,7 +32,7 @@ type messageOut struct {
 // refuse a payload that is not an object, and with it the whole answer: they are
 // shown an object that holds it as text.
 func (c *call) showMessage(msg *fanfare.Message, payload jsontext.Value) *messageOut {
-	if payload.Kind() != '{' && strings.HasPrefix(c.r.UserAgent(), "svix-libs/") {
+	if payload.Kind() != '{' && strings.HasPrefix(c.agent(), "svix-libs/") {
 		payload = append(quote([]byte(`{"rawPayload":`), string(msg.Payload)), '}')
 	}
 	return &messageOut{

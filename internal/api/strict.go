@@ -19,7 +19,7 @@ const (
 
 // strict reports whether the client is such a one.
 func (c *call) strict() bool {
-	version, ok := strings.CutPrefix(c.r.UserAgent(), strictAgent)
+	version, ok := strings.CutPrefix(c.agent(), strictAgent)
 	if !ok {
 		return false
 	}
@@ -27,6 +27,14 @@ func (c *call) strict() bool {
 	minor, _, _ := strings.Cut(version, ".")
 	n, err := strconv.Atoi(minor)
 	return err == nil && n < looseMinor && language == "go"
+}
+
+// agent is the client's name for itself.
+func (c *call) agent() string {
+	if names := c.r.Header["User-Agent"]; len(names) > 0 {
+		return names[0]
+	}
+	return ""
 }
 
 // known is what a strict client knows of a type.

@@ -203,6 +203,23 @@ func (s *Scheduler) Cancel(endpoint, message string) {
 	s.stir(l)
 }
 
+// Sent says that an attempt is over as far as its endpoint can tell, and went
+// well: another may begin in its place while it is being recorded. It still counts
+// for the process, until its Finish, and in an ordered lane the next one waits
+// for that.
+func (s *Scheduler) Sent(endpoint, message string) {
+	l := s.lanes[endpoint]
+	if l == nil || l.flying[message] == nil || l.flying[message].sent {
+		return
+	}
+	f := l.flying[message]
+	f.sent = true
+	l.sent++
+	f.host.inFlight--
+	s.stir(l)
+	s.admitHost(f.host)
+}
+
 // Finish ends an attempt that a Step has started. Of any other it takes no notice.
 func (s *Scheduler) Finish(t time.Time, endpoint, message string, v Verdict) {
 	l := s.lanes[endpoint]
@@ -247,7 +264,11 @@ func (s *Scheduler) comeBack(l *lane, f *flight, v Verdict) {
 func (s *Scheduler) land(l *lane, message string, f *flight) {
 	delete(l.flying, message)
 	s.inFlight--
-	f.host.inFlight--
+	if f.sent {
+		l.sent--
+	} else {
+		f.host.inFlight--
+	}
 	if f.entry.attempts > 0 {
 		l.again--
 	}

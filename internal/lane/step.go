@@ -105,7 +105,7 @@ func (s *Scheduler) turn(now instant, l *lane) {
 // opens is the earliest time at which l can start something, as far as it is up
 // to l; false if that takes another input.
 func (l *lane) opens(now instant) (instant, bool) {
-	if !l.known || l.set.Paused || len(l.flying) >= l.health.room() {
+	if !l.known || l.set.Paused || l.busy() >= l.health.room() {
 		return 0, false
 	}
 	e := l.first()
@@ -113,6 +113,14 @@ func (l *lane) opens(now instant) (instant, bool) {
 		return 0, false
 	}
 	return max(e.due, l.hold, l.health.probeAt(now), l.bucket.next(now)), true
+}
+
+// busy is how many places are taken.
+func (l *lane) busy() int {
+	if l.health.state == Probing {
+		return len(l.flying) // nothing more before the verdict
+	}
+	return len(l.flying) - l.sent
 }
 
 func (s *Scheduler) start(now instant, l *lane) {

@@ -16,6 +16,7 @@ type lane struct {
 	edge   Position
 	more   bool
 	flying map[string]*flight
+	sent   int // of those, how many have given their place to another
 
 	// Ordered lanes only.
 	queues  map[string]*queue
@@ -44,6 +45,7 @@ type flight struct {
 	host  *host
 	era   int
 	doubt bool // it was accepted again or cancelled meanwhile: the store knows
+	sent  bool // it has given its place to another
 }
 
 // base is how many waiting deliveries the window is for. A lane that starts
