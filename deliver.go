@@ -91,7 +91,7 @@ func classify(err error) Class {
 	var invalid x509.CertificateInvalidError
 	var untrusted *tls.CertificateVerificationError
 	var notTLS tls.RecordHeaderError
-	var alert tls.AlertError
+	var op *net.OpError
 	var timeout net.Error
 	switch {
 	case errors.As(err, &response):
@@ -103,7 +103,8 @@ func classify(err error) Class {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return ClassTimeout
 	case errors.As(err, &unknownCA), errors.As(err, &wrongHost), errors.As(err, &invalid),
-		errors.As(err, &untrusted), errors.As(err, &notTLS), errors.As(err, &alert):
+		errors.As(err, &untrusted), errors.As(err, &notTLS),
+		errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"): // so crypto/tls marks alerts
 		return ClassTLS
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return ClassRefused

@@ -69,7 +69,7 @@ func (p *process) stop() {
 
 // gone makes an error of a process that ended by itself.
 func (p *process) gone(what string) error {
-	return fmt.Errorf("%s ended (%v): %s", what, p.err, p.words)
+	return fmt.Errorf("%s ended (%s): %s", what, fmt.Sprint(p.err), p.words)
 }
 
 // tail keeps the end of what is written to it.

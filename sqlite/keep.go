@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -58,7 +59,7 @@ func (s *Store) Remember(ctx context.Context, scope, key string, a *fanfare.Answ
 			bind.time(now.Add(keyRetention))
 			bind.time(now)
 		})
-		if err == fanfare.ErrNotFound {
+		if errors.Is(err, fanfare.ErrNotFound) {
 			err = fanfare.ErrExists
 		}
 		return err

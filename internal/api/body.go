@@ -156,7 +156,7 @@ func closeObject(dec *jsontext.Decoder) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return jsonProblem(err)
 	}
-	if _, err := dec.ReadToken(); err != io.EOF {
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return badRequest("Something follows the JSON object; send exactly one.")
 	}
 	return nil

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -191,7 +192,8 @@ func inside(name string, value jsontext.Value, into any) error {
 		return nil
 	}
 	err = jsonProblem(err)
-	if p, ok := err.(*problem); ok && p.fields != nil {
+	var p *problem
+	if errors.As(err, &p) && p.fields != nil {
 		loc := append([]string{"body", name}, p.fields[0].Loc[1:]...)
 		return invalid(fieldError{loc, p.fields[0].Msg, p.fields[0].Type})
 	}
@@ -280,7 +282,7 @@ func moment(dec *jsontext.Decoder, name string, into *time.Time) error {
 // wrongKind is 422 for a value that is not what it should be, and 400 for what
 // is not JSON at all.
 func wrongKind(dec *jsontext.Decoder, kind jsontext.Kind, want, name string) error {
-	if _, err := dec.ReadValue(); err != nil && err != io.EOF {
+	if _, err := dec.ReadValue(); err != nil && !errors.Is(err, io.EOF) {
 		return jsonProblem(err)
 	}
 	return invalid(fieldError{[]string{"body", name}, "must be " + want + ", not " + jsonKind(kind), "type_error"})

@@ -12,7 +12,6 @@ type bench struct {
 	t   testing.TB
 	s   *Scheduler
 	now time.Time
-	n   int
 }
 
 func on(t testing.TB, l Limits, sets ...Settings) *bench {

@@ -1,8 +1,8 @@
 // Package post sends POST requests over HTTP/1.1, many a second to the same few
 // hosts, and reads their answers within bounds.
 //
-// It is here because a general client costs more than twice as much a request:
-// two goroutines a connection and the hand-over between them. What a response
+// It is here because a general client costs far more a request:
+// two goroutines a connection and the hand-over between them, twice the allocations. What a response
 // may look like is still judged by net/http ([http.ReadResponse]). A request is
 // written once: unlike [http.Transport], nothing here ever sends it again by
 // itself. Redirects, proxies, cookies, compression and HTTP/2 do not exist here.
