@@ -22,28 +22,29 @@ type (
 
 var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 
-const idDigits = 26
+const (
+	idDigits   = 26
+	lastDigits = "048CGMRW" // those whose last two of five bits, which are too many, are 0
+)
 
 // EncodeID writes the 16 bytes of an identifier behind its prefix, which
 // includes the underscore. Stores use it; callers have no need to.
 func EncodeID(prefix string, raw [16]byte) string {
-	text := make([]byte, len(prefix)+idDigits)
-	copy(text, prefix)
-	crockford.Encode(text[len(prefix):], raw[:])
-	return string(text)
+	var digits [idDigits]byte
+	crockford.Encode(digits[:], raw[:])
+	return prefix + string(digits[:])
 }
 
 // DecodeID gives the 16 bytes of an identifier, and false if text is not
 // exactly what EncodeID writes for that prefix.
 func DecodeID(prefix, text string) (raw [16]byte, ok bool) {
 	digits, ok := strings.CutPrefix(text, prefix)
-	if !ok || len(digits) != idDigits {
+	if !ok || len(digits) != idDigits || strings.IndexByte(lastDigits, digits[idDigits-1]) < 0 {
 		return raw, false
 	}
 	var buf [idDigits]byte
 	copy(buf[:], digits)
-	n, err := crockford.Decode(raw[:], buf[:])
-	if err != nil || n != len(raw) || EncodeID(prefix, raw) != text {
+	if n, err := crockford.Decode(raw[:], buf[:]); err != nil || n != len(raw) {
 		return [16]byte{}, false
 	}
 	return raw, true

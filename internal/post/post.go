@@ -1,11 +1,12 @@
 // Package post sends POST requests over HTTP/1.1, many a second to the same few
 // hosts, and reads their answers within bounds.
 //
-// It is here because a general client costs far more a request:
-// two goroutines a connection and the hand-over between them, twice the allocations. What a response
-// may look like is still judged by net/http ([http.ReadResponse]). A request is
-// written once: unlike [http.Transport], nothing here ever sends it again by
-// itself. Redirects, proxies, cookies, compression and HTTP/2 do not exist here.
+// It is here because a general client costs far more a request: two goroutines a
+// connection with the hand-over between them, and twice the allocations. What a
+// response may look like is still judged by net/http ([http.ReadResponse]). A
+// request is written once: unlike [http.Transport], nothing here ever sends it
+// again by itself. Redirects, proxies, cookies, compression and HTTP/2 do not
+// exist here.
 //
 // Which addresses may be reached is decided by [Client.Dial] and left to it.
 package post

@@ -20,8 +20,6 @@ func Example() {
 		}
 		fmt.Println("taken as", u)
 	}
-	transport := safedial.NewTransport(out.DialContext) // what every delivery goes through
-	transport.CloseIdleConnections()
 
 	// Output:
 	// taken as https://hooks.example/in
