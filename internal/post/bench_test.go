@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare/internal/post"
-	"github.com/fanfarehq/fanfare/internal/safedial"
 )
 
 // BenchmarkPost compares this client with net/http's transport, with one request
@@ -38,7 +37,7 @@ func BenchmarkPost(b *testing.B) {
 		return res.Status, nil
 	}
 
-	transport := safedial.NewTransport(new(net.Dialer).DialContext)
+	transport := &http.Transport{DialContext: new(net.Dialer).DialContext, MaxIdleConnsPerHost: 256, DisableCompression: true}
 	defer transport.CloseIdleConnections()
 	theirs := func() (int, error) {
 		ctx, cancel := context.WithTimeout(b.Context(), 20*time.Second)
