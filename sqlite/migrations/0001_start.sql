@@ -10,7 +10,7 @@ CREATE TABLE application (
 	uid TEXT UNIQUE,
 	name TEXT NOT NULL,
 	rate_limit INTEGER NOT NULL,
-	metadata TEXT CHECK (json_valid(metadata)),
+	metadata TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
 	created_at INTEGER NOT NULL,
 	updated_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -36,7 +36,7 @@ CREATE TABLE event_type (
 	description TEXT NOT NULL,
 	group_name TEXT NOT NULL,
 	schemas BLOB,
-	feature_flags TEXT CHECK (json_valid(feature_flags)),
+	feature_flags TEXT CHECK (feature_flags IS NULL OR json_valid(feature_flags)),
 	archived INTEGER NOT NULL CHECK (archived IN (0, 1)),
 	deprecated INTEGER NOT NULL CHECK (deprecated IN (0, 1)),
 	created_at INTEGER NOT NULL,
