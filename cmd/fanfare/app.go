@@ -26,7 +26,9 @@ func (a *application) show(r *request) error {
 func appCommand(e *env) *cobra.Command {
 	var limit, rate int
 	var uid, name string
+	const createApp = "fanfare app create Acme --uid acme"
 	describe := func(flags *pflag.FlagSet) {
+		flags.StringVar(&name, "name", "", "what it is called")
 		flags.StringVar(&uid, "uid", "", "your own name for it, which may stand wherever its id may")
 		flags.IntVar(&rate, "rate-limit", 0, "deliveries started per second at most; 0: no limit")
 	}
@@ -56,16 +58,15 @@ func appCommand(e *env) *cobra.Command {
 			do: func(ctx context.Context, r *request) error {
 				return show(ctx, r, http.MethodGet, route("app", r.args[0]), nil, func(a *application) error { return a.show(r) })
 			}},
-		verb{use: "create NAME", short: "Make an application", example: "fanfare app create \"Acme Ltd\" --uid acme", flags: describe,
-			do: func(ctx context.Context, r *request) error {
-				name = r.args[0]
+		verb{use: "create [NAME]", short: "Make an application", example: createApp, flags: describe,
+			do: func(ctx context.Context, r *request) (err error) {
+				if name, err = r.named("name", name, createApp); err != nil {
+					return err
+				}
 				return show(ctx, r, http.MethodPost, "/app", change(r), func(a *application) error { return a.show(r) })
 			}},
 		verb{use: "update APP", short: "Change an application",
-			flags: func(flags *pflag.FlagSet) {
-				describe(flags)
-				flags.StringVar(&name, "name", "", "what it is called")
-			},
+			flags: describe,
 			do: func(ctx context.Context, r *request) error {
 				return show(ctx, r, http.MethodPatch, route("app", r.args[0]), change(r), func(a *application) error { return a.show(r) })
 			}},

@@ -64,6 +64,14 @@ func (a *attempt) took() string {
 	return (time.Duration(a.Milliseconds) * time.Millisecond).String()
 }
 
+// why is what a failure was in a sentence; of a success there is nothing to say.
+func (a *attempt) why() string {
+	if !a.failed() {
+		return ""
+	}
+	return a.Explanation.What
+}
+
 // line shows an attempt the way tail does:
 //
 //	14:32:15 ✓ 200 record.create msg_… → ep_… 23ms
@@ -83,9 +91,9 @@ func (a *attempt) line(p paint) string {
 func attemptList(path string, query url.Values, limit int) listing[attempt] {
 	return listing[attempt]{
 		path: path, query: query, limit: limit,
-		headings: []string{"ID", "MESSAGE", "ENDPOINT", "RESULT", "TOOK", "AT"},
+		headings: []string{"ID", "MESSAGE", "ENDPOINT", "RESULT", "TOOK", "AT", "WHY"},
 		row: func(a *attempt) []string {
-			return []string{a.ID, a.MsgID, a.EndpointID, a.result(), a.took(), stamp(a.Timestamp)}
+			return []string{a.ID, a.MsgID, a.EndpointID, a.result(), a.took(), stamp(a.Timestamp), a.why()}
 		},
 	}
 }
@@ -96,7 +104,7 @@ func attemptCommand(e *env) *cobra.Command {
 	var failed bool
 	verbs := e.inApp(
 		verb{use: "list", short: "List attempts, newest first",
-			example: "fanfare attempt list --endpoint ep_… --failed\nfanfare attempt list --message msg_…",
+			example: "fanfare attempt list\nfanfare attempt list --endpoint ep_… --failed\nfanfare attempt list --message msg_…",
 			flags: func(flags *pflag.FlagSet) {
 				limitFlag(&limit)(flags)
 				flags.StringVarP(&of, "message", "m", "", "attempts to deliver this message")
@@ -105,6 +113,9 @@ func attemptCommand(e *env) *cobra.Command {
 			},
 			do: func(ctx context.Context, r *request) error {
 				query := make(url.Values)
+				if !r.json {
+					query.Set("with_content", "false")
+				}
 				if failed {
 					query.Set("status", strconv.Itoa(statusFail))
 				}
@@ -116,7 +127,7 @@ func attemptCommand(e *env) *cobra.Command {
 					}
 				}
 				if ref == "" {
-					return usagef("say whose attempts with --message or --endpoint")
+					return newestAttempts(ctx, r, query, limit)
 				}
 				path, err := r.within(ctx, "attempt", kind, ref)
 				if err != nil {

@@ -38,6 +38,9 @@ func backup(ctx context.Context, e *env, from, to string) error {
 	if _, err := os.Lstat(to); err == nil {
 		return fmt.Errorf("%s is there already; name a new file", to)
 	}
+	if folder, err := os.Stat(filepath.Dir(to)); err != nil || !folder.IsDir() {
+		return fmt.Errorf("there is no folder %s to copy to; make it first, or name another target", filepath.Dir(to))
+	}
 	bar := &progressBar{out: e.stderr, shown: e.isTerminal(e.stderr)}
 	err := sqlite.Backup(ctx, from, to, bar.at)
 	bar.end()

@@ -33,9 +33,9 @@ const maxAnswer = 64 << 20
 func (e *env) clientFlags(cmd *cobra.Command) func() (*client, error) {
 	c := &client{http: &http.Client{Timeout: 30 * time.Second}}
 	flags := cmd.Flags()
-	flags.StringVar(&c.base, "url", "http://127.0.0.1:8080", "address of the server")
+	flags.StringVar(&c.base, "server", "http://127.0.0.1:8080", "address of the server")
 	flags.StringVar(&c.key, "key", "", "key to the server's API")
-	setBy(cmd, "url", "FANFARE_URL")
+	setBy(cmd, "server", "FANFARE_URL")
 	setBy(cmd, "key", "FANFARE_KEY", "FANFARE_ADMIN_KEY")
 	return func() (*client, error) {
 		u, err := url.Parse(c.base)
@@ -160,7 +160,7 @@ func (c *client) open(ctx context.Context, method, path string, body io.Reader, 
 	}
 	resp, err := c.http.Do(req)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, fmt.Errorf(`no server at %s; start one with "fanfare serve", or name another with --url`, c.base)
+		return nil, fmt.Errorf(`no server at %s; start one with "fanfare serve", or name another with --server`, c.base)
 	}
 	if err != nil {
 		return nil, err

@@ -22,6 +22,9 @@ type endpoint struct {
 	FilterTypes    []string
 	Channels       []string
 	RateLimit      int
+	Retry          retry
+	Success        success
+	Timeout        float64 // in seconds; 0: the server's
 	MaxInFlight    int
 	Ordered        bool
 	Paused         bool
@@ -45,6 +48,19 @@ func (ep *endpoint) state() string {
 	return "enabled"
 }
 
+// why says what stops deliveries to the endpoint, and what starts them again.
+func (ep *endpoint) why() string {
+	switch {
+	case ep.Disabled && ep.DisabledReason != "":
+		return fmt.Sprintf("Fanfare disabled it; once it works again: fanfare endpoint enable %s", ep.ID)
+	case ep.Disabled:
+		return fmt.Sprintf("its owner disabled it, and no deliveries are made; undo it with: fanfare endpoint enable %s", ep.ID)
+	case ep.Paused:
+		return fmt.Sprintf("its owner paused it, and what is for it waits; undo it with: fanfare endpoint resume %s", ep.ID)
+	}
+	return ""
+}
+
 func (ep *endpoint) wants() string {
 	if len(ep.FilterTypes) == 0 {
 		return "all"
@@ -57,13 +73,17 @@ func (ep *endpoint) show(r *request) error {
 	if ep.Ordered {
 		ordered = "yes"
 	}
-	inFlight := ""
+	timeout, inFlight := "20s", "as many as the server lets each endpoint have"
+	if ep.Timeout > 0 {
+		timeout = span(ep.Timeout)
+	}
 	if ep.MaxInFlight > 0 {
 		inFlight = fmt.Sprintf("%d at most", ep.MaxInFlight)
 	}
 	return fields(r.out, "id", ep.ID, "uid", ep.UID, "url", ep.URL, "description", ep.Description,
-		"state", ep.state(), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "),
-		"ordered", ordered, "rate limit", perSecond(ep.RateLimit), "in flight", inFlight, "created", stamp(ep.CreatedAt))
+		"state", ep.state(), "why", ep.why(), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "),
+		"ordered", ordered, "retry", ep.Retry.String(), "timeout", timeout, "success", ep.Success.String(),
+		"rate limit", perSecond(ep.RateLimit), "in flight", inFlight, "created", stamp(ep.CreatedAt))
 }
 
 // perSecond shows a rate limit; none is "".
@@ -89,50 +109,6 @@ func endpointCommand(e *env) *cobra.Command {
 	return noun("endpoint", "Endpoints: where an application wants its messages", verbs...)
 }
 
-// endpointSettings are the flags that describe an endpoint.
-type endpointSettings struct {
-	url, uid, description string
-	types, channels       []string
-	headers               []string
-	secret                string
-	rate, inFlight        int
-	timeout               time.Duration
-	ordered, disabled     bool
-}
-
-func (s *endpointSettings) flags(flags *pflag.FlagSet) {
-	flags.StringVar(&s.uid, "uid", "", "your own name for it, which may stand wherever its id may")
-	flags.StringVar(&s.description, "description", "", "what it is for")
-	flags.StringSliceVarP(&s.types, "type", "t", nil, `event types it wants, such as record.created or "record.*"; none means all`)
-	flags.StringSliceVar(&s.channels, "channel", nil, "channels it wants messages of; none means all")
-	flags.IntVar(&s.rate, "rate-limit", 0, "deliveries started per second at most; 0: no limit")
-	flags.IntVar(&s.inFlight, "max-in-flight", 0, "attempts under way at once at most; 0: the server's default")
-	flags.DurationVar(&s.timeout, "timeout", 0, "time to wait for an answer, up to 60s; 0: 20s")
-	flags.BoolVar(&s.ordered, "ordered", false, "deliver strictly in order of acceptance")
-	flags.BoolVar(&s.disabled, "disabled", false, "make no deliveries to it")
-}
-
-func (s *endpointSettings) body(r *request) map[string]any {
-	body := make(map[string]any)
-	set := func(flag, field string, value any) {
-		if r.given(flag) {
-			body[field] = value
-		}
-	}
-	set("to", "url", s.url)
-	set("uid", "uid", orNull(s.uid))
-	set("description", "description", s.description)
-	set("type", "filterTypes", s.types)
-	set("channel", "channels", s.channels)
-	set("rate-limit", "rateLimit", orNull(s.rate))
-	set("max-in-flight", "maxInFlight", orNull(s.inFlight))
-	set("timeout", "timeout", orNull(s.timeout.Seconds()))
-	set("ordered", "ordered", s.ordered)
-	set("disabled", "disabled", s.disabled)
-	set("secret", "secret", s.secret)
-	return body
-}
-
 // atEndpoint is the path of the endpoint that the first argument names, or of
 // something below it.
 func (r *request) atEndpoint(ctx context.Context, below ...string) (string, error) {
@@ -142,6 +118,7 @@ func (r *request) atEndpoint(ctx context.Context, below ...string) (string, erro
 func endpointVerbs(e *env) []*cobra.Command {
 	var limit int
 	var s endpointSettings
+	const createEndpoint = "fanfare endpoint create https://example.com/hooks"
 	showIt := func(ctx context.Context, r *request, method, path string, in any) error {
 		return show(ctx, r, method, path, in, func(ep *endpoint) error { return ep.show(r) })
 	}
@@ -168,20 +145,27 @@ func endpointVerbs(e *env) []*cobra.Command {
 				}
 				return showIt(ctx, r, http.MethodGet, path, nil)
 			}},
-		verb{use: "create URL", short: "Add an endpoint",
-			example: "fanfare endpoint create https://example.com/hooks --type 'record.*' --ordered",
+		verb{use: "create [URL]", short: "Add an endpoint",
+			example: createEndpoint + "\nfanfare endpoint create https://example.com/hooks --type 'record.*' --ordered --retry 5s,5m,1h",
 			flags: func(flags *pflag.FlagSet) {
 				s.flags(flags)
 				flags.StringVar(&s.secret, "secret", "", "secret to sign with (whsec_… or whsk_…); one is made otherwise")
 				flags.StringArrayVarP(&s.headers, "header", "H", nil, "header to send with every attempt, name=value; repeatable")
 			},
 			do: func(ctx context.Context, r *request) error {
+				to, err := r.named("url", s.url, createEndpoint)
+				if err != nil {
+					return err
+				}
+				body, err := s.body(r)
+				if err != nil {
+					return err
+				}
+				body["url"] = to
 				path, err := r.within(ctx, "endpoint")
 				if err != nil {
 					return err
 				}
-				body := s.body(r)
-				body["url"] = r.args[0]
 				if len(s.headers) > 0 {
 					if body["headers"], err = pairs(s.headers); err != nil {
 						return err
@@ -190,17 +174,21 @@ func endpointVerbs(e *env) []*cobra.Command {
 				return showIt(ctx, r, http.MethodPost, path, body)
 			}},
 		verb{use: "update ENDPOINT", short: "Change an endpoint",
-			example: "fanfare endpoint update ep_… --to https://example.com/new",
-			flags: func(flags *pflag.FlagSet) {
-				s.flags(flags)
-				flags.StringVar(&s.url, "to", "", "URL to send to")
-			},
+			example: "fanfare endpoint update ep_… --url https://example.com/new --retry standard",
+			flags:   s.flags,
 			do: func(ctx context.Context, r *request) error {
+				body, err := s.body(r)
+				if err != nil {
+					return err
+				}
 				path, err := r.atEndpoint(ctx)
 				if err != nil {
 					return err
 				}
-				return showIt(ctx, r, http.MethodPatch, path, s.body(r))
+				if err := s.keepSuccess(ctx, r, path, body); err != nil {
+					return err
+				}
+				return showIt(ctx, r, http.MethodPatch, path, body)
 			}},
 		verb{use: "delete ENDPOINT", short: "Delete an endpoint; what waits for it is never sent",
 			do: func(ctx context.Context, r *request) error {

@@ -77,11 +77,16 @@ func listenCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// listenOn listens, and says what to do when the address is taken.
+// listenOn listens, and says what to do when the address is taken, or is none.
 func listenOn(address, otherwise string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("something listens on %s already; stop it or %s", address, otherwise)
+	}
+	var malformed *net.AddrError
+	var unknown *net.DNSError
+	if errors.As(err, &malformed) || errors.As(err, &unknown) {
+		return nil, usagef("%q is not an address to listen on, such as 127.0.0.1:8080 or :8080", address)
 	}
 	return ln, err
 }

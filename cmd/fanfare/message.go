@@ -79,13 +79,18 @@ func messageReadVerbs(e *env) []*cobra.Command {
 					},
 				}.show(ctx, r)
 			}},
-		verb{use: "get MESSAGE", short: "Show a message and its payload",
+		verb{use: "get MESSAGE", short: "Show a message, its payload, and how it stands at each endpoint",
 			do: func(ctx context.Context, r *request) error {
 				path, err := r.atMessage(ctx)
 				if err != nil {
 					return err
 				}
-				return show(ctx, r, http.MethodGet, path, nil, func(m *message) error { return m.show(r) })
+				return show(ctx, r, http.MethodGet, path, nil, func(m *message) error {
+					if err := m.show(r); err != nil {
+						return err
+					}
+					return showDeliveries(ctx, r)
+				})
 			}},
 		verb{use: "attempts MESSAGE", short: "List the attempts to deliver a message", flags: limitFlag(&limit),
 			do: func(ctx context.Context, r *request) error {
@@ -112,43 +117,11 @@ func messageChangeVerbs(e *env) []*cobra.Command {
 					return nil
 				})
 			}},
-		verb{use: "resend MESSAGE", short: "Deliver a message to an endpoint again",
-			example: "fanfare message resend msg_… --endpoint ep_…",
+		verb{use: "resend MESSAGE", short: "Deliver a message again, to where it did not succeed",
+			example: "fanfare message resend msg_…\nfanfare message resend msg_… --endpoint ep_…",
 			flags: func(flags *pflag.FlagSet) {
-				flags.StringVarP(&to, "endpoint", "e", "", "endpoint to send it to; not needed if it went to only one")
+				flags.StringVarP(&to, "endpoint", "e", "", "the endpoint to send it to, even if it succeeded there")
 			},
 			do: func(ctx context.Context, r *request) error { return resend(ctx, r, to) }},
 	)
-}
-
-// resend sends the message again, to the endpoint named or the only one it went
-// to.
-func resend(ctx context.Context, r *request, to string) error {
-	if to == "" {
-		path, err := r.atMessage(ctx, "endpoint")
-		if err != nil {
-			return err
-		}
-		var page struct{ Data []delivery }
-		if _, err := r.call(ctx, http.MethodGet, path, nil, &page); err != nil {
-			return err
-		}
-		if len(page.Data) != 1 {
-			return usagef("the message went to %d endpoints; say to which with --endpoint", len(page.Data))
-		}
-		to = page.Data[0].ID
-	}
-	path, err := r.atMessage(ctx, "endpoint", to, "resend")
-	if err != nil {
-		return err
-	}
-	text, err := r.call(ctx, http.MethodPost, path, nil, nil)
-	if err != nil {
-		return err
-	}
-	r.say("Message %s is sent to %s again; see \"fanfare message attempts %s\".", r.args[0], to, r.args[0])
-	if r.json && json.Valid(text) {
-		return r.object(text)
-	}
-	return nil
 }

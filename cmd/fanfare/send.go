@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -21,7 +19,9 @@ func sendCommand(e *env) *cobra.Command {
 	var m outgoing
 	var wait bool
 	return e.inApp(verb{
-		use: "send TYPE [JSON|@FILE|-]", short: "Send a message",
+		use: "send TYPE [JSON|@FILE|-]", short: "Send a message; without a payload, {}",
+		long: "Sends a message of an event type. Its payload is JSON: given as it is, in a file (@FILE),\n" +
+			"or on standard input (-). Without one the payload is {}; standard input is then not read.",
 		example: "fanfare send random_number:generate 863\n" +
 			"fanfare send record.created '{\"id\":1}' --app acme --wait\n" +
 			"fanfare send record.created @record.json --event-id record-1\n" +
@@ -133,12 +133,6 @@ func send(ctx context.Context, r *request, m *outgoing, wait bool) error {
 // pollEvery is how often follow looks.
 const pollEvery = 250 * time.Millisecond
 
-// A delivery as the API has it: the endpoint, and how the message stands there.
-type delivery struct {
-	endpoint
-	Status int
-}
-
 // follow prints the attempts of the message that the first argument names until
 // all its deliveries have ended. It returns an error unless all were delivered.
 func follow(ctx context.Context, r *request) error {
@@ -177,24 +171,6 @@ func follow(ctx context.Context, r *request) error {
 			return ctx.Err()
 		}
 	}
-}
-
-func deliveries(ctx context.Context, r *request) ([]delivery, error) {
-	path, err := r.atMessage(ctx, "endpoint")
-	if err != nil {
-		return nil, err
-	}
-	var ds []delivery
-	query := url.Values{"expanded_statuses": {"true"}} // to tell what was cancelled from what was given up
-	err = r.list(ctx, path, query, 10_000, func(text json.RawMessage) error {
-		var d delivery
-		if err := json.Unmarshal(text, &d); err != nil {
-			return errors.New("the list of deliveries is not what a Fanfare server gives")
-		}
-		ds = append(ds, d)
-		return nil
-	})
-	return ds, err
 }
 
 // newAttempts prints the attempts that are not among those seen, oldest first.

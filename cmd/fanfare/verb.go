@@ -16,7 +16,7 @@ import (
 // A verb is something that can be done at a server, as "create" in "fanfare app
 // create".
 type verb struct {
-	use, short, example string
+	use, short, long, example string
 
 	flags func(*pflag.FlagSet) // its own; nil: none
 	do    func(context.Context, *request) error
@@ -41,7 +41,7 @@ func (e *env) inApp(verbs ...verb) []*cobra.Command    { return e.verbs(e.client
 func (e *env) verbs(flags func(*cobra.Command) func() (*client, error), verbs []verb) []*cobra.Command {
 	cmds := make([]*cobra.Command, len(verbs))
 	for i, v := range verbs {
-		cmd := &cobra.Command{Use: v.use, Short: v.short, Example: v.example, Args: takes}
+		cmd := &cobra.Command{Use: v.use, Short: v.short, Long: v.long, Example: v.example, Args: takes}
 		connect := flags(cmd)
 		if v.flags != nil {
 			v.flags(cmd.Flags())
@@ -65,6 +65,19 @@ func (e *env) verbs(flags func(*cobra.Command) func() (*client, error), verbs []
 // say tells the user in words what was done.
 func (r *request) say(format string, args ...any) {
 	fmt.Fprintln(r.err, printableLines(fmt.Sprintf(format, args...)))
+}
+
+// named is what the user gave as the argument, or by the flag instead.
+func (r *request) named(flag, value, example string) (string, error) {
+	switch {
+	case len(r.args) > 0 && r.given(flag):
+		return "", usagef("%q is given, and --%s too; leave one out", r.args[0], flag)
+	case len(r.args) > 0:
+		return r.args[0], nil
+	case value == "":
+		return "", usagef("say the %s, as in %q", flag, example)
+	}
+	return value, nil
 }
 
 // object prints one JSON object of the API.
@@ -97,8 +110,15 @@ type listing[T any] struct {
 
 // show prints the list: a table, or JSON.
 func (l listing[T]) show(ctx context.Context, r *request) error {
+	return l.print(r, func(each func(json.RawMessage) error) error {
+		return r.list(ctx, l.path, l.query, l.limit, each)
+	})
+}
+
+// print is show for things that read finds.
+func (l listing[T]) print(r *request, read func(each func(json.RawMessage) error) error) error {
 	var rows [][]string
-	err := r.list(ctx, l.path, l.query, l.limit, func(text json.RawMessage) error {
+	err := read(func(text json.RawMessage) error {
 		if r.json {
 			return r.object(text)
 		}

@@ -86,7 +86,7 @@ func createApplication(c *call, in *applicationIn) (*applicationOut, error) {
 		return nil, err
 	}
 	app := in.application()
-	err := c.hub.CreateApplication(c.r.Context(), app)
+	err := taken(c.hub.CreateApplication(c.r.Context(), app), "uid", app.UID, byApplication)
 	if errors.Is(err, fanfare.ErrExists) && existing {
 		c.status = http.StatusOK
 		app, err = c.hub.Application(c.r.Context(), app.UID)
@@ -119,7 +119,7 @@ func replaceApplication(c *call, in *applicationIn) (*applicationOut, error) {
 	} else if err == nil {
 		app.Name, app.UID, app.RateLimit, app.Metadata = in.Name, "", 0, nil
 		in.apply(app)
-		err = c.hub.UpdateApplication(c.r.Context(), app)
+		err = taken(c.hub.UpdateApplication(c.r.Context(), app), "uid", app.UID, byApplication)
 	}
 	if err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func (s *server) create(ctx context.Context, ref string, in *applicationIn) (*fa
 	if app.UID == "" {
 		app.UID = ref
 	}
-	return app, s.hub.CreateApplication(ctx, app)
+	return app, taken(s.hub.CreateApplication(ctx, app), "uid", app.UID, byApplication)
 }
 
 func changeApplication(c *call, in *applicationPatch) (*applicationOut, error) {
@@ -145,7 +145,7 @@ func changeApplication(c *call, in *applicationPatch) (*applicationOut, error) {
 	in.Name.into(&app.Name)
 	in.apply(app)
 	if err := c.hub.UpdateApplication(c.r.Context(), app); err != nil {
-		return nil, err
+		return nil, taken(err, "uid", app.UID, byApplication)
 	}
 	return showApplication(app)
 }

@@ -127,7 +127,7 @@ func (c *call) scopeOf() (app fanfare.ApplicationID, f fanfare.AttemptFilter, er
 	if ref != "" {
 		ep, err := c.hub.Endpoint(c.r.Context(), found.ID, ref)
 		if err != nil {
-			return "", f, err
+			return "", f, missing(err, "endpoint", ref, c.within())
 		}
 		f.Endpoint = ep.ID
 	}
@@ -206,7 +206,7 @@ func (c *call) attempt() (*fanfare.Message, *fanfare.Attempt, error) {
 		return nil, nil, err
 	}
 	a, err := c.hub.Attempt(c.r.Context(), msg.Application, msg.ID, fanfare.AttemptID(id))
-	return msg, a, err
+	return msg, a, missing(err, "attempt", id, "of message "+echo(c.r.PathValue("msg"))+" "+c.within())
 }
 
 func readAttempt(c *call, _ *none) (*attemptOut, error) {

@@ -78,10 +78,10 @@ func createBatch(c *call) error {
 	c.ignored(b.ignored)
 	errs, err := c.accept(c.r.Context(), ref, b.msgs, b.app, key)
 	if err != nil {
-		return err
+		return missing(err, "application", ref, here)
 	}
 	for i, place := range b.places {
-		b.errs[place] = errs[i]
+		b.errs[place] = taken(errs[i], "event id", b.msgs[i].EventID, byMessage)
 	}
 	out := &batchOut{Data: make([]batchResult, len(parts))}
 	for i, err := range b.errs {

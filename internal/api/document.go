@@ -2,9 +2,11 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,11 +26,14 @@ func serveDocument(routes []*route, version string) http.HandlerFunc {
 	}
 }
 
+// schemaPath leads to the schemas within the document.
+const schemaPath = "#/components/schemas/"
+
 func newDocument(routes []*route, version string) *huma.OpenAPI {
 	if version == "" {
 		version = "dev"
 	}
-	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	schemas := huma.NewMapRegistry(schemaPath, huma.DefaultSchemaNamer)
 	schemas.RegisterTypeAlias(reflect.TypeFor[jsontext.Value](), reflect.TypeFor[any]())
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
@@ -41,12 +46,44 @@ func newDocument(routes []*route, version string) *huma.OpenAPI {
 	for _, rt := range routes {
 		doc.AddOperation(rt.operation(schemas))
 	}
+	flatten(schemas)
 	for _, s := range schemas.Map() {
 		if s.AdditionalProperties == false {
 			s.AdditionalProperties = nil // unknown names are ignored
 		}
 	}
 	return doc
+}
+
+// flatten adds to the schemas what embedded structs lend, as JSON has it: the
+// registry passes over those whose types are not exported. What it adds may
+// bring new schemas with it, so it goes on until there is none.
+func flatten(schemas huma.Registry) {
+	done := map[string]bool{}
+	for len(done) < len(schemas.Map()) {
+		for _, name := range slices.Collect(maps.Keys(schemas.Map())) {
+			if !done[name] {
+				done[name] = true
+				complete(schemas, schemas.Map()[name], schemas.TypeFromRef(schemaPath+name))
+			}
+		}
+	}
+}
+
+// complete adds the members of t that s lacks. One that is lent by a pointer,
+// which may be nil, need not be there.
+func complete(schemas huma.Registry, s *huma.Schema, t reflect.Type) {
+	for _, f := range reflect.VisibleFields(t) {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" || s.Properties[name] != nil {
+			continue
+		}
+		s.Properties[name] = huma.SchemaFromField(schemas, f, t.Name()+f.Name)
+		lender := t.Field(f.Index[0]).Type
+		if lender.Kind() != reflect.Pointer && !strings.Contains(options, "omitzero") {
+			s.Required = append(s.Required, name)
+		}
+	}
 }
 
 var pathParam = regexp.MustCompile(`\{(\w+)\}`)

@@ -57,8 +57,9 @@ func TestDocumentSaysWhatIsRequired(t *testing.T) {
 	}
 	a.decode(&doc)
 	for name, want := range map[string][]string{
-		"ApplicationIn": {"name"}, "EndpointIn": {"url"}, "EndpointPatch": nil, "MessageIn": {"eventType", "payload"},
-		"MessageOut": {"channels", "deliverAt", "eventId", "eventType", "id", "orderingKey", "payload", "tags", "timestamp"},
+		"ApplicationIn": {"name"}, "EndpointIn": {"url"}, "EndpointPatch": nil, "EndpointPut": {"url"}, "BatchResult": nil, "MessageIn": {"eventType", "payload"},
+		"EndpointMessageOut": {"channels", "deliverAt", "eventId", "eventType", "id", "nextAttempt", "orderingKey", "payload", "status", "statusText", "tags", "timestamp"},
+		"MessageOut":         {"channels", "deliverAt", "eventId", "eventType", "id", "orderingKey", "payload", "tags", "timestamp"},
 	} {
 		got := doc.Components.Schemas[name]
 		slices.Sort(got.Required)

@@ -192,7 +192,7 @@ func createEndpoint(c *call, in *endpointIn) (*endpointOut, error) {
 		ep.Secrets = []fanfare.Secret{{Text: in.Secret.value}}
 	}
 	if err := c.hub.CreateEndpoint(c.r.Context(), ep); err != nil {
-		return nil, err
+		return nil, taken(err, "uid", ep.UID, byEndpoint)
 	}
 	return showEndpoint(ep)
 }
@@ -210,7 +210,7 @@ func readEndpoint(c *call, _ *none) (*endpointOut, error) {
 func replaceEndpoint(c *call, in *endpointPut) (*endpointOut, error) {
 	ep, err := c.endpoint()
 	if errors.Is(err, fanfare.ErrNotFound) {
-		return c.endpointUnder(c.r.PathValue("endpoint"), in)
+		return c.endpointUnder(c.r.PathValue("endpoint"), in, err)
 	}
 	if err != nil {
 		return nil, err
@@ -218,18 +218,18 @@ func replaceEndpoint(c *call, in *endpointPut) (*endpointOut, error) {
 	ep.URL = in.URL
 	in.replace(ep)
 	if err := c.hub.UpdateEndpoint(c.r.Context(), ep); err != nil {
-		return nil, err
+		return nil, taken(err, "uid", ep.UID, byEndpoint)
 	}
 	return showEndpoint(ep)
 }
 
-func (c *call) endpointUnder(ref string, in *endpointPut) (*endpointOut, error) {
+func (c *call) endpointUnder(ref string, in *endpointPut, absent error) (*endpointOut, error) {
 	app, err := c.application()
 	if err != nil {
 		return nil, err
 	}
 	if _, ours := fanfare.DecodeID("ep_", ref); ours {
-		return nil, fanfare.ErrNotFound
+		return nil, absent
 	}
 	ep := &fanfare.Endpoint{Application: app.ID, URL: in.URL}
 	in.apply(ep)
@@ -238,7 +238,7 @@ func (c *call) endpointUnder(ref string, in *endpointPut) (*endpointOut, error) 
 	}
 	c.status = http.StatusCreated
 	if err := c.hub.CreateEndpoint(c.r.Context(), ep); err != nil {
-		return nil, err
+		return nil, taken(err, "uid", ep.UID, byEndpoint)
 	}
 	return showEndpoint(ep)
 }
@@ -256,7 +256,7 @@ func changeEndpoint(c *call, in *endpointPatch) (*endpointOut, error) {
 		err = c.hub.UpdateEndpoint(c.r.Context(), ep)
 	}
 	if err != nil {
-		return nil, err
+		return nil, taken(err, "uid", ep.UID, byEndpoint)
 	}
 	return showEndpoint(ep)
 }

@@ -23,6 +23,7 @@ type problem struct {
 	fields     []fieldError
 	retryAfter string // seconds; "": none
 	closing    bool   // the connection cannot be used again
+	cause      error  // what it tells of, or nil
 }
 
 // A fieldError says what is wrong with one thing the caller sent.
@@ -50,6 +51,11 @@ func (p *problem) Error() string {
 	return p.detail
 }
 
+// Unwrap makes errors.Is see the cause.
+func (p *problem) Unwrap() error {
+	return p.cause
+}
+
 func refuse(status int, code, detail string) *problem {
 	return &problem{status: status, code: code, detail: detail}
 }
@@ -64,8 +70,7 @@ func invalid(fields ...fieldError) *problem {
 
 var (
 	internal = refuse(http.StatusInternalServerError, "internal_error", "Internal error. It has been logged; try again, and tell the operator if it stays.")
-	// notFound is the same whatever was not found, so that nobody learns what
-	// exists elsewhere.
+	// notFound is of what cannot be named back; see missing.
 	notFound = refuse(http.StatusNotFound, "not_found", "Nothing of that id exists here; check the id, and the application it is looked for in.")
 )
 
@@ -126,6 +131,9 @@ func jsonProblem(err error) error {
 	loc := []string{"body"}
 	for name := range wrong.JSONPointer.Tokens() {
 		loc = append(loc, name)
+	}
+	if errors.Is(err, json.ErrUnknownName) {
+		return invalid(fieldError{loc, "is not known here; check its spelling, or leave it out", "value_error"})
 	}
 	return invalid(fieldError{loc, "must be " + kindOf(wrong.GoType) + ", not " + jsonKind(wrong.JSONKind), "type_error"})
 }

@@ -44,14 +44,14 @@ func TestErrorsOfTheStore(t *testing.T) {
 		{errors.New("disk 7 is on fire"), 500, "internal_error", true},
 		{nil, 500, "internal_error", true},
 	} {
-		for _, op := range []string{"GET /api/v1/app/acme", "POST /api/v1/app/acme/msg"} {
+		for _, op := range []string{"GET /api/v1/app/acme", "POST /api/v1/app/acme/msg", "PUT /api/v1/app/app_00000000000000000000000000", "PATCH /api/v1/app/acme"} {
 			store.err = c.err
 			if c.err != nil {
 				store.err = fmt.Errorf("application: %w", c.err)
 			}
 			w.log.Reset()
 			method, path, _ := strings.Cut(op, " ")
-			a := w.do(method, path, `{"eventType":"x","payload":1}`).want(c.status).has(map[string]any{"code": c.code})
+			a := w.do(method, path, `{"name":"A","eventType":"x","payload":1}`).want(c.status).has(map[string]any{"code": c.code})
 			if strings.Contains(string(a.body), "fire") {
 				t.Errorf("a fault is shown: %s", a.body)
 			}

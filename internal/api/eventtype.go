@@ -106,7 +106,8 @@ func (c *call) eventType() (*fanfare.EventType, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.hub.EventType(c.r.Context(), name)
+	t, err := c.hub.EventType(c.r.Context(), name)
+	return t, missing(err, "event type", name, here)
 }
 
 func listEventTypes(c *call, _ *none) (*list[*eventTypeOut], error) {
@@ -137,7 +138,7 @@ func createEventType(c *call, in *eventTypeIn) (*eventTypeOut, error) {
 		t, err = c.revive(in, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, taken(err, "name", in.Name, byEventType)
 	}
 	return showEventType(t)
 }

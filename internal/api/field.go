@@ -16,16 +16,18 @@ type field[T any] struct {
 	value T
 }
 
-// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+// UnmarshalJSONFrom implements json.UnmarshalerFrom. An object that is not the
+// whole body must have no unknown members: it replaces what was there, so that a
+// slip in a name would undo a setting without a word.
 func (f *field[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	f.set = true
-	return json.UnmarshalDecode(dec, &f.value)
+	return json.UnmarshalDecode(dec, &f.value, json.RejectUnknownMembers(true))
 }
 
 // Schema implements huma.SchemaProvider.
 func (f field[T]) Schema(r huma.Registry) *huma.Schema {
 	s := *r.Schema(reflect.TypeFor[T](), true, "")
-	if s.Ref == "" {
+	if s.Type != "" { // neither a reference nor anything at all
 		s.Nullable = true
 	}
 	return &s

@@ -106,10 +106,10 @@ func createMessage(c *call) error {
 	}
 	errs, err := c.accept(c.r.Context(), ref, []*fanfare.Message{&e.msg}, e.app, key)
 	if err == nil {
-		err = errs[0]
+		err = taken(errs[0], "event id", e.msg.EventID, byMessage)
 	}
 	if err != nil {
-		return err
+		return missing(err, "application", ref, here)
 	}
 	c.ignored(e.ignored)
 	c.out, err = c.show(e, content).appendJSON(make([]byte, 0, 320+len(e.msg.Payload)))

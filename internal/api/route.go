@@ -194,7 +194,8 @@ func (c *call) application() (*fanfare.Application, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.hub.Application(c.r.Context(), ref)
+	app, err := c.hub.Application(c.r.Context(), ref)
+	return app, missing(err, "application", ref, here)
 }
 
 // endpoint is the one the path names, of the application it names.
@@ -207,7 +208,8 @@ func (c *call) endpoint() (*fanfare.Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.hub.Endpoint(c.r.Context(), app.ID, ref)
+	ep, err := c.hub.Endpoint(c.r.Context(), app.ID, ref)
+	return ep, missing(err, "endpoint", ref, c.within())
 }
 
 // message is the one the path names, by id or event id, of the application it
@@ -221,5 +223,6 @@ func (c *call) message() (*fanfare.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.hub.Message(c.r.Context(), app.ID, ref)
+	msg, err := c.hub.Message(c.r.Context(), app.ID, ref)
+	return msg, missing(err, "message", ref, c.within())
 }

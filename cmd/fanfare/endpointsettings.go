@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// endpointSettings are the flags that describe an endpoint.
+type endpointSettings struct {
+	url, uid, description string
+	types, channels       []string
+	headers               []string
+	secret                string
+	retry, success        string
+	rate, inFlight        int
+	timeout               time.Duration
+	ordered, disabled     bool
+}
+
+func (s *endpointSettings) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&s.url, "url", "", "where messages go")
+	flags.StringVar(&s.uid, "uid", "", "your own name for it, which may stand wherever its id may")
+	flags.StringVar(&s.description, "description", "", "what it is for")
+	flags.StringSliceVarP(&s.types, "type", "t", nil, `event types it wants, such as record.created or "record.*"; none means all`)
+	flags.StringSliceVar(&s.channels, "channel", nil, "channels it wants messages of; none means all")
+	flags.IntVar(&s.rate, "rate-limit", 0, "deliveries started per second at most; 0: no limit")
+	flags.IntVar(&s.inFlight, "max-in-flight", 0, "attempts under way at once at most; 0: the server's default")
+	flags.StringVar(&s.retry, "retry", "standard", "when to try again: "+strings.Join(fanfare.RetryPresets, ", ")+", or delays such as 5s,5m,1h")
+	flags.DurationVar(&s.timeout, "timeout", 0, "time to wait for an answer, up to 60s; 0: 20s")
+	flags.StringVar(&s.success, "success", "200-299", "statuses that mean success, such as 200-207 or 200,204")
+	flags.BoolVar(&s.ordered, "ordered", false, "deliver strictly in order of acceptance")
+	flags.BoolVar(&s.disabled, "disabled", false, "make no deliveries to it")
+}
+
+// body is what the flags that were given ask of the API.
+func (s *endpointSettings) body(r *request) (map[string]any, error) {
+	body := make(map[string]any)
+	set := func(flag, field string, value any) {
+		if r.given(flag) {
+			body[field] = value
+		}
+	}
+	schedule, err := readRetry(s.retry)
+	if err != nil {
+		return nil, err
+	}
+	set("url", "url", s.url)
+	set("uid", "uid", orNull(s.uid))
+	set("description", "description", s.description)
+	set("type", "filterTypes", s.types)
+	set("channel", "channels", s.channels)
+	set("rate-limit", "rateLimit", orNull(s.rate))
+	set("max-in-flight", "maxInFlight", orNull(s.inFlight))
+	set("retry", "retry", schedule)
+	set("timeout", "timeout", orNull(s.timeout.Seconds()))
+	set("success", "success", success{Statuses: s.success})
+	set("ordered", "ordered", s.ordered)
+	set("disabled", "disabled", s.disabled)
+	set("secret", "secret", s.secret)
+	return body, nil
+}
+
+// keepSuccess keeps the conditions on the response's body that the endpoint at
+// path has, where body sets which statuses mean success: the API takes them as
+// one.
+func (s *endpointSettings) keepSuccess(ctx context.Context, r *request, path string, body map[string]any) error {
+	if !r.given("success") {
+		return nil
+	}
+	var ep endpoint
+	if _, err := r.call(ctx, http.MethodGet, path, nil, &ep); err != nil {
+		return err
+	}
+	ep.Success.Statuses = s.success
+	body["success"] = ep.Success
+	return nil
+}
+
+// A retry is when deliveries are tried again, as the API has it: one of the two.
+type retry struct {
+	Preset string    `json:"preset,omitempty"`
+	Delays []float64 `json:"delays,omitempty"` // in seconds
+}
+
+// readRetry reads the name of a schedule, or its delays.
+func readRetry(text string) (retry, error) {
+	if slices.Contains(fanfare.RetryPresets, text) {
+		return retry{Preset: text}, nil
+	}
+	var r retry
+	for part := range strings.SplitSeq(text, ",") {
+		d, err := time.ParseDuration(strings.TrimSpace(part))
+		if err != nil || d <= 0 {
+			return retry{}, usagef("--retry %q is neither one of %s nor delays such as 5s,5m,1h", text, strings.Join(fanfare.RetryPresets, ", "))
+		}
+		r.Delays = append(r.Delays, d.Seconds())
+	}
+	return r, nil
+}
+
+func (r retry) String() string {
+	if len(r.Delays) == 0 {
+		return r.Preset
+	}
+	texts := make([]string, len(r.Delays))
+	for i, delay := range r.Delays {
+		texts[i] = span(delay)
+	}
+	return "after " + strings.Join(texts, ", ")
+}
+
+// A success is what an endpoint must answer, as the API has it.
+type success struct {
+	Statuses string `json:"statuses,omitempty"`
+	Contains string `json:"contains,omitempty"`
+	Lacks    string `json:"lacks,omitempty"`
+}
+
+func (s success) String() string {
+	text := s.Statuses
+	if s.Contains != "" {
+		text += fmt.Sprintf(", with %q in the body", s.Contains)
+	}
+	if s.Lacks != "" {
+		text += fmt.Sprintf(", without %q in the body", s.Lacks)
+	}
+	return text
+}
+
+// span shows a number of seconds the way it can be given: 1h, not 1h0m0s.
+func span(seconds float64) string {
+	text := time.Duration(seconds * float64(time.Second)).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

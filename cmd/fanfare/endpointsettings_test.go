@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+func TestSchedulesOfTheUser(t *testing.T) {
+	for text, want := range map[string]string{
+		"standard":     `{"preset":"standard"}`,
+		"none":         `{"preset":"none"}`,
+		"5s,5m, 1h":    `{"delays":[5,300,3600]}`,
+		"1m30s,1500ms": `{"delays":[90,1.5]}`,
+	} {
+		r, err := readRetry(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := json.Marshal(r); string(got) != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
+		}
+	}
+	for _, bad := range []string{"", "5", "5s,", "-5s", "0s", "Standard"} {
+		var usage usageError
+		if _, err := readRetry(bad); !errors.As(err, &usage) {
+			t.Errorf("%q gives %v, want an error of usage", bad, err)
+		}
+	}
+}
+
+func TestNewStatusesKeepTheOtherConditions(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte(`{"success":{"statuses":"200-299","contains":"ok","lacks":"error"}}`))
+	}))
+	defer server.Close()
+	r := &request{
+		client: &client{base: server.URL, key: "k", http: server.Client()},
+		given:  func(flag string) bool { return flag == "success" },
+	}
+	s := &endpointSettings{retry: "standard", success: "204"}
+	body, err := s.body(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.keepSuccess(t.Context(), r, "/x", body); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := json.Marshal(body)
+	if want := `{"success":{"statuses":"204","contains":"ok","lacks":"error"}}`; string(text) != want {
+		t.Errorf("asks for %s, want %s", text, want)
+	}
+}
+
+func TestSpansAreShownAsTheyAreGiven(t *testing.T) {
+	for seconds, want := range map[float64]string{5: "5s", 300: "5m", 3600: "1h", 90: "1m30s", 5400: "1h30m", 1.5: "1.5s", 600: "10m"} {
+		if got := span(seconds); got != want {
+			t.Errorf("%v seconds are %q, want %q", seconds, got, want)
+		}
+	}
+}
