@@ -41,6 +41,7 @@ func (h *Hub) SendBatch(ctx context.Context, app string, msgs []*Message, key *I
 		return errs, nil
 	}
 	h.recent.expect(intakes)
+	cancels := h.cancels.Load()
 	earlier, err := h.store.Accept(ctx, r.app.ID, intakes, key)
 	// Asked only now: a Hub that is not running yet will find what is stored
 	// already, and one that is must be told.
@@ -62,7 +63,7 @@ func (h *Hub) SendBatch(ctx context.Context, app string, msgs []*Message, key *I
 		}
 		h.counters.accepted.Add(1)
 		if running {
-			h.inbox.put(accepted{in, wanted[i]})
+			h.inbox.put(accepted{in, wanted[i], cancels})
 		}
 	}
 	return errs, nil

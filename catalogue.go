@@ -3,7 +3,6 @@ package fanfare
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"sync"
@@ -18,6 +17,7 @@ import (
 // endpoint does, there is a new one.
 type target struct {
 	*Endpoint
+	age      int // the catalogue's changes when it was read: a larger one is newer
 	appRate  int
 	host     string
 	to       *post.Target
@@ -157,6 +157,9 @@ func (c *catalogue) of(ctx context.Context, ref string) (*roster, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, t := range r.targets {
+		t.age = changes
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes == changes {
@@ -184,25 +187,21 @@ func (c *catalogue) forget(id ApplicationID) {
 // reconfigure makes the engine see an endpoint's new settings at once.
 func (h *Hub) reconfigure(ctx context.Context, ep *Endpoint) error {
 	h.catalogue.forget(ep.Application)
-	app, err := h.Application(ctx, string(ep.Application))
+	r, err := h.catalogue.of(ctx, string(ep.Application))
 	if err != nil {
 		return err
 	}
-	t, err := newTarget(app, clone(ep), h.now())
-	if err != nil {
-		return err
+	if t := r.find(ep.ID); t != nil {
+		h.inbox.put(configured{[]*target{t}})
 	}
-	h.inbox.put(configured{[]*target{t}})
 	return nil
 }
 
-// clone copies an endpoint that its caller may go on to change.
-func clone(ep *Endpoint) *Endpoint {
-	c := *ep
-	c.Metadata, c.Headers = maps.Clone(ep.Metadata), maps.Clone(ep.Headers)
-	c.EventTypes, c.Channels = slices.Clone(ep.EventTypes), slices.Clone(ep.Channels)
-	c.Secrets, c.Retry.Delays = slices.Clone(ep.Secrets), slices.Clone(ep.Retry.Delays)
-	return &c
+// present reports whether nothing has changed since the catalogue was at that age.
+func (c *catalogue) present(age int) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.changes == age
 }
 
 // reconfigureAll does it for all of an application's endpoints.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/fanfarehq/fanfare/internal/lane"
@@ -20,9 +20,11 @@ func (h *Hub) Run(ctx context.Context) error {
 	if h.invalid != nil {
 		return &InvalidError{"options", h.invalid.Error()}
 	}
-	if h.inbox.open.Swap(true) {
-		return errors.New("fanfare: the Hub runs already")
+	if h.ran.Swap(true) {
+		return errors.New("fanfare: a Hub runs once")
 	}
+	h.inbox.open.Store(true)
+	defer h.inbox.close()
 	newest, err := h.store.Newest(ctx)
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
@@ -48,6 +50,7 @@ type dispatcher struct {
 	failing map[EndpointID]time.Time // as the store was last told
 	work    sync.WaitGroup           // attempts, loads and the like
 	broken  chan error               // receives the first fault that ends the Hub
+	early   []lane.Load              // that found only what is arriving
 	listed  bool                     // the scheduler was told of every lane that waited at the start
 }
 
@@ -154,9 +157,22 @@ func (d *dispatcher) wakeLanes(ctx context.Context) {
 			return
 		}
 	}
-	for _, l := range lanes {
-		if err := d.h.wake(ctx, l.Application, l.Endpoint); err != nil && !errors.Is(err, ErrNotFound) {
+	for len(lanes) > 0 {
+		lanes = slices.DeleteFunc(lanes, func(l Lane) bool {
+			err := d.h.wake(ctx, l.Application, l.Endpoint)
+			if err == nil || errors.Is(err, ErrNotFound) {
+				return true
+			}
 			d.fault(ctx, "reading an endpoint", err)
+			return false
+		})
+		if len(lanes) == 0 {
+			break
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return
 		}
 	}
 	d.h.inbox.put(listed{})
@@ -236,132 +252,6 @@ func (d *dispatcher) prune(ctx context.Context) {
 	}
 }
 
-// inbox carries what the scheduler must know of to the goroutine that owns it.
-type inbox struct {
-	open atomic.Bool   // false until Run: what is accepted before is found in the store
-	wake chan struct{} // has room for one
-
-	mu    sync.Mutex
-	queue []input
-	spare []input // the queue before this one, to be used again
-}
-
-// An input is something the scheduler must know of.
-type input interface {
-	apply(ctx context.Context, d *dispatcher, now time.Time)
-}
-
-func (b *inbox) put(in input) {
-	if !b.open.Load() {
-		return
-	}
-	b.mu.Lock()
-	b.queue = append(b.queue, in)
-	b.mu.Unlock()
-	select {
-	case b.wake <- struct{}{}:
-	default:
-	}
-}
-
-// take returns everything that came since it was last called. The slice is good
-// until it is called again.
-func (b *inbox) take() []input {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	took := b.queue
-	clear(b.spare)
-	b.queue, b.spare = b.spare[:0], took
-	return took
-}
-
-// The inputs.
-type (
-	accepted struct { // a message was stored
-		in      *Intake
-		targets []*target // of its deliveries
-	}
-	sent struct { // an attempt went well and is being recorded
-		endpoint EndpointID
-		message  MessageID
-	}
-	stored     struct{ *target }             // the store holds deliveries of this lane
-	configured struct{ targets []*target }   // endpoints have new settings
-	removed    struct{ endpoint EndpointID } // nothing waits for this endpoint any more
-	cancelled  struct {
-		message   MessageID
-		endpoints []EndpointID
-	}
-	loaded struct { // what a load found
-		lane.Load
-		deliveries []*Delivery
-	}
-	loadFailed struct{ lane.Load }
-	emptied    struct{ endpoint EndpointID } // what waited in this lane was cancelled
-	listed     struct{}                      // every lane that waited at the start was told of
-)
-
-func (in accepted) apply(_ context.Context, d *dispatcher, now time.Time) {
-	d.h.recent.arrived(in.in.Message.ID)
-	for i, t := range in.targets {
-		d.configure(t, now)
-		d.lanes.Accept(now, string(t.ID), inLane(&in.in.Deliveries[i]))
-	}
-}
-
-func (in sent) apply(_ context.Context, d *dispatcher, _ time.Time) {
-	d.lanes.Sent(string(in.endpoint), string(in.message))
-}
-
-func (in stored) apply(_ context.Context, d *dispatcher, now time.Time) {
-	d.configure(in.target, now)
-	d.lanes.Stored(now, string(in.ID))
-}
-
-func (in configured) apply(_ context.Context, d *dispatcher, now time.Time) {
-	for _, t := range in.targets {
-		if before := d.targets[t.ID]; before != nil && before.Disabled && !t.Disabled {
-			d.anew(t, now)
-		} else {
-			d.configure(t, now)
-		}
-	}
-}
-
-func (in removed) apply(_ context.Context, d *dispatcher, _ time.Time) {
-	d.forget(in.endpoint)
-}
-
-func (in emptied) apply(_ context.Context, d *dispatcher, now time.Time) {
-	if t := d.targets[in.endpoint]; t != nil {
-		d.anew(t, now)
-	}
-}
-
-func (listed) apply(_ context.Context, d *dispatcher, _ time.Time) {
-	d.listed = true
-}
-
-func (in cancelled) apply(_ context.Context, d *dispatcher, _ time.Time) {
-	for _, ep := range in.endpoints {
-		d.lanes.Cancel(string(ep), string(in.message))
-	}
-}
-
-func (in loaded) apply(_ context.Context, d *dispatcher, now time.Time) {
-	ds := make([]lane.Delivery, 0, len(in.deliveries))
-	for _, delivery := range in.deliveries {
-		if !d.h.recent.arriving(delivery.Message) {
-			ds = append(ds, inLane(delivery))
-		}
-	}
-	d.lanes.Loaded(now, in.Load, ds, len(in.deliveries) == in.Limit)
-}
-
-func (in loadFailed) apply(_ context.Context, d *dispatcher, now time.Time) {
-	d.lanes.LoadFailed(now, in.Load)
-}
-
 // forget drops an endpoint with all that waits for it.
 func (d *dispatcher) forget(id EndpointID) {
 	d.lanes.Remove(string(id))
@@ -382,7 +272,7 @@ func (d *dispatcher) anew(t *target, now time.Time) {
 // deliveries in the store than the one that brings it here.
 func (d *dispatcher) configure(t *target, now time.Time) {
 	known := d.targets[t.ID]
-	if known == t {
+	if known == t || known != nil && t.age < known.age {
 		return
 	}
 	d.targets[t.ID] = t

@@ -86,6 +86,9 @@ func (h *Hub) CreateEndpoint(ctx context.Context, ep *Endpoint) error {
 	if len(ep.Secrets) == 0 {
 		ep.Secrets = []Secret{{Text: webhook.GenerateSecret().Reveal()}}
 	}
+	if err := ep.checkLasting(); err != nil {
+		return err
+	}
 	now := h.now()
 	ep.ID = EndpointID(h.ids.next(now, "ep_"))
 	ep.CreatedAt, ep.UpdatedAt = now, now
@@ -94,6 +97,14 @@ func (h *Hub) CreateEndpoint(ctx context.Context, ep *Endpoint) error {
 		return fmt.Errorf("endpoint %q: %w", ep.UID, err)
 	}
 	h.catalogue.forget(ep.Application)
+	return nil
+}
+
+// checkLasting makes sure that there will always be a secret to sign with.
+func (ep *Endpoint) checkLasting() error {
+	if !slices.ContainsFunc(ep.Secrets, func(s Secret) bool { return s.ExpiresAt.IsZero() }) {
+		return &InvalidError{"secret", "one must be there that does not expire"}
+	}
 	return nil
 }
 
@@ -117,10 +128,16 @@ func (h *Hub) UpdateEndpoint(ctx context.Context, ep *Endpoint) error {
 	if err := h.checkEndpoint(ep); err != nil {
 		return err
 	}
-	if !ep.Disabled && ep.DisabledReason != "" {
-		ep.DisabledReason, ep.FailingSince = "", time.Time{}
+	if ep.Disabled || ep.DisabledReason != "" {
+		ep.FailingSince = time.Time{} // what is sent nothing does not fail
+	}
+	if !ep.Disabled {
+		ep.DisabledReason = ""
 	}
 	ep.UpdatedAt = h.now()
+	if err := ep.checkLasting(); err != nil {
+		return err
+	}
 	if err := h.store.UpdateEndpoint(ctx, ep); err != nil {
 		return fmt.Errorf("endpoint %s: %w", ep.ID, err)
 	}
@@ -191,6 +208,7 @@ func (h *Hub) CancelWaiting(ctx context.Context, ep *Endpoint) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("endpoint %s: %w", ep.ID, err)
 	}
+	h.cancels.Add(1)
 	h.inbox.put(emptied{ep.ID})
 	return n, nil
 }

@@ -29,6 +29,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanfarehq/fanfare/internal/lane"
@@ -108,6 +109,8 @@ type Hub struct {
 	catalogue catalogue
 	recent    recent
 	inbox     inbox
+	ran       atomic.Bool
+	cancels   atomic.Int64 // cancellations, counted when they are in the store
 	watchers  watchers
 	counters  counters
 }

@@ -91,6 +91,7 @@ func (h *Hub) Cancel(ctx context.Context, app ApplicationID, id MessageID) (int,
 	if err != nil {
 		return 0, fmt.Errorf("message %s: %w", id, err)
 	}
+	h.cancels.Add(1)
 	h.inbox.put(cancelled{id, ended})
 	return len(ended), nil
 }

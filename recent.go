@@ -2,9 +2,12 @@ package fanfare
 
 import "sync"
 
-// recentBudget bounds the payloads kept in memory between acceptance and the
-// first attempt, in bytes.
-const recentBudget = 128 << 20
+// recentBudget bounds the messages kept in memory between acceptance and the
+// first attempt, in bytes; one takes recentOverhead beside its payload.
+const (
+	recentBudget   = 128 << 20
+	recentOverhead = 512
+)
 
 // recent keeps messages that are being accepted or just were, so that their
 // first attempts need not read them back. What it does not have is in the store.
@@ -40,7 +43,7 @@ func (r *recent) expect(intakes []*Intake) {
 		id := in.Message.ID
 		r.byID[id] = &recentMessage{in.Message, len(in.Deliveries), true}
 		r.order = append(r.order, id)
-		r.bytes += len(in.Message.Payload)
+		r.bytes += len(in.Message.Payload) + recentOverhead
 	}
 	for r.bytes > recentBudget || len(r.order) > 2*len(r.byID)+1024 {
 		r.dropLocked(r.order[0])
@@ -114,7 +117,7 @@ func (r *recent) dropLocked(id MessageID) {
 		return
 	}
 	if m.Message != nil {
-		r.bytes -= len(m.Payload)
+		r.bytes -= len(m.Payload) + recentOverhead
 		m.Message = nil
 	}
 	if !m.arriving {

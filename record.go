@@ -68,10 +68,7 @@ func (d *dispatcher) message(ctx context.Context, t *target, id MessageID) (*Mes
 // soon.
 func (d *dispatcher) later(t *target, id MessageID, s lane.Start) finished {
 	now := d.h.now()
-	due := now.Add(time.Second)
-	return finished{t, id, lane.Verdict{
-		Again: true, Rank: RankOf(t.Ordered, due), Due: due, Attempts: s.Attempts, Neutral: true,
-	}, now}
+	return finished{t, id, lane.Verdict{Unrecorded: true, HoldUntil: now.Add(time.Second), Neutral: true}, now}
 }
 
 // recordAgain is how long to wait before a record that found the disk full is
@@ -82,7 +79,7 @@ const recordAgain = time.Second
 // attempt's place in its lane: so no more is under way than can be recorded.
 func (d *dispatcher) record(ctx context.Context, o *Outcome) error {
 	for {
-		err := d.h.store.Record(ctx, o)
+		err := d.h.store.Record(context.WithoutCancel(ctx), o)
 		if !errors.Is(err, ErrFull) {
 			return err
 		}

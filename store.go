@@ -69,8 +69,8 @@ type Queue interface {
 	// the same key is ErrConflict. Keys are per application.
 	Accept(ctx context.Context, app ApplicationID, in []*Intake, key *Idempotency) (earlier []MessageID, err error)
 	// Record stores an attempt and where its delivery stands after it: of the
-	// delivery its State, Rank, Due and Attempts. It fills in the attempt's
-	// Manual from the round the delivery is in. A delivery that has ended
+	// delivery its State, Due and Attempts; the rank follows from Due, and from
+	// whether the endpoint is ordered by now. It fills in the attempt's Manual from the round the delivery is in. A delivery that has ended
 	// meanwhile stays as it is, and the attempt is kept; when the delivery is
 	// gone, nothing is. An attempt that is stored already changes nothing. Like
 	// Accept it does not heed ctx once begun.

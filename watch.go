@@ -78,9 +78,9 @@ type Counters struct {
 	Delivered int64           // deliveries
 	GivenUp   int64
 	InFlight  int64     // attempts under way
-	Lanes     int64     // endpoints with deliveries in memory
+	Lanes     int64     // endpoints that the scheduler knows
 	Window    int64     // deliveries in memory
-	OldestDue time.Time // of those, when the longest overdue was due; zero: none is overdue
+	OldestDue time.Time // of those, the earliest due time, past or future; zero: nothing waits
 }
 
 // Counters returns the present figures.

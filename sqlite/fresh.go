@@ -209,16 +209,6 @@ func (f *fresh) behind(ep id, q *fanfare.WaitingQuery) (ds []*fanfare.Delivery) 
 	return ds
 }
 
-// oldest is the message that has been fresh longest; nil if none is.
-func (f *fresh) oldest() *freshMessage {
-	for _, m := range f.queue {
-		if m.left > 0 {
-			return m
-		}
-	}
-	return nil
-}
-
 // expand writes a fresh delivery down as one that waits.
 func (w *writer) expand(d *freshDelivery) error {
 	bind := binder{stmt: w.hot.delivery}
@@ -268,16 +258,15 @@ func (w *writer) expandAll() error {
 // expandOld expands what has been fresh too long, and notes the mark now and then.
 func (w *writer) expandOld() error {
 	now := time.Now()
-	oldest := w.fresh.oldest()
-	for oldest != nil && now.Sub(oldest.seen) >= freshFor {
-		if err := w.expandMessage(oldest); err != nil {
+	mark := w.fresh.lastRow
+	for _, m := range w.fresh.queue {
+		if m.left > 0 && now.Sub(m.seen) < freshFor {
+			mark = m.rowid - 1
+			break
+		}
+		if err := w.expandMessage(m); err != nil {
 			return err
 		}
-		oldest = w.fresh.oldest()
-	}
-	mark := w.fresh.lastRow
-	if oldest != nil {
-		mark = oldest.rowid - 1
 	}
 	if mark < w.fresh.mark+markEvery {
 		return nil

@@ -94,7 +94,6 @@ func (r *report) recordFirst(w *writer, d *freshDelivery) error {
 	bind.id(r.endpoint)
 	bind.id(r.message)
 	bind.number(int64(r.Delivery.State))
-	bind.number(r.Delivery.Rank)
 	bind.time(r.Delivery.Due)
 	bind.optional(d.key)
 	bind.number(int64(r.Delivery.Attempts))
@@ -108,7 +107,7 @@ func (r *report) recordFirst(w *writer, d *freshDelivery) error {
 
 const insertFirst = `
 	INSERT INTO delivery (last_attempt, endpoint, message, state, rank, due_at, ordering_key, attempts, manual, created_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`
+	VALUES (?1, ?2, ?3, ?4, iif(?4 = 0 AND (SELECT ordered FROM endpoint WHERE id = ?2), 0, ?5), ?5, ?6, ?7, 0, ?8)`
 
 const selectStanding = `
 	SELECT last_attempt, manual
@@ -157,8 +156,8 @@ func (w *writer) insertAttempt(r *report, previous int64) error {
 
 const updateOutcome = `
 	UPDATE delivery
-	SET state = ?, rank = ?, due_at = ?, attempts = ?, last_attempt = ?
-	WHERE endpoint = ? AND message = ? AND state = 0`
+	SET state = ?1, rank = iif(?1 = 0 AND (SELECT ordered FROM endpoint WHERE id = ?5), 0, ?2), due_at = ?2, attempts = ?3, last_attempt = ?4
+	WHERE endpoint = ?5 AND message = ?6 AND state = 0`
 
 // updateChain is for a delivery that has ended meanwhile.
 const updateChain = `
@@ -170,7 +169,6 @@ func (w *writer) updateDelivery(r *report, attempt int64) error {
 	d := &r.Delivery
 	bind := binder{stmt: w.hot.outcome}
 	bind.number(int64(d.State))
-	bind.number(d.Rank)
 	bind.time(d.Due)
 	bind.number(int64(d.Attempts))
 	bind.number(attempt)

@@ -87,7 +87,8 @@ func (m *Model) Record(_ context.Context, o *fanfare.Outcome) error {
 		return nil
 	}
 	after := &o.Delivery
-	d.State, d.Rank, d.Due, d.Attempts = after.State, after.Rank, stored(after.Due), after.Attempts
+	d.State, d.Due, d.Attempts = after.State, stored(after.Due), after.Attempts
+	d.Rank = fanfare.RankOf(m.endpoints[d.Endpoint].Ordered, d.Due)
 	return nil
 }
 

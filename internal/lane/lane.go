@@ -110,6 +110,8 @@ type Verdict struct {
 
 	Slow    bool // the endpoint asked for less (429, 503): its concurrency is halved
 	Neutral bool // says nothing about the endpoint's health
+
+	Unrecorded bool // the store has the delivery as it was: the lane is read again
 }
 
 // Actions is what the owner has to do after a Step. The slices are used again

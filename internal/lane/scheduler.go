@@ -128,7 +128,7 @@ func (s *Scheduler) Configure(now time.Time, set Settings) {
 	l.app.bucket.set(set.AppRate)
 	if old.Ordered != set.Ordered {
 		more := l.more || l.shelved > 0 || l.window.len() > 0
-		s.reset(l)
+		s.doubt(l)
 		l.more = more
 	}
 	s.stir(l)
@@ -203,6 +203,26 @@ func (s *Scheduler) Cancel(endpoint, message string) {
 	s.stir(l)
 }
 
+// Emptied says that all that waited in a lane, and what is in flight if it was to
+// be tried again, is to be forgotten. The lane is read again.
+func (s *Scheduler) Emptied(endpoint string) {
+	l := s.lanes[endpoint]
+	if l == nil {
+		return
+	}
+	s.doubt(l)
+	s.stir(l)
+}
+
+// doubt forgets what waits, and has what is in flight come back from the store
+// only.
+func (s *Scheduler) doubt(l *lane) {
+	for _, f := range l.flying {
+		f.doubt = true
+	}
+	s.reset(l)
+}
+
 // Sent says that an attempt is over as far as its endpoint can tell, and went
 // well: another may begin in its place while it is being recorded. It still counts
 // for the process, until its Finish, and in an ordered lane the next one waits
@@ -248,7 +268,7 @@ func (s *Scheduler) Finish(t time.Time, endpoint, message string, v Verdict) {
 
 // comeBack lets a delivery wait again if the verdict on f says so.
 func (s *Scheduler) comeBack(l *lane, f *flight, v Verdict) {
-	if f.doubt {
+	if f.doubt || v.Unrecorded {
 		s.reset(l)
 		return
 	}

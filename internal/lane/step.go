@@ -165,8 +165,8 @@ func (s *Scheduler) stir(l *lane) {
 	}
 }
 
-// settle puts l where it belongs into the
-// ready ring, to sleep, or to wait for an input; and sees whether it wants a load.
+// settle puts l where it belongs: into the ready ring, to sleep, or to wait for
+// an input; and sees whether it wants a load.
 func (s *Scheduler) settle(now instant, l *lane) {
 	s.trim(l)
 	s.shelve(now, l)

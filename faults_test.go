@@ -1,0 +1,348 @@
+package fanfare_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/memnet"
+	"github.com/fanfarehq/fanfare/sqlite"
+)
+
+// A bent store is a store with something done to it on the way.
+type bent struct {
+	fanfare.Store
+	accepted  func()
+	record    func() error
+	endpoints func() error
+}
+
+func (b *bent) Accept(ctx context.Context, app fanfare.ApplicationID, in []*fanfare.Intake, key *fanfare.Idempotency) ([]fanfare.MessageID, error) {
+	e, err := b.Store.Accept(ctx, app, in, key)
+	if b.accepted != nil {
+		b.accepted()
+	}
+	return e, err
+}
+func (b *bent) Record(ctx context.Context, o *fanfare.Outcome) error {
+	if b.record != nil {
+		if err := b.record(); err != nil {
+			return err
+		}
+	}
+	return b.Store.Record(ctx, o)
+}
+func (b *bent) Endpoints(ctx context.Context, app fanfare.ApplicationID, p fanfare.Page) ([]*fanfare.Endpoint, error) {
+	if b.endpoints != nil {
+		if err := b.endpoints(); err != nil {
+			return nil, err
+		}
+	}
+	return b.Store.Endpoints(ctx, app, p)
+}
+
+// bend ends the Hub, and starts another on b over the store.
+func (w *world) bend(b *bent, opt *fanfare.Options) {
+	w.stop()
+	b.Store = w.store
+	o := fanfare.Options{}
+	if opt != nil {
+		o = *opt
+	}
+	o.Dial = w.net.DialContext
+	o.AllowLoopback = true
+	o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	o.Chance = func() float64 { return 0.5 }
+	w.hub = fanfare.New(b, &o)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.hub.Run(ctx) }()
+	w.stop = sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+}
+
+func slowly(d time.Duration, code int) func(int, http.ResponseWriter, *http.Request) {
+	return func(_ int, rw http.ResponseWriter, _ *http.Request) {
+		time.Sleep(d)
+		rw.WriteHeader(code)
+	}
+}
+
+func TestAnEndpointThatIsNoLongerOrderedIsNotBlocked(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("a.test", func(n int, rw http.ResponseWriter, r *http.Request) {
+			if n == 1 {
+				time.Sleep(3 * time.Second)
+				rw.WriteHeader(500)
+			}
+		})
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Ordered: true, Retry: fanfare.Retry{Delays: []time.Duration{time.Hour}}})
+		w.send("a.b", 1)
+		time.Sleep(time.Second)
+		ep.Ordered = false
+		if err := w.hub.UpdateEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		w.send("a.b", 2)
+		time.Sleep(time.Second)
+		if n := len(rcv.requests()); n != 2 {
+			t.Errorf("%d requests; an unordered lane is blocked by a retry", n)
+		}
+	})
+}
+
+func TestACancelledDeliveryIsNotTriedAgain(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("a.test", slowly(time.Second, 500))
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		msg := w.send("a.b", 1)
+		time.Sleep(500 * time.Millisecond)
+		n, err := w.hub.CancelWaiting(t.Context(), ep)
+		if err != nil || n != 1 {
+			t.Fatal(n, err)
+		}
+		time.Sleep(10 * time.Hour)
+		if n := len(rcv.requests()); n != 1 {
+			t.Errorf("%d requests of a cancelled delivery (%v)", n, w.delivery(msg).State)
+		}
+	})
+}
+
+// whileAccepting makes a change while a message is stored, but before the Hub
+// that stored it has been told so.
+func whileAccepting(t *testing.T, change func(w *world, ep *fanfare.Endpoint), answer int, want int) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		gate := make(chan bool)
+		var gated atomic.Bool
+		w.bend(&bent{accepted: func() {
+			if gated.Load() {
+				<-gate
+			}
+		}}, nil)
+		rcv := w.receiver("a.test", func(n int, rw http.ResponseWriter, r *http.Request) { rw.WriteHeader(answer) })
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		gated.Store(true)
+		done := make(chan bool)
+		go func() { w.send("a.b", 1); done <- true }()
+		time.Sleep(time.Millisecond)
+		change(w, ep)
+		synctest.Wait()
+		gated.Store(false)
+		gate <- true
+		<-done
+		time.Sleep(time.Hour)
+		if n := len(rcv.requests()); n != want {
+			t.Errorf("%d requests, want %d", n, want)
+		}
+	})
+}
+
+func TestAPauseHoldsWhatIsJustBeingAccepted(t *testing.T) {
+	whileAccepting(t, func(w *world, ep *fanfare.Endpoint) {
+		if err := w.hub.PauseEndpoint(context.Background(), ep); err != nil {
+			w.t.Fatal(err)
+		}
+	}, 200, 0)
+}
+
+func TestADeletedEndpointIsNotSentWhatIsJustBeingAccepted(t *testing.T) {
+	whileAccepting(t, func(w *world, ep *fanfare.Endpoint) {
+		if err := w.hub.DeleteEndpoint(context.Background(), ep.Application, ep.ID); err != nil {
+			w.t.Fatal(err)
+		}
+	}, 500, 0)
+}
+
+func TestAFailedRecordStrandsNothing(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		var fail atomic.Bool
+		w.bend(&bent{record: func() error {
+			if fail.Swap(false) {
+				return errors.New("busy")
+			}
+			return nil
+		}}, nil)
+		rcv := w.receiver("a.test", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Paused: true, MaxInFlight: 1})
+		first := w.send("a.b", 1)
+		for range 2000 {
+			time.Sleep(time.Millisecond)
+			w.send("a.b", 2)
+		}
+		time.Sleep(time.Second)
+		fail.Store(true)
+		if err := w.hub.ResumeEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Hour)
+		if s := w.delivery(first).State; s != fanfare.Delivered {
+			t.Errorf("stranded: %v after 100 h, %d requests", s, len(rcv.requests()))
+		}
+	})
+}
+
+func TestAnInterruptedAttemptIsRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "f.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		net := memnet.New()
+		hub := fanfare.New(s, &fanfare.Options{Dial: net.DialContext, AllowLoopback: true, DrainTimeout: time.Second})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- hub.Run(ctx) }()
+		w := &world{t: t, net: net, hub: hub, start: time.Now()}
+		rcv := w.receiver("a.test", hang)
+		app := &fanfare.Application{Name: "A", UID: "acme"}
+		if err := hub.CreateApplication(ctx, app); err != nil {
+			t.Fatal(err)
+		}
+		w.app = app
+		w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		msg := w.send("a.b", 1)
+		time.Sleep(time.Second)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if as := w.attempts(msg); len(as) != 1 || as[0].Class != fanfare.ClassInterrupted {
+			t.Errorf("%d attempts recorded", len(as))
+		}
+	})
+}
+
+func TestCancellingDoesNotReviveOldFailures(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		var code atomic.Int64
+		code.Store(500)
+		rcv := w.receiver("a.test", func(n int, rw http.ResponseWriter, r *http.Request) { rw.WriteHeader(int(code.Load())) })
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		w.send("a.b", 1)
+		time.Sleep(time.Second)
+		ep = w.reload(ep)
+		ep.Description = "x"
+		if err := w.hub.UpdateEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		w.send("a.b", 1)
+		time.Sleep(time.Second)
+		code.Store(200)
+		time.Sleep(6 * 24 * time.Hour)
+		w.send("a.b", 1)
+		time.Sleep(time.Second)
+		if !w.reload(ep).FailingSince.IsZero() {
+			t.Fatal("still failing")
+		}
+		if _, err := w.hub.CancelWaiting(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		code.Store(500)
+		w.send("a.b", 1)
+		time.Sleep(time.Second)
+		if ep = w.reload(ep); ep.Disabled {
+			t.Errorf("disabled after one failure: %s", ep.DisabledReason)
+		}
+	})
+}
+
+func TestEnablingForgetsFailures(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("a.test", status(500))
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		w.send("a.b", 1)
+		time.Sleep(time.Second)
+		ep = w.reload(ep)
+		ep.Disabled = true
+		if err := w.hub.UpdateEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * 24 * time.Hour)
+		ep = w.reload(ep)
+		ep.Disabled = false
+		if err := w.hub.UpdateEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if ep = w.reload(ep); ep.Disabled {
+			t.Errorf("disabled again after %d attempts: %s", len(rcv.requests()), ep.DisabledReason)
+		}
+	})
+}
+
+func TestAnEndpointKeepsASecret(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("a.test", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		ep.Secrets = nil
+		var invalid *fanfare.InvalidError
+		if err := w.hub.UpdateEndpoint(t.Context(), ep); !errors.As(err, &invalid) {
+			t.Errorf("without a secret: %v", err)
+		}
+		w.send("a.b", 1)
+	})
+}
+
+func TestAFailedReadAtTheStartStrandsNothing(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("a.test", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Paused: true})
+		first := w.send("a.b", 1)
+		time.Sleep(time.Second)
+		ep.Paused = false
+		w.stop()
+		if err := w.store.UpdateEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		var once atomic.Bool
+		w.bend(&bent{endpoints: func() error {
+			if !once.Swap(true) {
+				return errors.New("busy")
+			}
+			return nil
+		}}, nil)
+		time.Sleep(time.Second)
+		w.send("a.b", 2)
+		time.Sleep(100 * time.Hour)
+		if s := w.delivery(first).State; s != fanfare.Delivered {
+			t.Errorf("the older message is %v; %v were sent", s, rcv.bodies())
+		}
+	})
+}
+
+func TestCancellingReachesWhatIsJustBeingAccepted(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		gate := make(chan bool)
+		var gated atomic.Bool
+		w.bend(&bent{accepted: func() {
+			if gated.Load() {
+				<-gate
+			}
+		}}, nil)
+		rcv := w.receiver("a.test", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		gated.Store(true)
+		go w.send("a.b", 1)
+		time.Sleep(time.Millisecond)
+		n, err := w.hub.CancelWaiting(t.Context(), ep)
+		synctest.Wait()
+		gate <- true
+		time.Sleep(10 * time.Second)
+		if len(rcv.requests()) > 0 {
+			t.Errorf("cancelled %d, %v; %d requests", n, err, len(rcv.requests()))
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package fanfare
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fanfarehq/fanfare/internal/lane"
+)
+
+// inbox carries what the scheduler must know of to the goroutine that owns it.
+type inbox struct {
+	open atomic.Bool   // false until Run: what is accepted before is found in the store
+	wake chan struct{} // has room for one
+
+	mu    sync.Mutex
+	queue []input
+	spare []input // the queue before this one, to be used again
+}
+
+// An input is something the scheduler must know of.
+type input interface {
+	apply(ctx context.Context, d *dispatcher, now time.Time)
+}
+
+func (b *inbox) put(in input) {
+	b.mu.Lock()
+	if b.open.Load() {
+		b.queue = append(b.queue, in)
+	}
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close lets nothing more in: what is accepted from now on waits in the store.
+func (b *inbox) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.open.Store(false)
+	b.queue, b.spare = nil, nil
+}
+
+// take returns everything that came since it was last called. The slice is good
+// until it is called again.
+func (b *inbox) take() []input {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	took := b.queue
+	clear(b.spare)
+	b.queue, b.spare = b.spare[:0], took
+	return took
+}
+
+// The inputs.
+type (
+	accepted struct { // a message was stored
+		in      *Intake
+		targets []*target // of its deliveries
+		cancels int64     // how many cancellations there had been before it was
+	}
+	sent struct { // an attempt went well and is being recorded
+		endpoint EndpointID
+		message  MessageID
+	}
+	stored     struct{ *target }             // the store holds deliveries of this lane
+	configured struct{ targets []*target }   // endpoints have new settings
+	removed    struct{ endpoint EndpointID } // nothing waits for this endpoint any more
+	cancelled  struct {
+		message   MessageID
+		endpoints []EndpointID
+	}
+	loaded struct { // what a load found
+		lane.Load
+		deliveries []*Delivery
+	}
+	loadFailed struct{ lane.Load }
+	emptied    struct{ endpoint EndpointID } // what waited in this lane was cancelled
+	listed     struct{}                      // every lane that waited at the start was told of
+)
+
+func (in accepted) apply(ctx context.Context, d *dispatcher, now time.Time) {
+	d.h.recent.arrived(in.in.Message.ID)
+	for _, l := range d.early {
+		d.work.Go(func() { d.load(ctx, l) })
+	}
+	d.early = nil
+	for i, t := range in.targets {
+		if d.targets[t.ID] != t && !d.h.catalogue.present(t.age) {
+			d.work.Go(func() { d.wakeAgain(ctx, t) }) // it may have been changed or deleted meanwhile
+			continue
+		}
+		d.configure(t, now)
+		if d.h.cancels.Load() != in.cancels {
+			d.lanes.Stored(now, string(t.ID)) // this one may have been cancelled: the store knows
+			continue
+		}
+		d.lanes.Accept(now, string(t.ID), inLane(&in.in.Deliveries[i]))
+	}
+}
+
+func (d *dispatcher) wakeAgain(ctx context.Context, t *target) {
+	if err := d.h.wake(ctx, t.Application, t.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		d.fault(ctx, "reading an endpoint", err)
+	}
+}
+
+func (in sent) apply(_ context.Context, d *dispatcher, _ time.Time) {
+	d.lanes.Sent(string(in.endpoint), string(in.message))
+}
+
+func (in stored) apply(_ context.Context, d *dispatcher, now time.Time) {
+	d.configure(in.target, now)
+	d.lanes.Stored(now, string(in.ID))
+}
+
+func (in configured) apply(_ context.Context, d *dispatcher, now time.Time) {
+	for _, t := range in.targets {
+		if before := d.targets[t.ID]; before != nil && before.age <= t.age && before.Disabled && !t.Disabled {
+			d.anew(t, now)
+		} else {
+			d.configure(t, now)
+		}
+	}
+}
+
+func (in removed) apply(_ context.Context, d *dispatcher, _ time.Time) {
+	d.forget(in.endpoint)
+}
+
+func (in emptied) apply(_ context.Context, d *dispatcher, _ time.Time) {
+	d.lanes.Emptied(string(in.endpoint))
+}
+
+func (listed) apply(_ context.Context, d *dispatcher, _ time.Time) {
+	d.listed = true
+}
+
+func (in cancelled) apply(_ context.Context, d *dispatcher, _ time.Time) {
+	for _, ep := range in.endpoints {
+		d.lanes.Cancel(string(ep), string(in.message))
+	}
+}
+
+func (in loaded) apply(_ context.Context, d *dispatcher, now time.Time) {
+	ds := make([]lane.Delivery, 0, len(in.deliveries))
+	for _, delivery := range in.deliveries {
+		if !d.h.recent.arriving(delivery.Message) {
+			ds = append(ds, inLane(delivery))
+		}
+	}
+	full := len(in.deliveries) == in.Limit
+	if full && len(ds) == 0 { // all are about to arrive: then the load is made again
+		d.early = append(d.early, in.Load)
+		return
+	}
+	d.lanes.Loaded(now, in.Load, ds, full)
+}
+
+func (in loadFailed) apply(_ context.Context, d *dispatcher, now time.Time) {
+	d.lanes.LoadFailed(now, in.Load)
+}
