@@ -29,7 +29,7 @@ func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) finis
 	msg, err := d.message(ctx, t, id)
 	if err != nil {
 		d.fault(ctx, "reading a message", err)
-		return d.later(t, id, s)
+		return d.later(t, id)
 	}
 	a := d.h.deliver(ctx, t, msg)
 	d.h.recent.used(id)
@@ -39,7 +39,7 @@ func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) finis
 	next := settle(a, t.Endpoint, s.Attempts, d.h.opt.Chance())
 	if err := d.record(ctx, &Outcome{Attempt: a, Delivery: next.delivery}); err != nil {
 		d.fault(ctx, "recording an attempt", err)
-		return d.later(t, id, s)
+		return d.later(t, id)
 	}
 	d.h.counters.count(a)
 	d.h.watchers.tell(t.Application, a)
@@ -66,7 +66,7 @@ func (d *dispatcher) message(ctx context.Context, t *target, id MessageID) (*Mes
 
 // later is what becomes of a delivery when the store fails us: the same again,
 // soon.
-func (d *dispatcher) later(t *target, id MessageID, s lane.Start) finished {
+func (d *dispatcher) later(t *target, id MessageID) finished {
 	now := d.h.now()
 	return finished{t, id, lane.Verdict{Unrecorded: true, HoldUntil: now.Add(time.Second), Neutral: true}, now}
 }

@@ -23,7 +23,7 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said []byte, hangUp bool) {
 		if len(said) >= 4<<10 {
-			t.Skip("what lies behind a full buffer only a socket tells")
+			return // what lies behind a full buffer only a socket tells
 		}
 		answer := func(c net.Conn, v visit) {
 			if v.body == "second" {
