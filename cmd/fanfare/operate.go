@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/front"
 )
 
 // shutdownGrace is how long requests under way may take once the server is told
@@ -19,15 +20,15 @@ const shutdownGrace = 10 * time.Second
 
 // newServer serves handler, so that a slow or broken client costs little. There
 // is no limit on writing: streams last.
-func newServer(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
+func newServer(handler http.Handler, log *slog.Logger) *front.Server {
+	return &front.Server{HTTP: &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+	}}
 }
 
 // endStreams ends event streams when ctx does: they would otherwise hold up the

@@ -115,6 +115,7 @@ func newBatch(parts [][]byte) *batch {
 		if b.errs[i] = e.parse(part); b.errs[i] != nil {
 			continue
 		}
+		e.msg.Payload = bytes.Clone(e.msg.Payload) // one that waits long must not hold on to the whole batch
 		b.msgs, b.places = append(b.msgs, &e.msg), append(b.places, i)
 		if b.app == nil {
 			b.app = e.app

@@ -80,7 +80,7 @@ func checkJSON(body []byte) (names []string, err error) {
 	if err := checkText(body); err != nil {
 		return nil, err
 	}
-	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body))
 	if err := openObject(dec, body); err != nil {
 		return nil, err
 	}

@@ -81,10 +81,16 @@ func bitOf(name string) int {
 	return 0
 }
 
-// reader is a decoder to be used again, with the bytes that it reads.
+// reader is a decoder to be used again, with what it reads: it works directly on
+// the bytes of a buffer.
 type reader struct {
-	bytes bytes.Reader
-	dec   jsontext.Decoder
+	buf bytes.Buffer
+	dec jsontext.Decoder
+}
+
+func (r *reader) reset(body []byte) {
+	r.buf = *bytes.NewBuffer(body)
+	r.dec.Reset(&r.buf, lenient, lenientText)
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -102,11 +108,10 @@ func (e *envelope) parse(body []byte) error {
 	}
 	r := readers.Get().(*reader)
 	defer func() {
-		r.bytes.Reset(nil)
+		r.reset(nil) // so that it does not hold on to body
 		readers.Put(r)
 	}()
-	r.bytes.Reset(body)
-	r.dec.Reset(&r.bytes, lenient, lenientText)
+	r.reset(body)
 	if err := openObject(&r.dec, body); err != nil {
 		return err
 	}

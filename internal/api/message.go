@@ -112,7 +112,8 @@ func createMessage(c *call) error {
 		return missing(err, "application", ref, here)
 	}
 	c.ignored(e.ignored)
-	c.out, err = c.show(e, content).appendJSON(make([]byte, 0, 320+len(e.msg.Payload)))
+	out := c.show(e, content)
+	c.out, err = out.appendJSON(make([]byte, 0, 320+len(out.Payload)))
 	return err
 }
 

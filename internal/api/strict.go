@@ -71,7 +71,7 @@ func (k *known) only(b []byte, value jsontext.Value) []byte {
 	if kind := value.Kind(); kind != '{' && kind != '[' {
 		return append(b, value...)
 	}
-	dec := jsontext.NewDecoder(bytes.NewReader(value), lenient, lenientText)
+	dec := jsontext.NewDecoder(bytes.NewBuffer(value), lenient, lenientText)
 	open, _ := dec.ReadToken()
 	b = append(b, byte(open.Kind()))
 	first := true

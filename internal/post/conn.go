@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -25,7 +26,8 @@ const (
 // uses it at a time; end may be called by any.
 type conn struct {
 	net.Conn
-	raw          net.Conn // beneath TLS
+	raw          net.Conn        // beneath TLS
+	socket       syscall.RawConn // of raw; nil if it is none
 	source       source
 	r            *bufio.Reader
 	out          []byte // to be written; used again
@@ -34,6 +36,9 @@ type conn struct {
 
 func newConn(c, raw net.Conn) *conn {
 	cn := &conn{Conn: c, raw: raw, source: source{from: c}}
+	if sc, ok := raw.(syscall.Conn); ok {
+		cn.socket, _ = sc.SyscallConn() // it fails only for a connection that is of no use anyway
+	}
 	cn.r = bufio.NewReaderSize(&cn.source, bufferSize)
 	return cn
 }

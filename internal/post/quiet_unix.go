@@ -10,16 +10,11 @@ import (
 // quiet reports whether the kernel has nothing from the other end: neither its
 // goodbye nor anything unasked. The connection has no deadline that has passed.
 func (cn *conn) quiet() bool {
-	sc, ok := cn.raw.(syscall.Conn)
-	if !ok {
-		return true // not a socket
-	}
-	rc, err := sc.SyscallConn()
-	if err != nil {
-		return false
+	if cn.socket == nil {
+		return true
 	}
 	quiet := false
-	err = rc.Read(func(fd uintptr) bool {
+	err := cn.socket.Read(func(fd uintptr) bool {
 		var b [1]byte
 		_, err := syscall.Read(int(fd), b[:])
 		quiet = errors.Is(err, syscall.EAGAIN)

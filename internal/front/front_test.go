@@ -1,0 +1,407 @@
+package front_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fanfarehq/fanfare/internal/front"
+	"github.com/fanfarehq/fanfare/internal/memnet"
+)
+
+// behind returns a server as cmd/fanfare has it.
+func behind(words io.Writer) *http.Server {
+	return &http.Server{
+		Handler:           http.HandlerFunc(echo),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          log.New(words, "", 0),
+	}
+}
+
+// echo answers with all it was given, or as the path says.
+func echo(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/panic":
+		panic("at the disco")
+	case "/abort":
+		panic(http.ErrAbortHandler)
+	case "/silent":
+		return
+	case "/nothing":
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case "/unread":
+		http.Error(w, "no", http.StatusForbidden)
+		return
+	case "/leave":
+		w.Header().Set("Connection", "close")
+	case "/inject":
+		w.Header().Set("X-Ignored", "a\r\nX-Other: b")
+		w.Header().Set("X Bad", "c")
+		w.Header()["X-Two"] = []string{"1", " 2 "}
+		w.Header().Set("Content-Length", "3")
+		io.WriteString(w, "abc")
+		return
+	case "/late":
+		w.WriteHeader(http.StatusAccepted)
+		w.Header().Set("X-Late", "1")
+	case "/dated":
+		w.Header().Set("Date", "Thu, 01 Jan 1970 00:00:00 GMT")
+	}
+	body, err := io.ReadAll(r.Body)
+	fmt.Fprintln(w, r.Method, r.URL, r.URL.Path, r.URL.RawPath, r.URL.RawQuery, r.RequestURI, r.Proto, r.Host, r.ContentLength, r.TransferEncoding, r.Close)
+	r.Header.Write(w)
+	fmt.Fprintf(w, "%q %v", body, err)
+}
+
+// ask sends the parts to a server, a second apart, and returns all that it says
+// until it closes, an hour later at most.
+func ask(t *testing.T, serve func(net.Listener) error, parts ...string) string {
+	network := memnet.New()
+	ln, err := network.Listen("host:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- serve(ln) }()
+	c, err := network.DialContext(t.Context(), "tcp", "host:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan []byte, 1)
+	go func() {
+		all, _ := io.ReadAll(c)
+		said <- all
+	}()
+	for _, part := range parts {
+		io.WriteString(c, part)
+		time.Sleep(time.Second)
+	}
+	c.(interface{ CloseWrite() error }).CloseWrite()
+	time.Sleep(time.Hour)
+	c.Close()
+	return string(<-said)
+}
+
+// both asks net/http and this server, and compares what they answer but for
+// the order of fields.
+func both(t *testing.T, parts ...string) (answer string) {
+	synctest.Test(t, func(t *testing.T) {
+		var words, theirWords bytes.Buffer
+		theirs := behind(&theirWords)
+		want := ask(t, theirs.Serve, parts...)
+		theirs.Close()
+		ours := &front.Server{HTTP: behind(&words)}
+		answer = ask(t, ours.Serve, parts...)
+		ours.Close()
+		if normal(answer) != normal(want) {
+			t.Errorf("to %q it says\n%s\nwant\n%s", parts, answer, want)
+		}
+		if (words.Len() > 0) != (theirWords.Len() > 0) {
+			t.Errorf("to %q it logs\n%s\nwant\n%s", parts, &words, &theirWords)
+		}
+	})
+	return answer
+}
+
+// normal tells the answers that were said on a connection: without dates, which
+// are those of a fake clock an hour later, and however their length was told.
+func normal(said string) string {
+	var b strings.Builder
+	r := bufio.NewReader(strings.NewReader(said))
+	for {
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			rest, _ := io.ReadAll(r)
+			fmt.Fprintf(&b, "%v, %q", err, rest)
+			return b.String()
+		}
+		if !strings.Contains(res.Header.Get("Date"), "1970") {
+			res.Header.Del("Date")
+		}
+		res.Header.Del("Content-Length")
+		fmt.Fprintln(&b, res.Proto, res.Status, res.Close)
+		res.Header.Write(&b)
+		body, err := io.ReadAll(res.Body)
+		fmt.Fprintf(&b, "%q %v\n", body, err)
+	}
+}
+
+const plain = "POST /x HTTP/1.1\r\nHost: host\r\nContent-Length: 2\r\n\r\n{}"
+
+var requests = map[string][]string{
+	"plain":                 {plain},
+	"twice":                 {plain, plain},
+	"at once":               {plain + plain + plain},
+	"query":                 {strings.Replace(plain, "/x", "/x?a=b&c=%20d+e", 1)},
+	"empty query":           {strings.Replace(plain, "/x", "/x?", 1)},
+	"fields":                {with("Authorization: Bearer x\r\nx-a:1\r\nX-A:  2\t \r\nContent-Type: application/json\r\nConnection: Keep-Alive")},
+	"UTF-8":                 {with("X-A: ü")},
+	"empty field":           {with("X-A:")},
+	"no body":               {"POST /x HTTP/1.1\r\nHost: host\r\nContent-Length: 0\r\n\r\n", plain},
+	"no length":             {"POST /x HTTP/1.1\r\nHost: host\r\n\r\n", plain},
+	"body later":            {strings.TrimSuffix(plain, "{}"), "{", "}" + plain},
+	"long body":             {strings.Replace(plain, ": 2", ": 60002", 1) + strings.Repeat("x", 60000), plain},
+	"body cut short":        {strings.Replace(plain, ": 2", ": 3", 1)},
+	"body too late":         {strings.Replace(plain, ": 2", ": 3", 1), "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", plain},
+	"then GET":              {plain, "GET /g HTTP/1.1\r\nHost: host\r\n\r\n", plain},
+	"pipelined GET":         {plain + "GET /g HTTP/1.1\r\nHost: host\r\n\r\n" + plain},
+	"head in two":           {plain[:20], plain[20:], plain},
+	"end of head in two":    {strings.TrimSuffix(plain, "\n{}"), "\n{}" + plain},
+	"next begun":            {plain + plain[:9], plain[9:]},
+	"PUT":                   {strings.Replace(plain, "POST", "PUT", 1)},
+	"post":                  {strings.Replace(plain, "POST", "post", 1)},
+	"HTTP/1.0":              {strings.Replace(plain, "1.1", "1.0", 1), plain},
+	"HTTP/2":                {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
+	"no host":               {"POST /x HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"},
+	"empty host":            {"POST /x HTTP/1.1\r\nHost:\r\nContent-Length: 2\r\n\r\n{}"},
+	"two hosts":             {with("Host: other")},
+	"bad host":              {strings.Replace(plain, "Host: host", "Host: a b", 1)},
+	"IPv6":                  {strings.Replace(plain, "Host: host", "Host: [::1]:80", 1)},
+	"full URL":              {strings.Replace(plain, "/x", "http://other/x", 1)},
+	"two slashes":           {strings.Replace(plain, "/x", "//x", 1)},
+	"escaped":               {strings.Replace(plain, "/x", "/%41%2f", 1)},
+	"badly escaped":         {strings.Replace(plain, "/x", "/%4", 1)},
+	"dots":                  {strings.Replace(plain, "/x", "/a/../x", 1)},
+	"fragment":              {strings.Replace(plain, "/x", "/x#y", 1)},
+	"asterisk":              {strings.Replace(plain, "/x", "*", 1)},
+	"space":                 {strings.Replace(plain, "/x", "/x y", 1)},
+	"two lengths":           {with("Content-Length: 2")},
+	"two other lengths":     {with("Content-Length: 3")},
+	"a list of lengths":     {strings.Replace(plain, ": 2", ": 2, 2", 1)},
+	"signed length":         {strings.Replace(plain, ": 2", ": +2", 1)},
+	"negative length":       {strings.Replace(plain, ": 2", ": -2", 1)},
+	"zeros in length":       {strings.Replace(plain, ": 2", ": 00002", 1)},
+	"huge length":           {strings.Replace(plain, ": 2", ": 99999999999999999999", 1)},
+	"chunks":                {"POST /x HTTP/1.1\r\nHost: host\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", plain},
+	"chunks and length":     {with("Transfer-Encoding: chunked")},
+	"obscure chunks":        {with("Transfer-Encoding : chunked")},
+	"unknown coding":        {with("Transfer-Encoding: gzip")},
+	"expect":                {with("Expect: 100-continue")},
+	"expect else":           {with("Expect: x")},
+	"upgrade":               {with("Connection: upgrade\r\nUpgrade: websocket"), plain},
+	"close":                 {with("Connection: close"), plain},
+	"two connections":       {with("Connection: keep-alive\r\nConnection: close"), plain},
+	"trailer":               {with("Trailer: X"), plain},
+	"pragma":                {with("Pragma: no-cache")},
+	"folded":                {with("X-A: 1\r\n 2")},
+	"space before colon":    {with("X-A : 1")},
+	"space in name":         {with("X A: 1")},
+	"no name":               {with(": 1")},
+	"no colon":              {with("XA")},
+	"line feeds":            {strings.ReplaceAll(plain, "\r\n", "\n"), plain},
+	"a line feed":           {strings.Replace(plain, "\r\nContent", "\nContent", 1)},
+	"NUL":                   {with("X-A: \x00")},
+	"carriage return":       {with("X-A: \r1")},
+	"many fields":           {with(strings.Repeat("X-A: 1\r\n", 60) + "X-B: 1")},
+	"long fields":           {with("X-A: " + strings.Repeat("a", 5000))},
+	"too long fields":       {with("X-A: " + strings.Repeat("a", 50000))},
+	"empty lines before":    {"\r\n\r\n" + plain},
+	"only an empty line":    {"\r\n\r\n"},
+	"garbage":               {"\x16\x03\x01\x02\x00\x01\x00"},
+	"nothing":               {},
+	"a handler that panics": {strings.Replace(plain, "/x", "/panic", 1), plain},
+	"aborts":                {strings.Replace(plain, "/x", "/abort", 1), plain},
+	"says nothing":          {strings.Replace(plain, "/x", "/silent", 1), plain},
+	"204":                   {strings.Replace(plain, "/x", "/nothing", 1), plain},
+	"does not read":         {strings.Replace(plain, "/x", "/unread", 1), plain},
+	"does not read long":    {strings.Replace(strings.Replace(plain, "/x", "/unread", 1), ": 2", ": 100002", 1), strings.Repeat("x", 100000) + plain},
+	"wants to close":        {strings.Replace(plain, "/x", "/leave", 1), plain},
+	"injects":               {strings.Replace(plain, "/x", "/inject", 1), plain},
+	"comes late":            {strings.Replace(plain, "/x", "/late", 1), plain},
+	"dates":                 {strings.Replace(plain, "/x", "/dated", 1)},
+}
+
+// with is plain with a field more.
+func with(field string) string {
+	return strings.Replace(plain, "Host: host\r\n", "Host: host\r\n"+field+"\r\n", 1)
+}
+
+func TestItAnswersAsNetHTTPDoes(t *testing.T) {
+	for name, parts := range requests {
+		t.Run(name, func(t *testing.T) { both(t, parts...) })
+	}
+}
+
+func FuzzItAnswersAsNetHTTPDoes(f *testing.F) {
+	for _, parts := range requests {
+		all := strings.Join(parts, "")
+		f.Add([]byte(all), len(all)/2)
+	}
+	f.Fuzz(func(t *testing.T, said []byte, cut int) {
+		if cut < 0 || cut > len(said) || len(said) > 64<<10 {
+			return
+		}
+		both(t, string(said[:cut]), string(said[cut:]))
+	})
+}
+
+// TestWhatIsPlain tells by the address of the log which server answered: only
+// this one keeps the client's going away from the handler.
+func TestWhatIsPlain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := behind(io.Discard)
+		var here []bool
+		server.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			here = append(here, r.Context().Value(http.ServerContextKey) == nil)
+		})
+		ours := &front.Server{HTTP: server}
+		defer ours.Close()
+		ask(t, ours.Serve, plain, plain+plain, "GET /x HTTP/1.1\r\nHost: host\r\n\r\n", plain)
+		if want := []bool{true, true, true, false, false}; !slices.Equal(here, want) {
+			t.Errorf("answered here: %v, want %v", here, want)
+		}
+	})
+}
+
+// world is a server in a bubble.
+type world struct {
+	*front.Server
+	network *memnet.Network
+	served  chan error
+}
+
+func newWorld(t *testing.T, handler http.HandlerFunc) *world {
+	server := behind(io.Discard)
+	server.Handler = handler
+	w := &world{Server: &front.Server{HTTP: server}, network: memnet.New(), served: make(chan error, 1)}
+	ln, err := w.network.Listen("host:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { w.served <- w.Serve(ln) }()
+	return w
+}
+
+// talk says something and returns what comes back until the connection ends, and
+// when that was.
+func (w *world) talk(t *testing.T, text string) (said func() string, ended func() time.Duration) {
+	c, err := w.network.DialContext(t.Context(), "tcp", "host:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	io.WriteString(c, text)
+	var all []byte
+	var end time.Duration
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		all, _ = io.ReadAll(c)
+		end = time.Since(start)
+		c.Close()
+	}()
+	return func() string { <-done; return string(all) }, func() time.Duration { <-done; return end }
+}
+
+func TestTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) { io.ReadAll(r.Body) })
+		for text, want := range map[string]time.Duration{
+			"":                                      5 * time.Second,
+			"POST /x":                               5 * time.Second,
+			plain:                                   2 * time.Minute,
+			strings.Replace(plain, ": 2", ": 3", 1): 15 * time.Second,
+		} {
+			if _, ended := w.talk(t, text); ended() != want {
+				t.Errorf("after %q the connection lasts %v, want %v", text, ended(), want)
+			}
+		}
+		w.Close()
+		if err := <-w.served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(_ http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Minute)
+		})
+		fresh, freshEnd := w.talk(t, "")
+		time.Sleep(time.Second)
+		busy, busyEnd := w.talk(t, plain)
+		passed, passedEnd := w.talk(t, "GET / HTTP/1.1\r\nHost: host\r\n\r\n")
+		time.Sleep(time.Second)
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := w.Shutdown(short); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want that the time is up", err)
+		}
+		if fresh() != "" || freshEnd() != 2*time.Second {
+			t.Errorf("an idle connection got %q after %v", fresh(), freshEnd())
+		}
+		if err := w.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for name, c := range map[string]struct {
+			said  func() string
+			ended func() time.Duration
+		}{"plain": {busy, busyEnd}, "another": {passed, passedEnd}} {
+			if !strings.HasPrefix(c.said(), "HTTP/1.1 200 OK\r\n") || !strings.Contains(c.said(), "Connection: close\r\n") || c.ended() > 61*time.Second {
+				t.Errorf("%s request under way got %q after %v", name, c.said(), c.ended())
+			}
+		}
+		if err := <-w.served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+		if _, err := w.network.DialContext(t.Context(), "tcp", "host:80"); err == nil {
+			t.Error("it still listens")
+		}
+	})
+}
+
+func TestCloseBeforeServe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := memnet.New()
+		ln, err := network.Listen("host:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := &front.Server{HTTP: behind(io.Discard)}
+		server.Close()
+		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
+}
+
+// flaky is a listener that has too few files twice.
+type flaky struct {
+	net.Listener
+	left int
+}
+
+func (l *flaky) Accept() (net.Conn, error) {
+	if l.left > 0 {
+		l.left--
+		return nil, errors.New("too many open files")
+	}
+	return l.Listener.Accept()
+}
+
+func TestAListenerThatRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &front.Server{HTTP: behind(io.Discard)}
+		said := ask(t, func(ln net.Listener) error { return server.Serve(&flaky{ln, 2}) }, plain)
+		if !strings.HasPrefix(said, "HTTP/1.1 200 OK") {
+			t.Errorf("it says %q", said)
+		}
+		server.Close()
+	})
+}
