@@ -35,19 +35,20 @@ func (h *Hub) Run(ctx context.Context) error {
 		lanes:   lane.New(h.limits()),
 		targets: make(map[EndpointID]*target),
 		failing: make(map[EndpointID]time.Time),
+		noting:  make(map[EndpointID]bool),
 		broken:  make(chan error, 1),
 	}
 	return d.run(ctx)
 }
 
 // A dispatcher is a running Hub: it owns the scheduler and does the I/O that the
-// scheduler asks for. Only run touches lanes, targets and failing, so they have
-// no lock.
+// scheduler asks for. Only run touches lanes and the maps, so they have no lock.
 type dispatcher struct {
 	h       *Hub
 	lanes   *lane.Scheduler
 	targets map[EndpointID]*target   // as the scheduler was last told
 	failing map[EndpointID]time.Time // as the store was last told
+	noting  map[EndpointID]bool      // the store is being told
 	work    sync.WaitGroup           // attempts, loads and the like
 	broken  chan error               // receives the first fault that ends the Hub
 	early   []lane.Load              // that found only what is arriving
@@ -261,16 +262,16 @@ func (d *dispatcher) forget(id EndpointID) {
 
 // anew has the scheduler forget what it knows of a lane, the endpoint's failures
 // included, and read it again.
-func (d *dispatcher) anew(t *target, now time.Time) {
+func (d *dispatcher) anew(ctx context.Context, t *target, now time.Time) {
 	d.forget(t.ID)
-	d.configure(t, now)
+	d.configure(ctx, t, now)
 	d.lanes.Stored(now, string(t.ID))
 }
 
 // configure tells the scheduler of an endpoint it does not know as it now is.
 // Until every lane that waited at the start was told of, a lane may have older
 // deliveries in the store than the one that brings it here.
-func (d *dispatcher) configure(t *target, now time.Time) {
+func (d *dispatcher) configure(ctx context.Context, t *target, now time.Time) {
 	known := d.targets[t.ID]
 	if known == t || known != nil && t.age < known.age {
 		return
@@ -280,6 +281,7 @@ func (d *dispatcher) configure(t *target, now time.Time) {
 		d.failing[t.ID] = t.FailingSince
 	}
 	d.lanes.Configure(now, t.settings())
+	d.note(ctx, t.ID)
 	if known == nil && !d.listed {
 		d.lanes.Stored(now, string(t.ID))
 	}

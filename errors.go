@@ -19,6 +19,9 @@ var (
 	// ErrBroken says that the store met an I/O error and has stopped for good,
 	// so that nothing is acknowledged that may not be on disk. Restart the process.
 	ErrBroken = errors.New("the store has stopped after an I/O error")
+	// ErrDamaged says that a message on disk is not what was stored. The rest of
+	// the store can be trusted.
+	ErrDamaged = errors.New("damaged on disk")
 )
 
 // An InvalidError says what is wrong with something the caller sent.

@@ -45,6 +45,9 @@ func (a *Attempt) Explain() (what, fix string) {
 		return "What came back is not a valid HTTP response.", "Check that the URL's port speaks HTTP, and its scheme."
 	case ClassNoPayload:
 		return "The payload was removed before it could be sent.", ""
+	case ClassDamaged:
+		return "The payload was damaged on the server's disk, so it was not sent.",
+			"Send the message anew from where it came from, and check the disk: it may have damaged more."
 	case ClassInterrupted:
 		return "The server was stopped while the attempt was under way; it is made again.", ""
 	}

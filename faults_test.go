@@ -3,11 +3,11 @@ package fanfare_test
 import (
 	"context"
 	"errors"
-	"io"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"path/filepath"
-	"sync"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,60 +17,6 @@ import (
 	"github.com/fanfarehq/fanfare/internal/memnet"
 	"github.com/fanfarehq/fanfare/sqlite"
 )
-
-// A bent store is a store with something done to it on the way.
-type bent struct {
-	fanfare.Store
-	accepted  func()
-	record    func() error
-	endpoints func() error
-}
-
-func (b *bent) Accept(ctx context.Context, app fanfare.ApplicationID, in []*fanfare.Intake, key *fanfare.Idempotency) ([]fanfare.MessageID, error) {
-	e, err := b.Store.Accept(ctx, app, in, key)
-	if b.accepted != nil {
-		b.accepted()
-	}
-	return e, err
-}
-func (b *bent) Record(ctx context.Context, o *fanfare.Outcome) error {
-	if b.record != nil {
-		if err := b.record(); err != nil {
-			return err
-		}
-	}
-	return b.Store.Record(ctx, o)
-}
-func (b *bent) Endpoints(ctx context.Context, app fanfare.ApplicationID, p fanfare.Page) ([]*fanfare.Endpoint, error) {
-	if b.endpoints != nil {
-		if err := b.endpoints(); err != nil {
-			return nil, err
-		}
-	}
-	return b.Store.Endpoints(ctx, app, p)
-}
-
-// bend ends the Hub, and starts another on b over the store.
-func (w *world) bend(b *bent, opt *fanfare.Options) {
-	w.stop()
-	b.Store = w.store
-	o := fanfare.Options{}
-	if opt != nil {
-		o = *opt
-	}
-	o.Dial = w.net.DialContext
-	o.AllowLoopback = true
-	o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
-	o.Chance = func() float64 { return 0.5 }
-	w.hub = fanfare.New(b, &o)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- w.hub.Run(ctx) }()
-	w.stop = sync.OnceValue(func() error {
-		cancel()
-		return <-ended
-	})
-}
 
 func slowly(d time.Duration, code int) func(int, http.ResponseWriter, *http.Request) {
 	return func(_ int, rw http.ResponseWriter, _ *http.Request) {
@@ -343,6 +289,99 @@ func TestCancellingReachesWhatIsJustBeingAccepted(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if len(rcv.requests()) > 0 {
 			t.Errorf("cancelled %d, %v; %d requests", n, err, len(rcv.requests()))
+		}
+	})
+}
+
+// TestALoadThatFindsOnlyWhatArrivesStrandsNothing has a lane read from the store
+// while a batch that fills its window is stored there, of which the scheduler
+// has not been told yet.
+func TestALoadThatFindsOnlyWhatArrivesStrandsNothing(t *testing.T) {
+	for _, size := range []int{512, 2000} { // as long as the window, and longer
+		t.Run(fmt.Sprint(size), func(t *testing.T) { loadWhatArrives(t, size) })
+	}
+}
+
+func loadWhatArrives(t *testing.T, size int) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		gate := make(chan bool)
+		var gated atomic.Bool
+		w.bend(&bent{accepted: func() {
+			if gated.Load() {
+				<-gate
+			}
+		}}, nil)
+		rcv := w.receiver("a.test", status(500, 200))
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Retry: fanfare.Retry{Preset: "none"}})
+		w.send("a.b", 0)
+		time.Sleep(time.Second)
+
+		batch := make([]*fanfare.Message, size)
+		for i := range batch {
+			batch[i] = &fanfare.Message{EventType: "a.b", Payload: fmt.Append(nil, i+1)}
+		}
+		gated.Store(true)
+		done := make(chan error)
+		go func() {
+			_, err := w.hub.SendBatch(t.Context(), "acme", batch, nil)
+			done <- err
+		}()
+		time.Sleep(time.Millisecond)
+		n, err := w.hub.Recover(t.Context(), ep, w.start, time.Time{}) // behind the batch
+		if n != 1 || err != nil {
+			t.Fatalf("recovered %d, %v; want 1", n, err)
+		}
+		time.Sleep(time.Minute)
+		if n := len(rcv.requests()); n != 1 {
+			t.Errorf("%d requests before the batch was accepted, want 1", n)
+		}
+		gated.Store(false)
+		gate <- true
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		times := map[string]int{"0": -1} // it failed once before
+		for _, body := range rcv.bodies() {
+			times[body]++
+		}
+		for i := range size + 1 {
+			if n := times[fmt.Sprint(i)]; n != 1 {
+				t.Fatalf("message %d came %d times, of %d requests", i, n, len(rcv.requests()))
+			}
+		}
+	})
+}
+
+func TestADamagedPayloadEndsItsDelivery(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("a.test", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Ordered: true, Paused: true})
+		bad, good := w.send("a.b", 1), w.send("a.b", 2)
+		w.bend(&bent{message: func(ref string) error {
+			if ref == string(bad.ID) {
+				return fmt.Errorf("message %s: %w", ref, fanfare.ErrDamaged)
+			}
+			return nil
+		}, note: func(since time.Time) {
+			t.Errorf("the endpoint is noted as failing since %v, for what it was not sent", since)
+		}}, nil)
+		if err := w.hub.ResumeEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if got, want := rcv.bodies(), []string{"2"}; !slices.Equal(got, want) {
+			t.Errorf("received %q, want %q", got, want)
+		}
+		if b, g := w.delivery(bad).State, w.delivery(good).State; b != fanfare.GivenUp || g != fanfare.Delivered {
+			t.Errorf("the damaged one is %v, the other %v; want given up, delivered", b, g)
+		}
+		as := w.attempts(bad)
+		if len(as) != 1 || as[0].Class != fanfare.ClassDamaged || as[0].State != fanfare.GivenUp {
+			t.Fatalf("attempts are %+v, want one whose class is damaged", as)
+		}
+		if text := as[0].Explanation(); !strings.Contains(text, "was damaged on the server's disk") {
+			t.Errorf("it is explained with %q", text)
 		}
 	})
 }

@@ -94,7 +94,7 @@ func (in accepted) apply(ctx context.Context, d *dispatcher, now time.Time) {
 			d.work.Go(func() { d.wakeAgain(ctx, t) }) // it may have been changed or deleted meanwhile
 			continue
 		}
-		d.configure(t, now)
+		d.configure(ctx, t, now)
 		if d.h.cancels.Load() != in.cancels {
 			d.lanes.Stored(now, string(t.ID)) // this one may have been cancelled: the store knows
 			continue
@@ -113,17 +113,17 @@ func (in sent) apply(_ context.Context, d *dispatcher, _ time.Time) {
 	d.lanes.Sent(string(in.endpoint), string(in.message))
 }
 
-func (in stored) apply(_ context.Context, d *dispatcher, now time.Time) {
-	d.configure(in.target, now)
+func (in stored) apply(ctx context.Context, d *dispatcher, now time.Time) {
+	d.configure(ctx, in.target, now)
 	d.lanes.Stored(now, string(in.ID))
 }
 
-func (in configured) apply(_ context.Context, d *dispatcher, now time.Time) {
+func (in configured) apply(ctx context.Context, d *dispatcher, now time.Time) {
 	for _, t := range in.targets {
 		if before := d.targets[t.ID]; before != nil && before.age <= t.age && before.Disabled && !t.Disabled {
-			d.anew(t, now)
+			d.anew(ctx, t, now)
 		} else {
-			d.configure(t, now)
+			d.configure(ctx, t, now)
 		}
 	}
 }

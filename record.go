@@ -27,11 +27,18 @@ type finished struct {
 func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) finished {
 	id := MessageID(s.Message)
 	msg, err := d.message(ctx, t, id)
+	damaged := errors.Is(err, ErrDamaged)
 	if err != nil {
 		d.fault(ctx, "reading a message", err)
-		return d.later(t, id)
+		if !damaged {
+			return d.later(t, id)
+		}
+		msg = &Message{ID: id}
 	}
 	a := d.h.deliver(ctx, t, msg)
+	if damaged {
+		a.Class = ClassDamaged
+	}
 	d.h.recent.used(id)
 	if a.Class == ClassSuccess {
 		d.h.inbox.put(sent{t.ID, id})
@@ -114,12 +121,15 @@ func settle(a *Attempt, ep *Endpoint, made int, chance float64) settlement {
 		next.delivery.Attempts = made
 	case a.Status == http.StatusGone:
 		a.State, next.gone = GivenUp, true
-	case a.Class == ClassNoPayload, !again:
+	case a.Class == ClassNoPayload, a.Class == ClassDamaged, !again:
 		a.State = GivenUp
 	default:
 		a.State, due = Waiting, now.Add(wait)
 	}
-	next.verdict.Neutral = a.Class == ClassInterrupted || a.Class == ClassNoPayload
+	switch a.Class {
+	case ClassInterrupted, ClassNoPayload, ClassDamaged:
+		next.verdict.Neutral = true
+	}
 	if a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable {
 		next.verdict.Slow = a.Class != ClassSuccess
 	}
@@ -171,20 +181,44 @@ func (in finished) apply(ctx context.Context, d *dispatcher, now time.Time) {
 	if d.targets[id] == nil || in.verdict.Neutral {
 		return
 	}
+	d.note(ctx, id)
 	_, since := d.lanes.Health(string(id))
-	if !since.Equal(d.failing[id]) {
-		d.failing[id] = since
-		d.work.Go(func() { d.noteFailing(ctx, id, since) })
-	}
 	if !since.IsZero() && !in.verdict.OK && in.at.Sub(since) >= d.h.opt.DisableAfter {
 		d.work.Go(func() { d.giveUpOn(ctx, in.target, since) })
 	}
 }
 
-// noteFailing keeps the beginning of an endpoint's run of failures across restarts.
-func (d *dispatcher) noteFailing(ctx context.Context, id EndpointID, since time.Time) {
-	if err := d.h.store.SetFailingSince(ctx, id, since); err != nil {
-		d.fault(ctx, "noting an endpoint's health", err)
+// noted is the input that the store was told of an endpoint's health.
+type noted struct {
+	endpoint EndpointID
+	since    time.Time
+}
+
+// note keeps the beginning of an endpoint's run of failures across restarts. A
+// pause ends the run, since what is sent nothing does not fail. One note is under
+// way at a time, so that none is overtaken by the one before it.
+func (d *dispatcher) note(ctx context.Context, id EndpointID) {
+	_, since := d.lanes.Health(string(id))
+	if d.targets[id].Paused {
+		since = time.Time{}
+	}
+	if d.noting[id] || since.Equal(d.failing[id]) {
+		return
+	}
+	d.noting[id] = true
+	d.work.Go(func() {
+		if err := d.h.store.SetFailingSince(ctx, id, since); err != nil {
+			d.fault(ctx, "noting an endpoint's health", err)
+		}
+		d.h.inbox.put(noted{id, since})
+	})
+}
+
+func (in noted) apply(ctx context.Context, d *dispatcher, _ time.Time) {
+	delete(d.noting, in.endpoint)
+	if d.targets[in.endpoint] != nil {
+		d.failing[in.endpoint] = in.since
+		d.note(ctx, in.endpoint)
 	}
 }
 

@@ -33,6 +33,7 @@ const (
 	ClassBadResponse Class = "bad_response"  // what came back is not HTTP, or has more than 64 KiB of header
 	ClassNetwork     Class = "network"       // any other fault on the way
 	ClassNoPayload   Class = "no_payload"    // the payload was expunged before it could be sent
+	ClassDamaged     Class = "damaged"       // the payload on disk is not what was accepted
 	ClassInterrupted Class = "interrupted"   // the server stopped while the attempt was under way
 )
 

@@ -74,7 +74,7 @@ func TestADamagedPayloadIsNotGivenOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = open(t, path)
-	if msg, err := s.Message(t.Context(), application, string(bad)); err == nil || !strings.Contains(err.Error(), string(bad)) {
+	if msg, err := s.Message(t.Context(), application, string(bad)); !errors.Is(err, fanfare.ErrDamaged) || !strings.Contains(err.Error(), string(bad)) {
 		t.Errorf("the damaged message gives %v, %v, want an error that names it", msg, err)
 	}
 	if _, err := s.Message(t.Context(), application, string(good)); err != nil {

@@ -25,17 +25,17 @@ func scanMessage(row *row) (msg *fanfare.Message, err error) {
 		ContentType: row.text(),
 	}
 	if msg.Channels, err = unlist[[]string](row.text()); err != nil {
-		return nil, fmt.Errorf("message %s: channels: %w", msg.ID, err)
+		return nil, fmt.Errorf("message %s: channels: %w: %w", msg.ID, fanfare.ErrDamaged, err)
 	}
 	if msg.Tags, err = unlist[[]string](row.text()); err != nil {
-		return nil, fmt.Errorf("message %s: tags: %w", msg.ID, err)
+		return nil, fmt.Errorf("message %s: tags: %w: %w", msg.ID, fanfare.ErrDamaged, err)
 	}
 	msg.OrderingKey = row.text()
 	msg.DeliverAt, msg.CreatedAt = row.time(), row.time()
 	checksum := uint32(row.number())
 	msg.Payload = row.blob()
 	if msg.Payload != nil && crc32.Checksum(msg.Payload, castagnoli) != checksum {
-		return nil, fmt.Errorf("message %s: the payload was damaged on disk", msg.ID)
+		return nil, fmt.Errorf("message %s: the payload: %w", msg.ID, fanfare.ErrDamaged)
 	}
 	return msg, nil
 }

@@ -15,7 +15,7 @@ type health struct {
 	era      int // counts changes of state, to tell what was started before one
 	failures int // since the last success
 
-	since    instant       // the first of those failures
+	since    instant       // the first of those failures that was not before a pause
 	last     instant       // the latest of them
 	interval time.Duration // between probes
 
@@ -46,8 +46,8 @@ func (h *health) fit(cap int) {
 }
 
 // resume is for an endpoint that somebody has just switched on again: its next
-// probe does not wait.
-func (h *health) resume() { h.last, h.interval = 0, firstInterval }
+// probe does not wait, and the time before does not count as failing.
+func (h *health) resume() { h.since, h.last, h.interval = 0, 0, firstInterval }
 
 // room is how many may be in flight.
 func (h *health) room() int {

@@ -166,3 +166,27 @@ func TestFailingAcrossARestart(t *testing.T) {
 	b.wakes(2 * time.Second)
 	b.want("e/2 probe")
 }
+
+func TestResumingStartsTheFailureAnew(t *testing.T) {
+	b := failing(t)
+	for _, wait := range []time.Duration{1, 2, 4} {
+		b.wakes(wait * time.Second)
+		a := b.s.Step(b.now)
+		b.finish(b.again(24*time.Hour), "e/"+a.Start[0].Message)
+	}
+	set := Settings{Endpoint: "e", MaxInFlight: 4, Paused: true}
+	b.s.Configure(b.now, set)
+	b.now = b.now.Add(time.Hour)
+	set.Paused = false
+	b.s.Configure(b.now, set)
+	if _, since := b.s.Health("e"); !since.IsZero() {
+		t.Errorf("resumed, it has been failing since %v, want never", since)
+	}
+	b.want("e/b03 probe")
+	b.finish(b.again(24*time.Hour), "e/b03")
+	if _, since := b.s.Health("e"); !since.Equal(b.now) {
+		t.Errorf("failing since %v, want %v", since, b.now)
+	}
+	b.wakes(2 * time.Second)
+	b.want("e/b04 probe")
+}

@@ -35,10 +35,17 @@ func (w *world) step() {
 		w.logf("wake %v", w.wake.Sub(epoch))
 	}
 	w.idle()
+	oldest := never
 	for _, l := range w.s.lanes {
 		if n := l.window.len(); n > 2*w.m.limits.Window || l.others() > w.m.limits.Window {
 			w.fatalf("%d deliveries in memory", n)
 		}
+		for _, e := range l.window.entries() {
+			oldest = min(oldest, e.due)
+		}
+	}
+	if got := w.s.Stats().Oldest; oldest == never && !got.IsZero() || oldest != never && at(got) != oldest {
+		w.fatalf("the oldest is due %v, want %v", got, oldest.time())
 	}
 }
 
@@ -71,7 +78,7 @@ func (w *world) started(st Start) {
 	if first.Message != st.Message && r.told {
 		w.fatalf("%s started, %s is before it", st.Message, first.Message)
 	}
-	if w.now.Before(r.Due) || st.Attempts != r.Attempts || st.Probe != (e.health.state == Probing) {
+	if w.now.Before(r.Due) || st.Attempts != r.Attempts {
 		w.fatalf("start %+v of %+v", st, r)
 	}
 	e.flying[st.Message] = &modelFlight{Delivery: r.Delivery, host: e.set.Host, era: e.health.era}
@@ -131,7 +138,9 @@ func (w *world) act() {
 		w.tell(w.dice.IntN(len(w.news)))
 	case n < 45:
 		w.record(e)
-	case n < 62:
+	case n < 50:
+		w.sent(e)
+	case n < 63:
 		w.report(e)
 	case n < 78:
 		w.answer()
@@ -139,6 +148,8 @@ func (w *world) act() {
 		w.cancel(e)
 	case n < 83:
 		w.bulk(e)
+	case n < 84 && w.dice.IntN(3) == 0:
+		w.emptied(e)
 	case n < 85:
 		w.configure(e)
 	case n < 86 && w.dice.IntN(4) == 0:
@@ -161,7 +172,7 @@ func (w *world) heal() {
 		e.set.Paused = true
 		w.s.Configure(w.now, e.set)
 		e.set.Paused = false
-		e.health.last, e.health.interval = time.Time{}, time.Second
+		e.health.resume()
 		w.s.Configure(w.now, e.set)
 	}
 	for range 100_000 {

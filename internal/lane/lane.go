@@ -126,8 +126,7 @@ type Actions struct {
 type Start struct {
 	Endpoint, Message string
 
-	Attempts int  // made before this one
-	Probe    bool // the endpoint is failing and this one finds out whether it still does
+	Attempts int // made before this one
 }
 
 // Load asks for the first Limit waiting deliveries of an endpoint whose place
@@ -141,10 +140,6 @@ type Load struct {
 	// which may be empty.
 	OneKey bool
 	Key    string
-
-	// Except lists ordering keys that the scheduler does not need just now. To
-	// leave them out of the answer saves reading them; it is not required.
-	Except []string
 
 	seq uint64
 }
@@ -176,7 +171,6 @@ type Stats struct {
 	Lanes    int
 	Waiting  int // in memory; the store may hold more
 	InFlight int
-	Failing  int // lanes that are not healthy
 
 	// Oldest is the earliest due time of anything that waits in memory, for
 	// whatever reason it waits. Zero: nothing waits.

@@ -61,7 +61,7 @@ func (b *bench) want(starts ...string) Actions {
 	var got []string
 	for _, st := range a.Start {
 		name := st.Endpoint + "/" + st.Message
-		if st.Probe {
+		if state, _ := b.s.Health(st.Endpoint); state == Probing {
 			name += " probe"
 		}
 		got = append(got, name)

@@ -89,13 +89,6 @@ func (s *Scheduler) ask(l *lane) Load {
 		l.hungry = l.hungry[1:]
 		q.hungry = false
 		ask.OneKey, ask.Key, ask.After, ask.Limit = true, q.key, q.edge, max(1, half)
-	} else if l.shelved > 0 {
-		for key, q := range l.queues {
-			if q.shelved {
-				ask.Except = append(ask.Except, key)
-			}
-		}
-		slices.Sort(ask.Except)
 	}
 	l.load = load{on: true, ask: ask}
 	return ask

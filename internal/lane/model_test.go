@@ -34,7 +34,8 @@ type modelFlight struct {
 	Delivery
 	host    string
 	era     int
-	verdict *Verdict // recorded, but the scheduler does not know yet
+	sent    bool     // it has given its place to another
+	verdict *Verdict // recorded or not, but the scheduler does not know yet
 }
 
 type modelHealth struct {
@@ -62,7 +63,8 @@ func (h *modelHealth) judge(now time.Time, v Verdict, era int) {
 	}
 	to := func(s State) { h.state, h.earned, h.era = s, 0, h.era+1 }
 	if !v.OK {
-		if h.failures++; h.failures == 1 {
+		h.failures++
+		if h.since.IsZero() {
 			h.since = now
 		}
 		h.last = now
@@ -97,6 +99,8 @@ func (h *modelHealth) judge(now time.Time, v Verdict, era int) {
 		to(Healthy)
 	}
 }
+
+func (h *modelHealth) resume() { h.since, h.last, h.interval = time.Time{}, time.Time{}, time.Second }
 
 func (h *modelHealth) room() int {
 	if h.state == Probing {
@@ -152,11 +156,22 @@ func token(rate float64, starts []time.Time) time.Time {
 
 func latest(ts ...time.Time) time.Time { return slices.MaxFunc(ts, time.Time.Compare) }
 
+// busy is how many places of e are taken.
+func (e *modelEndpoint) busy() int {
+	n := 0
+	for _, f := range e.flying {
+		if !f.sent || e.health.state == Probing { // a probe is alone until its verdict
+			n++
+		}
+	}
+	return n
+}
+
 // opens is when e may start something, if nobody else were there. each is the
 // same for each of the deliveries that could be the next one.
 func (e *modelEndpoint) opens() (from time.Time, each []time.Time) {
 	heads := e.firsts()
-	if !e.live || e.set.Paused || len(e.flying) >= e.health.room() || len(heads) == 0 {
+	if !e.live || e.set.Paused || e.busy() >= e.health.room() || len(heads) == 0 {
 		return time.Time{}, nil
 	}
 	from = latest(e.hold, token(e.set.Rate, e.starts))
@@ -184,7 +199,7 @@ func (m *model) inFlight(host string) (all, there int) {
 	for _, e := range m.eps {
 		for _, f := range e.flying {
 			all++
-			if f.host == host {
+			if f.host == host && !f.sent {
 				there++
 			}
 		}

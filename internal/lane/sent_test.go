@@ -49,3 +49,15 @@ func TestSentGivesThePlaceToAnother(t *testing.T) {
 		})
 	}
 }
+
+// TestSentFreesTheHostItWasStartedFor has the endpoint move to another host
+// during the attempt.
+func TestSentFreesTheHostItWasStartedFor(t *testing.T) {
+	b := on(t, Limits{PerHost: 1}, Settings{Endpoint: "a", Host: "h"}, Settings{Endpoint: "b", Host: "h"})
+	b.accept("a/1", "b/1")
+	b.want("a/1")
+	b.s.Configure(b.now, Settings{Endpoint: "a", Host: "i"})
+	b.want()
+	b.s.Sent("a", "1")
+	b.want("b/1")
+}

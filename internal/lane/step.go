@@ -153,7 +153,6 @@ func (s *Scheduler) start(now instant, l *lane) {
 		Endpoint: l.set.Endpoint,
 		Message:  e.place.Message,
 		Attempts: e.attempts,
-		Probe:    l.health.state == Probing,
 	})
 }
 

@@ -77,9 +77,6 @@ func (w *world) restart() {
 	w.s, w.loads, w.news = New(w.m.limits), nil, nil
 	for _, e := range w.m.eps {
 		e.set.FailingSince = e.health.since
-		for id, f := range e.flying {
-			e.disk[id].waiting = e.disk[id].waiting || f.verdict == nil
-		}
 		e.flying, e.starts, e.hold, e.loading, e.backoff = map[string]*modelFlight{}, nil, time.Time{}, 0, time.Time{}
 		e.live = true
 		e.health = newModelHealth(w.cap(e), e.set.FailingSince)
@@ -165,7 +162,7 @@ func sorted[V any](m map[string]V, keep func(V) bool) []string {
 
 func (w *world) one(ids []string) string { return ids[w.dice.IntN(len(ids))] }
 
-// record writes an outcome to disk; report tells the scheduler.
+// record writes an outcome to disk, or fails to; report tells the scheduler.
 func (w *world) record(e *modelEndpoint) {
 	ids := sorted(e.flying, func(f *modelFlight) bool { return f.verdict == nil })
 	if len(ids) == 0 {
@@ -173,7 +170,11 @@ func (w *world) record(e *modelEndpoint) {
 	}
 	id := w.one(ids)
 	f, r := e.flying[id], e.disk[id]
-	v := Verdict{OK: w.calm || w.dice.IntN(5) < 2}
+	if !w.calm && w.dice.IntN(10) == 0 {
+		f.verdict = &Verdict{Unrecorded: true, Neutral: true, HoldUntil: w.now.Add(time.Second)}
+		return
+	}
+	v := Verdict{OK: w.calm || f.sent || w.dice.IntN(5) < 2}
 	if !v.OK {
 		v.Again = w.dice.IntN(6) > 0
 		v.Neutral = w.dice.IntN(6) == 0
@@ -231,8 +232,7 @@ func (w *world) answer() {
 	if !q.read {
 		q.read = true
 		for _, id := range sorted(e.disk, func(r *record) bool {
-			return r.waiting && r.Place().Compare(q.After) > 0 && (!q.OneKey || r.Key == q.Key) &&
-				!(slices.Contains(q.Except, r.Key) && r.Place().Message[4]%2 == 0) // a hint, not a must
+			return r.waiting && r.Place().Compare(q.After) > 0 && (!q.OneKey || r.Key == q.Key)
 		}) {
 			q.answer = append(q.answer, e.disk[id].Delivery)
 		}
@@ -268,112 +268,4 @@ func (w *world) answer() {
 func (w *world) endpoint(name string) *modelEndpoint {
 	i := slices.IndexFunc(w.m.eps, func(e *modelEndpoint) bool { return e.set.Endpoint == name })
 	return w.m.eps[i]
-}
-
-// cancel cancels, moves or sends once more.
-func (w *world) cancel(e *modelEndpoint) {
-	ids := sorted(e.disk, func(r *record) bool { return r.told })
-	if len(ids) == 0 || !e.live {
-		return
-	}
-	r := e.disk[w.one(ids)]
-	if i := slices.Index(w.news, piece{e, r.Message}); i >= 0 {
-		w.tell(i)
-		return
-	}
-	f := e.flying[r.Message]
-	switch {
-	case !r.waiting && (f == nil || f.verdict != nil): // ended: requeue
-		key := r.Key
-		r.Delivery, r.waiting = w.delivery(e, r.Message), true
-		r.Key = key
-		w.logf("requeue %s %s", e.set.Endpoint, r.Message)
-		w.s.Accept(w.now, e.set.Endpoint, r.Delivery)
-	case r.waiting && f == nil && w.dice.IntN(2) == 0: // move
-		key := r.Key
-		w.s.Cancel(e.set.Endpoint, r.Message)
-		r.Delivery = w.delivery(e, r.Message)
-		r.Key = key
-		w.logf("move %s %s due=%v", e.set.Endpoint, r.Message, r.Due.Sub(epoch))
-		w.s.Accept(w.now, e.set.Endpoint, r.Delivery)
-	case r.waiting:
-		r.waiting = false
-		w.logf("cancel %s %s", e.set.Endpoint, r.Message)
-		w.s.Cancel(e.set.Endpoint, r.Message)
-	}
-}
-
-// bulk writes several deliveries and tells all at once.
-func (w *world) bulk(e *modelEndpoint) {
-	if !e.live {
-		return
-	}
-	for range w.dice.IntN(30) {
-		w.ids++
-		id := fmt.Sprintf("m%05d", w.ids)
-		e.disk[id] = &record{Delivery: w.delivery(e, id), waiting: true}
-	}
-	w.logf("stored %s", e.set.Endpoint)
-	w.stored(e)
-}
-
-func (w *world) configure(e *modelEndpoint) {
-	if !e.live {
-		e.live = true
-		e.health, e.hold = newModelHealth(w.cap(e), time.Time{}), time.Time{}
-		e.set.FailingSince = time.Time{}
-		w.s.Configure(w.now, e.set)
-		return
-	}
-	switch w.dice.IntN(5) {
-	case 0, 1:
-		if e.set.Paused = !e.set.Paused; !e.set.Paused {
-			e.health.last, e.health.interval = time.Time{}, time.Second
-		}
-	case 2:
-		e.set.Ordered = !e.set.Ordered
-		w.tellAll(e)
-		for _, r := range e.disk {
-			if r.Rank = 0; !e.set.Ordered {
-				r.Rank = r.Due.UnixMicro()
-			}
-		}
-		for _, f := range e.flying {
-			if f.verdict != nil {
-				f.verdict.Rank = e.disk[f.Message].Rank
-			}
-		}
-		w.logf("ordered %s %v", e.set.Endpoint, e.set.Ordered)
-		w.s.Configure(w.now, e.set)
-		w.stored(e)
-		return
-	case 3:
-		e.set.Host = []string{"", "h1", "h2"}[w.dice.IntN(3)]
-	case 4:
-		if e.set.Rate == 0 && e.set.AppRate == 0 { // else its bucket would be new
-			w.remove(e)
-		}
-		return
-	}
-	w.logf("configure %+v", e.set)
-	w.s.Configure(w.now, e.set)
-}
-
-func (w *world) remove(e *modelEndpoint) {
-	e.live, e.set.Paused = false, false
-	for id, r := range e.disk {
-		r.waiting = false
-		if f := e.flying[id]; f != nil {
-			f.verdict = &Verdict{OK: true}
-		} else {
-			delete(e.disk, id)
-		}
-	}
-	w.news = slices.DeleteFunc(w.news, func(p piece) bool { return p.e == e })
-	for _, q := range w.loads {
-		q.void = q.void || q.Endpoint == e.set.Endpoint
-	}
-	e.loading, e.backoff = 0, time.Time{}
-	w.logf("remove %s", e.set.Endpoint)
-	w.s.Remove(e.set.Endpoint)
 }
