@@ -108,7 +108,8 @@ type Log interface {
 	Stats(ctx context.Context, app ApplicationID, ep EndpointID, since, until time.Time) (map[State]int, error)
 	// Prune removes at most limit messages that were accepted before t and of
 	// which no delivery waits, with their deliveries and attempts, and expired
-	// idempotency keys. It returns how many messages; fewer than limit: done.
+	// idempotency keys. It returns how many messages; fewer than limit: done. A
+	// message may stay until those that were stored before it are old enough too.
 	Prune(ctx context.Context, t time.Time, limit int) (int, error)
 
 	// Answer returns what Remember kept under scope and key; ErrNotFound if

@@ -15,28 +15,25 @@ const (
 	sweepChunk = 200
 )
 
-// An age is a place in the order in which messages are pruned.
-type age struct{ createdAt, rowid int64 }
-
 // A pruning is how far the calls of Prune that belong together have come. So the
 // old messages that wait are passed once, not at every call.
 type pruning struct {
 	mu    sync.Mutex
 	until time.Time
-	after age
+	after int64 // rowid
 }
 
 // begin returns where the last call for the same time stopped.
-func (p *pruning) begin(until time.Time) age {
+func (p *pruning) begin(until time.Time) (after int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.until.Equal(until) {
-		return age{}
+		return 0
 	}
 	return p.after
 }
 
-func (p *pruning) end(until time.Time, after age) {
+func (p *pruning) end(until time.Time, after int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.until, p.after = until, after
@@ -49,7 +46,7 @@ func (s *Store) Prune(ctx context.Context, t time.Time, limit int) (n int, err e
 		return 0, err
 	}
 	start := s.pruning.begin(t)
-	after, again := start, start != age{}
+	after, again := start, start != 0
 	for n < limit {
 		old, next, err := s.prunable(ctx, t, after, min(limit-n, pruneChunk))
 		if err != nil {
@@ -61,7 +58,7 @@ func (s *Store) Prune(ctx context.Context, t time.Time, limit int) (n int, err e
 			return n, err
 		}
 		after = next
-		if next == (age{}) { // the end; what is before the start may have ended meanwhile
+		if next == 0 { // the end; what is before the start may have ended meanwhile
 			if !again {
 				break
 			}
@@ -74,11 +71,10 @@ func (s *Store) Prune(ctx context.Context, t time.Time, limit int) (n int, err e
 
 const selectOld = `
 	SELECT rowid, created_at, id, endpoints
-	FROM message INDEXED BY message_age
-	WHERE created_at < ?1
-		AND (created_at, rowid) > (?2, ?3)
+	FROM message
+	WHERE rowid > ?
 		AND EXISTS (SELECT 1 FROM application WHERE id = message.application)
-	ORDER BY created_at, rowid`
+	ORDER BY rowid`
 
 // selectWaits finds a delivery only if it waits, and not for a deleted endpoint.
 const selectWaits = `
@@ -90,23 +86,25 @@ const selectWaits = `
 		AND EXISTS (SELECT 1 FROM endpoint WHERE id = ?1)`
 
 // prunable finds messages that can be removed, and where to go on looking; zero
-// at the end.
-func (s *Store) prunable(ctx context.Context, t time.Time, after age, limit int) (rowids []int64, next age, err error) {
+// at the end. It looks at them in the order in which they were accepted and stops
+// at the first that is too young: an index by age would cost more than anything
+// else that is kept of a message. One from a time to come, when a clock was wrong,
+// is passed over and stays.
+func (s *Store) prunable(ctx context.Context, t time.Time, after int64, limit int) (rowids []int64, next int64, err error) {
+	old, wrong := ceil(t), ceil(time.Now().Add(time.Hour))
 	err = s.readAll(ctx, func(conn *sqlite.Conn) error {
 		stmt, err := conn.Prepare(selectOld)
 		if err != nil {
 			return err
 		}
 		bind := binder{stmt: stmt}
-		bind.number(ceil(t))
-		bind.number(after.createdAt)
-		bind.number(after.rowid)
-		if after == (age{}) {
-			stmt.BindInt64(2, from(time.Time{}))
-		}
+		bind.number(after)
 		var failed error
 		err = each(stmt, func(row *row) bool {
 			rowid, createdAt, msg, endpoints := row.number(), row.number(), row.id(), ids(row.blob())
+			if createdAt >= old {
+				return createdAt >= wrong
+			}
 			waits, err := anyWaits(conn, msg, endpoints)
 			if failed = err; err != nil {
 				return false
@@ -114,14 +112,14 @@ func (s *Store) prunable(ctx context.Context, t time.Time, after age, limit int)
 			if !waits {
 				rowids = append(rowids, rowid)
 			}
-			next = age{createdAt, rowid}
+			next = rowid
 			return len(rowids) < limit
 		})
 		if err == nil {
 			err = failed
 		}
 		if len(rowids) < limit {
-			next = age{}
+			next = 0
 		}
 		return err
 	})

@@ -66,7 +66,6 @@ CREATE TABLE message (
 
 CREATE UNIQUE INDEX message_id ON message (application, id);
 CREATE UNIQUE INDEX message_event_id ON message (application, event_id) WHERE event_id IS NOT NULL;
-CREATE INDEX message_age ON message (created_at);
 
 -- created_at is the message's, state a fanfare.State.
 CREATE TABLE delivery (
