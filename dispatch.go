@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanfarehq/fanfare/internal/lane"
@@ -36,6 +37,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		targets: make(map[EndpointID]*target),
 		failing: make(map[EndpointID]time.Time),
 		noting:  make(map[EndpointID]bool),
+		jobs:    make(chan job),
 		broken:  make(chan error, 1),
 	}
 	return d.run(ctx)
@@ -50,6 +52,8 @@ type dispatcher struct {
 	failing map[EndpointID]time.Time // as the store was last told
 	noting  map[EndpointID]bool      // the store is being told
 	work    sync.WaitGroup           // attempts, loads and the like
+	jobs    chan job                 // to those who made an attempt and wait for another
+	idle    atomic.Int32             // how many do
 	broken  chan error               // receives the first fault that ends the Hub
 	early   []lane.Load              // that found only what is arriving
 	listed  bool                     // the scheduler was told of every lane that waited at the start
@@ -97,6 +101,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 		case err := <-d.broken:
 			abandon()
 			stop()
+			close(d.jobs)
 			d.work.Wait()
 			return err
 		case <-ctx.Done():
@@ -121,6 +126,7 @@ func earlier(a, b time.Time) time.Time {
 func (d *dispatcher) drain(abandon func()) error {
 	overtime := time.AfterFunc(d.h.opt.DrainTimeout, abandon)
 	defer overtime.Stop()
+	close(d.jobs)
 	d.work.Wait()
 	select {
 	case err := <-d.broken:
@@ -216,14 +222,41 @@ func (d *dispatcher) load(ctx context.Context, l lane.Load) {
 	d.h.inbox.put(loaded{l, ds})
 }
 
-// start makes one attempt in a goroutine of its own.
+// A job is an attempt to be made.
+type job struct {
+	target *target
+	lane.Start
+}
+
+// idleMost bounds the goroutines that wait for jobs, when there were more of them
+// at once before.
+const idleMost = 64
+
+// start has an attempt made. A goroutine that made others before is the better
+// one for it, as its stack has grown already.
 func (d *dispatcher) start(ctx context.Context, s lane.Start) {
-	t := d.targets[EndpointID(s.Endpoint)]
+	j := job{d.targets[EndpointID(s.Endpoint)], s}
 	d.h.counters.inFlight.Add(1)
-	d.work.Go(func() {
-		defer d.h.counters.inFlight.Add(-1)
-		d.h.inbox.put(d.attempt(ctx, t, s))
-	})
+	select {
+	case d.jobs <- j:
+	default:
+		d.work.Go(func() { d.makeAttempts(ctx, j) })
+	}
+}
+
+// makeAttempts makes one attempt after the other, until there are enough who wait
+// for the next one, or until the Hub ends.
+func (d *dispatcher) makeAttempts(ctx context.Context, j job) {
+	for more := true; more; {
+		d.h.inbox.put(d.attempt(ctx, j.target, j.Start))
+		d.h.counters.inFlight.Add(-1)
+		if d.idle.Add(1) > idleMost {
+			d.idle.Add(-1)
+			return
+		}
+		j, more = <-d.jobs
+		d.idle.Add(-1)
+	}
 }
 
 // pruneEvery is how often what has outlived its retention is removed.
