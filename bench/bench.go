@@ -23,17 +23,22 @@ const (
 	Hang    = "hang"    // many endpoints, first none of them hanging, then one
 )
 
-// arms are measured in this order within a round.
-var arms = []struct {
+// arms are measured in this order within a round. Beside those whose rate is
+// held against the bare loop's, before and after, that is measured too: the
+// speed of a shared machine may change within seconds.
+var arms = []arm{
+	{Bare, false, (*session).bare},
+	{Single, true, (*session).single},
+	{Batch, true, (*session).batch},
+	{Fanout, true, (*session).fanout},
+	{Latency, false, (*session).latency},
+	{Hang, false, (*session).hang},
+}
+
+type arm struct {
 	name    string
+	beside  bool // the bare loop
 	measure func(*session, context.Context) ([]Line, error)
-}{
-	{Bare, (*session).bare},
-	{Single, (*session).single},
-	{Batch, (*session).batch},
-	{Fanout, (*session).fanout},
-	{Latency, (*session).latency},
-	{Hang, (*session).hang},
 }
 
 // Arms lists the arms that Settings.Only may name.
@@ -124,14 +129,20 @@ func (s Settings) Check() error {
 	return nil
 }
 
-// wants reports whether an arm is to be measured.
-func (s *Settings) wants(arm string) bool {
-	if len(s.Only) == 0 || slices.Contains(s.Only, arm) {
-		return true
+// plan is the order in which a round measures the arms that are wanted.
+func (s *Settings) plan() (names []string) {
+	for _, arm := range arms {
+		switch {
+		case len(s.Only) > 0 && !slices.Contains(s.Only, arm.name):
+		case !arm.beside:
+			names = append(names, arm.name)
+		case len(names) > 0 && names[len(names)-1] == Bare:
+			names = append(names, arm.name, Bare)
+		default:
+			names = append(names, Bare, arm.name, Bare)
+		}
 	}
-	return arm == Bare && slices.ContainsFunc(s.Only, func(name string) bool {
-		return name == Single || name == Batch || name == Fanout
-	})
+	return names
 }
 
 // Run measures program, a fanfare binary. Every round measures every arm once,
@@ -165,19 +176,17 @@ func Run(ctx context.Context, program string, opt *Settings) (*Report, error) {
 	return report, nil
 }
 
-// round measures each arm once.
+// round measures what the settings want.
 func (s *session) round(ctx context.Context, round int, report *Report) error {
-	for _, arm := range arms {
-		if !s.settings.wants(arm.name) {
-			continue
-		}
+	s.profiling = s.settings.Profile != "" && round == 1
+	for _, name := range s.settings.plan() {
 		if s.settings.Starting != nil {
-			s.settings.Starting(round, arm.name)
+			s.settings.Starting(round, name)
 		}
-		s.profiling = s.settings.Profile != "" && round == 1
-		lines, err := arm.measure(s, ctx)
+		at := slices.IndexFunc(arms, func(a arm) bool { return a.name == name })
+		lines, err := arms[at].measure(s, ctx)
 		if err != nil {
-			return fmt.Errorf("round %d, %s: %w", round, arm.name, err)
+			return fmt.Errorf("round %d, %s: %w", round, name, err)
 		}
 		for _, line := range lines {
 			line.Round = round

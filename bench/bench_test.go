@@ -137,23 +137,16 @@ func TestASettingThatMakesNoSenseIsRefusedBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
-func TestARatioBringsTheBareLoopAlong(t *testing.T) {
-	wanted := func(only ...string) (got []string) {
-		for _, arm := range Arms() {
-			if (&Settings{Only: only}).wants(arm) {
-				got = append(got, arm)
-			}
+func TestARatioHasTheBareLoopOnBothSides(t *testing.T) {
+	for _, c := range []struct{ only, want []string }{
+		{nil, []string{Bare, Single, Bare, Batch, Bare, Fanout, Bare, Latency, Hang}},
+		{[]string{Batch}, []string{Bare, Batch, Bare}},
+		{[]string{Fanout, Bare, Single}, []string{Bare, Single, Bare, Fanout, Bare}},
+		{[]string{Hang, Latency}, []string{Latency, Hang}},
+	} {
+		if got := (&Settings{Only: c.only}).plan(); !slices.Equal(got, c.want) {
+			t.Errorf("of %v it measures %v, want %v", c.only, got, c.want)
 		}
-		return got
-	}
-	if got := wanted(); !slices.Equal(got, Arms()) {
-		t.Errorf("nothing named: measures %v, want all", got)
-	}
-	if got := wanted(Batch); !slices.Equal(got, []string{Bare, Batch}) {
-		t.Errorf("batch: measures %v, want bare beside it", got)
-	}
-	if got := wanted(Latency, Hang); !slices.Equal(got, []string{Latency, Hang}) {
-		t.Errorf("latency and hang: measures %v, want no more", got)
 	}
 }
 

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -45,22 +46,43 @@ var figures = []struct {
 	{Figure{Name: "one endpoint hangs, delivered/s of the others ÷ none hanging", Bar: 0.98}, calm},
 }
 
-// roundLines are the lines of one round by arm.
-type roundLines map[string]*Line
+// roundLines are the lines of one round in the order of measurement.
+type roundLines []*Line
 
-// overBare is an arm's rate over that of the bare loop in the same round.
+// of is the line of an arm; nil if there is none.
+func (lines roundLines) of(arm string) *Line {
+	if i := lines.index(arm); i >= 0 {
+		return lines[i]
+	}
+	return nil
+}
+
+func (lines roundLines) index(arm string) int {
+	return slices.IndexFunc(lines, func(l *Line) bool { return l.Arm == arm })
+}
+
+// overBare is an arm's rate over the mean of the bare loop's just before and just
+// after it.
 func overBare(arm string) func(roundLines) (float64, bool) {
 	return func(lines roundLines) (float64, bool) {
-		bare, measured := lines[Bare], lines[arm]
-		if bare == nil || measured == nil {
+		i := lines.index(arm)
+		var bare float64
+		n := 0
+		for _, beside := range []int{i - 1, i + 1} {
+			if i >= 0 && 0 <= beside && beside < len(lines) && lines[beside].Arm == Bare {
+				bare += lines[beside].PerSecond
+				n++
+			}
+		}
+		if n == 0 {
 			return 0, false
 		}
-		return ratio(measured.PerSecond, bare.PerSecond)
+		return ratio(lines[i].PerSecond*float64(n), bare)
 	}
 }
 
 func serverCPU(lines roundLines) (float64, bool) {
-	line := lines[Single]
+	line := lines.of(Single)
 	if line == nil || line.ServerCPU == 0 {
 		return 0, false
 	}
@@ -69,7 +91,7 @@ func serverCPU(lines roundLines) (float64, bool) {
 
 func arrival(quantile func(*Quantiles) float64) func(roundLines) (float64, bool) {
 	return func(lines roundLines) (float64, bool) {
-		line := lines[Latency]
+		line := lines.of(Latency)
 		if line == nil || line.Arrival == nil {
 			return 0, false
 		}
@@ -80,7 +102,7 @@ func arrival(quantile func(*Quantiles) float64) func(roundLines) (float64, bool)
 // calm is the rate with one endpoint hanging over the mean of those without,
 // before and after.
 func calm(lines roundLines) (float64, bool) {
-	before, one, after := lines[HangBefore], lines[HangOne], lines[HangAfter]
+	before, one, after := lines.of(HangBefore), lines.of(HangOne), lines.of(HangAfter)
 	if before == nil || one == nil || after == nil {
 		return 0, false
 	}
@@ -93,10 +115,7 @@ func (r *Report) conclude() {
 	rounds := make(map[int]roundLines)
 	for i := range r.Lines {
 		line := &r.Lines[i]
-		if rounds[line.Round] == nil {
-			rounds[line.Round] = make(roundLines)
-		}
-		rounds[line.Round][line.Arm] = line
+		rounds[line.Round] = append(rounds[line.Round], line)
 		for _, wrong := range line.Wrong {
 			r.Failures = append(r.Failures, fmt.Sprintf("round %d, %s", line.Round, wrong))
 		}

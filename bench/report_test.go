@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// measured is a report of two rounds, of which the second has no batch.
+// measured is a report of two rounds, of which the second has no batch and was cut
+// short.
 func measured() *Report {
 	r := &Report{
 		Settings: Settings{Rounds: 2},
@@ -16,7 +17,9 @@ func measured() *Report {
 		Lines: []Line{
 			{Round: 1, Arm: Bare, PerSecond: 10_000},
 			{Round: 1, Arm: Single, PerSecond: 4000, ServerCPU: 150},
-			{Round: 1, Arm: Batch, PerSecond: 6500},
+			{Round: 1, Arm: Bare, PerSecond: 6000},
+			{Round: 1, Arm: Batch, PerSecond: 3900},
+			{Round: 1, Arm: Bare, PerSecond: 6000},
 			{Round: 1, Arm: Latency, Arrival: &Quantiles{P50: 2, P99: 10}, Accept: &Quantiles{P50: 1, P99: 5}},
 			{Round: 1, Arm: HangBefore, PerSecond: 900},
 			{Round: 1, Arm: HangOne, PerSecond: 990},
@@ -37,7 +40,7 @@ func TestFiguresCompareWithinTheirRound(t *testing.T) {
 		met    bool
 	}
 	want := map[string]value{
-		"one event a request, delivered/s ÷ bare POST/s":               {"0.40, 0.50", 0.45, true},
+		"one event a request, delivered/s ÷ bare POST/s":               {"0.50, 0.50", 0.50, true},
 		"batches, delivered/s ÷ bare POST/s":                           {"0.65", 0.65, false},
 		"server CPU per delivery, one event a request":                 {"150 µs, 180 µs", 165, false},
 		"latency at a low rate, p50":                                   {"2.0 ms, 3.0 ms", 2.5, true},
@@ -66,11 +69,11 @@ func TestTheReportIsATableForPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `FIGURE                                          MEDIAN  BAR       MET  ROUNDS
-one event a request, delivered/s ÷ bare POST/s  0.45    ≥ 0.38    yes  0.40, 0.50
+one event a request, delivered/s ÷ bare POST/s  0.50    ≥ 0.38    yes  0.50, 0.50
 batches, delivered/s ÷ bare POST/s              0.65    ≥ 0.70    no   0.65
 server CPU per delivery, one event a request    165 µs  ≤ 160 µs  no   150 µs, 180 µs
 
-Bare POST loop: 9000/s (median of 2). 2 cores, Abacus, go1.26, fsync 1.50 ms.
+Bare POST loop: 7000/s (median of 4). 2 cores, Abacus, go1.26, fsync 1.50 ms.
 Other programs took up to 25 % of the processors; measure again when the machine has nothing else to do.
 WRONG: round 1, batch: 9 deliveries arrived at /batch, and 10 were accepted
 `
