@@ -283,6 +283,7 @@ func (s *Scheduler) comeBack(l *lane, f *flight, v Verdict) {
 // land gives back what an attempt in flight has occupied.
 func (s *Scheduler) land(l *lane, message string, f *flight) {
 	delete(l.flying, message)
+	l.wide = l.wide && len(l.flying) >= wideUntil
 	s.inFlight--
 	if f.sent {
 		l.sent--

@@ -145,6 +145,7 @@ func (s *Scheduler) start(now instant, l *lane) {
 		l.flying = make(map[string]*flight)
 	}
 	l.flying[e.place.Message] = f
+	l.wide = l.wide || len(l.flying) >= wideFrom
 	s.inFlight++
 	l.host.inFlight++
 	l.bucket.take(now)

@@ -17,6 +17,7 @@ type lane struct {
 	more   bool
 	flying map[string]*flight
 	sent   int // of those, how many have given their place to another
+	wide   bool
 
 	// Ordered lanes only.
 	queues  map[string]*queue
@@ -48,11 +49,23 @@ type flight struct {
 	sent  bool // it has given its place to another
 }
 
+// A lane with wideFrom attempts in flight drains its window faster than the store
+// may be asked, so it gets a wider one until there are fewer than wideUntil. There
+// cannot be many such lanes, since there is a limit to what is in flight.
+const (
+	wideFrom  = 64
+	wideUntil = 16
+	wideTimes = 4
+)
+
 // base is how many waiting deliveries the window is for. A lane that starts
 // next to nothing needs next to none.
 func (s *Scheduler) base(l *lane) int {
-	if l.set.Paused || l.health.state == Probing {
+	switch {
+	case l.set.Paused, l.health.state == Probing:
 		return max(1, s.limits.Window/8)
+	case l.wide:
+		return wideTimes * s.limits.Window
 	}
 	return s.limits.Window
 }

@@ -299,3 +299,22 @@ func BenchmarkBacklog(b *testing.B) {
 		s.Finish(now, st.Endpoint, st.Message, Verdict{Again: true, Due: now, Rank: now.UnixMicro(), Neutral: true, Attempts: i})
 	}
 }
+
+// TestAFastLaneHasAWideWindow: a lane with much in flight drains its window
+// before the store can answer, so more of it is read at once.
+func TestAFastLaneHasAWideWindow(t *testing.T) {
+	b := on(t, Limits{Window: 80}, Settings{Endpoint: "e"})
+	var names []string
+	for i := range 200 {
+		names = append(names, fmt.Sprintf("e/%03d", i))
+	}
+	b.accept(names[:62]...)
+	b.want(names[:62]...)
+	b.accept(names[62:]...)
+	ask := b.load(Load{Endpoint: "e", After: Position{Rank: epoch.UnixMicro(), Message: "141"}, Limit: 320 - 14}, names[62:128]...)
+	b.ok(names[:113]...) // 15 are left
+	if n := b.s.base(b.s.lanes["e"]); n != 80 {
+		t.Errorf("the window is for %d once less is in flight, want 80", n)
+	}
+	b.s.LoadFailed(b.now, ask)
+}
