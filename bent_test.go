@@ -27,13 +27,13 @@ func (b *bent) Accept(ctx context.Context, app fanfare.ApplicationID, in []*fanf
 	}
 	return e, err
 }
-func (b *bent) Record(ctx context.Context, o *fanfare.Outcome) error {
+func (b *bent) Record(ctx context.Context, os ...*fanfare.Outcome) error {
 	if b.record != nil {
 		if err := b.record(); err != nil {
 			return err
 		}
 	}
-	return b.Store.Record(ctx, o)
+	return b.Store.Record(ctx, os...)
 }
 func (b *bent) Endpoints(ctx context.Context, app fanfare.ApplicationID, p fanfare.Page) ([]*fanfare.Endpoint, error) {
 	if b.endpoints != nil {

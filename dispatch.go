@@ -32,13 +32,14 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	h.ids.floor(newest)
 	d := &dispatcher{
-		h:       h,
-		lanes:   lane.New(h.limits()),
-		targets: make(map[EndpointID]*target),
-		failing: make(map[EndpointID]time.Time),
-		noting:  make(map[EndpointID]bool),
-		jobs:    make(chan job),
-		broken:  make(chan error, 1),
+		h:        h,
+		lanes:    lane.New(h.limits()),
+		targets:  make(map[EndpointID]*target),
+		failing:  make(map[EndpointID]time.Time),
+		noting:   make(map[EndpointID]bool),
+		jobs:     make(chan job),
+		recorder: recorder{wake: make(chan struct{}, 1)},
+		broken:   make(chan error, 1),
 	}
 	return d.run(ctx)
 }
@@ -46,17 +47,19 @@ func (h *Hub) Run(ctx context.Context) error {
 // A dispatcher is a running Hub: it owns the scheduler and does the I/O that the
 // scheduler asks for. Only run touches lanes and the maps, so they have no lock.
 type dispatcher struct {
-	h       *Hub
-	lanes   *lane.Scheduler
-	targets map[EndpointID]*target   // as the scheduler was last told
-	failing map[EndpointID]time.Time // as the store was last told
-	noting  map[EndpointID]bool      // the store is being told
-	work    sync.WaitGroup           // attempts, loads and the like
-	jobs    chan job                 // to those who made an attempt and wait for another
-	idle    atomic.Int32             // how many do
-	broken  chan error               // receives the first fault that ends the Hub
-	early   []lane.Load              // that found only what is arriving
-	listed  bool                     // the scheduler was told of every lane that waited at the start
+	h         *Hub
+	lanes     *lane.Scheduler
+	targets   map[EndpointID]*target   // as the scheduler was last told
+	failing   map[EndpointID]time.Time // as the store was last told
+	noting    map[EndpointID]bool      // the store is being told
+	work      sync.WaitGroup           // attempts, loads and the like
+	recording sync.WaitGroup           // the recorder
+	jobs      chan job                 // to those who made an attempt and wait for another
+	idle      atomic.Int32             // how many do
+	recorder  recorder
+	broken    chan error  // receives the first fault that ends the Hub
+	early     []lane.Load // that found only what is arriving
+	listed    bool        // the scheduler was told of every lane that waited at the start
 }
 
 func (d *dispatcher) run(ctx context.Context) error {
@@ -68,6 +71,8 @@ func (d *dispatcher) run(ctx context.Context) error {
 	defer stop()
 	d.work.Go(func() { d.wakeLanes(background) })
 	d.work.Go(func() { d.prune(background) })
+
+	d.recording.Go(func() { d.recorder.run(inFlight, d) })
 
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -101,8 +106,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 		case err := <-d.broken:
 			abandon()
 			stop()
-			close(d.jobs)
-			d.work.Wait()
+			d.finish()
 			return err
 		case <-ctx.Done():
 			return d.drain(abandon)
@@ -126,14 +130,21 @@ func earlier(a, b time.Time) time.Time {
 func (d *dispatcher) drain(abandon func()) error {
 	overtime := time.AfterFunc(d.h.opt.DrainTimeout, abandon)
 	defer overtime.Stop()
-	close(d.jobs)
-	d.work.Wait()
+	d.finish()
 	select {
 	case err := <-d.broken:
 		return err
 	default:
 		return nil
 	}
+}
+
+// finish returns once what is under way has ended and is recorded.
+func (d *dispatcher) finish() {
+	close(d.jobs)
+	d.work.Wait()
+	d.recorder.close()
+	d.recording.Wait()
 }
 
 // fault ends the Hub if the store has broken, and otherwise logs what went wrong
@@ -248,7 +259,7 @@ func (d *dispatcher) start(ctx context.Context, s lane.Start) {
 // for the next one, or until the Hub ends.
 func (d *dispatcher) makeAttempts(ctx context.Context, j job) {
 	for more := true; more; {
-		d.h.inbox.put(d.attempt(ctx, j.target, j.Start))
+		d.attempt(ctx, j.target, j.Start)
 		d.h.counters.inFlight.Add(-1)
 		if d.idle.Add(1) > idleMost {
 			d.idle.Add(-1)

@@ -22,16 +22,20 @@ type finished struct {
 	at      time.Time
 }
 
-// attempt makes one attempt and records it, with what comes next. It returns
-// once that is on disk.
-func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) finished {
+// finishedAll is the input that several were.
+type finishedAll []finished
+
+// attempt makes one attempt and has it recorded, with what comes next. The
+// scheduler is told once that is on disk.
+func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) {
 	id := MessageID(s.Message)
 	msg, err := d.message(ctx, t, id)
 	damaged := errors.Is(err, ErrDamaged)
 	if err != nil {
 		d.fault(ctx, "reading a message", err)
 		if !damaged {
-			return d.later(t, id)
+			d.h.inbox.put(d.later(t, id))
+			return
 		}
 		msg = &Message{ID: id}
 	}
@@ -40,22 +44,19 @@ func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) finis
 		a.Class = ClassDamaged
 	}
 	d.h.recent.used(id)
+	next := settle(a, t.Endpoint, s.Attempts, d.h.opt.Chance())
+	r := recording{&Outcome{Attempt: a, Delivery: next.delivery}, finished{t, id, next.verdict, a.StartedAt.Add(a.Duration)}}
 	if a.Class == ClassSuccess {
 		d.h.inbox.put(sent{t.ID, id})
+		d.recorder.put(r)
+		return
 	}
-	next := settle(a, t.Endpoint, s.Attempts, d.h.opt.Chance())
-	if err := d.record(ctx, &Outcome{Attempt: a, Delivery: next.delivery}); err != nil {
-		d.fault(ctx, "recording an attempt", err)
-		return d.later(t, id)
-	}
-	d.h.counters.count(a)
-	d.h.watchers.tell(t.Application, a)
+	d.recordAll(ctx, []recording{r})
 	if next.gone {
 		if err := d.h.disable(ctx, t.Application, t.ID, "the endpoint answered 410 Gone"); err != nil {
 			d.fault(ctx, "disabling an endpoint", err)
 		}
 	}
-	return finished{t, id, next.verdict, a.StartedAt.Add(a.Duration)}
 }
 
 // message reads a message that is to be sent. One that is not there any more has
@@ -82,11 +83,11 @@ func (d *dispatcher) later(t *target, id MessageID) finished {
 // tried again.
 const recordAgain = time.Second
 
-// record stores an outcome. While the disk is full it tries again, holding the
-// attempt's place in its lane: so no more is under way than can be recorded.
-func (d *dispatcher) record(ctx context.Context, o *Outcome) error {
+// record stores outcomes. While the disk is full it tries again; the attempts
+// still count for the process, so no more is under way than can be recorded.
+func (d *dispatcher) record(ctx context.Context, os ...*Outcome) error {
 	for {
-		err := d.h.store.Record(context.WithoutCancel(ctx), o)
+		err := d.h.store.Record(context.WithoutCancel(ctx), os...)
 		if !errors.Is(err, ErrFull) {
 			return err
 		}
@@ -173,6 +174,12 @@ func retryAfter(a *Attempt) time.Duration {
 		return 0
 	}
 	return 0
+}
+
+func (in finishedAll) apply(ctx context.Context, d *dispatcher, now time.Time) {
+	for i := range in {
+		in[i].apply(ctx, d, now)
+	}
 }
 
 func (in finished) apply(ctx context.Context, d *dispatcher, now time.Time) {

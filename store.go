@@ -68,13 +68,14 @@ type Queue interface {
 	// first time, in order, "" where one was left out; another request under
 	// the same key is ErrConflict. Keys are per application.
 	Accept(ctx context.Context, app ApplicationID, in []*Intake, key *Idempotency) (earlier []MessageID, err error)
-	// Record stores an attempt and where its delivery stands after it: of the
+	// Record stores attempts, each with where its delivery stands after it: of the
 	// delivery its State, Due and Attempts; the rank follows from Due, and from
-	// whether the endpoint is ordered by now. It fills in the attempt's Manual from the round the delivery is in. A delivery that has ended
-	// meanwhile stays as it is, and the attempt is kept; when the delivery is
-	// gone, nothing is. An attempt that is stored already changes nothing. Like
-	// Accept it does not heed ctx once begun.
-	Record(ctx context.Context, o *Outcome) error
+	// whether the endpoint is ordered by now. It fills in each Attempt's Manual
+	// from the round the delivery is in. A delivery that has ended meanwhile stays
+	// as it is, and the attempt is kept; when the delivery is gone, nothing is. An
+	// attempt that is stored already changes nothing. If it fails it has stored
+	// none of them. Like Accept it does not heed ctx once begun.
+	Record(ctx context.Context, os ...*Outcome) error
 	// Lanes returns the endpoints that have deliveries waiting, at a cost that
 	// depends on how many there are and not on history.
 	Lanes(ctx context.Context) ([]Lane, error)

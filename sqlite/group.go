@@ -6,18 +6,20 @@ import "sync"
 // and run again, so run sets all of its results anew each time. It returns
 // fanfare.ErrNotFound, ErrExists or ErrConflict only if it has changed nothing.
 type job struct {
-	run   func(w *writer) error
-	bytes int  // of payload, about
-	grows bool // it is refused while the disk is full
-	hot   bool // it sees to fresh deliveries itself; before others there must be none
-	err   error
+	run      func(w *writer) error
+	bytes    int  // of payload, about
+	attempts int  // that it records
+	grows    bool // it is refused while the disk is full
+	hot      bool // it sees to fresh deliveries itself; before others there must be none
+	err      error
 }
 
 // A group is what one transaction does.
 type group struct {
-	jobs  []*job
-	bytes int
-	done  chan struct{} // closed when every job has its err
+	jobs     []*job
+	bytes    int
+	attempts int
+	done     chan struct{} // closed when every job has its err
 }
 
 // Bounds of a group. They only keep a transaction from growing out of hand:
@@ -26,6 +28,9 @@ const (
 	groupJobs  = 512
 	groupBytes = 8 << 20
 )
+
+// busy reports whether so much goes on that more of it will soon gather.
+func (g *group) busy() bool { return len(g.jobs)+g.attempts >= busyJobs }
 
 // A queue gathers jobs into groups while the writer is busy with another.
 type queue struct {
@@ -55,6 +60,7 @@ func (q *queue) add(j *job) (*group, error) {
 	}
 	g.jobs = append(g.jobs, j)
 	g.bytes += j.bytes
+	g.attempts += j.attempts
 	q.rouse()
 	return g, nil
 }

@@ -42,22 +42,47 @@ type report struct {
 
 // Record implements [fanfare.Queue]. An attempt recorded before changes nothing;
 // nor does one whose delivery is gone.
-func (s *Store) Record(ctx context.Context, o *fanfare.Outcome) error {
-	a := o.Attempt
-	r := report{Outcome: o}
-	var ok1, ok2, ok3 bool
-	r.id, ok1 = parse(attemptPrefix, a.ID)
-	r.message, ok2 = parse(messagePrefix, a.Message)
-	r.endpoint, ok3 = parse(endpointPrefix, a.Endpoint)
-	switch {
-	case !ok1:
-		return fmt.Errorf("attempt %q: not an identifier", a.ID)
-	case !ok2 || !ok3:
-		return nil // there is no such message or endpoint
+func (s *Store) Record(ctx context.Context, os ...*fanfare.Outcome) error {
+	reports := make([]report, 0, len(os))
+	j := job{hot: true}
+	for _, o := range os {
+		r, err := newReport(o)
+		if err != nil {
+			return err
+		}
+		if r.endpoint == (id{}) || r.message == (id{}) {
+			continue // there is no such endpoint or message
+		}
+		reports = append(reports, r)
+		j.bytes += len(o.Attempt.ResponseBody)
 	}
+	if len(reports) == 0 {
+		return nil
+	}
+	j.attempts = len(reports)
+	j.run = func(w *writer) error {
+		for i := range reports {
+			if err := reports[i].record(w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return s.write(ctx, &j)
+}
+
+func newReport(o *fanfare.Outcome) (r report, err error) {
+	a := o.Attempt
+	var ok bool
+	r.Outcome = o
+	if r.id, ok = parse(attemptPrefix, a.ID); !ok {
+		return r, fmt.Errorf("attempt %q: not an identifier", a.ID)
+	}
+	r.message, _ = parse(messagePrefix, a.Message)
+	r.endpoint, _ = parse(endpointPrefix, a.Endpoint)
 	r.requestHeader = headerText(a.RequestHeader)
 	r.responseHeader = headerText(a.ResponseHeader)
-	return s.write(ctx, &job{run: r.record, hot: true, bytes: len(a.ResponseBody)})
+	return r, nil
 }
 
 func (r *report) record(w *writer) error {

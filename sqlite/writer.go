@@ -115,7 +115,7 @@ func (w *writer) run() {
 		case g != nil:
 			w.do(g.jobs)
 			close(g.done)
-			if len(g.jobs) >= busyJobs {
+			if g.busy() {
 				<-time.After(pause)
 			}
 			w.unchecked += 1 + g.bytes/checkBytes

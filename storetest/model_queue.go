@@ -73,23 +73,29 @@ func (m *Model) byEventIDLocked(app fanfare.ApplicationID, eventID string) *fanf
 
 // Record implements [fanfare.Queue]. An attempt that was recorded before
 // changes nothing, and is kept only while there is the message it belongs to.
-func (m *Model) Record(_ context.Context, o *fanfare.Outcome) error {
+func (m *Model) Record(_ context.Context, os ...*fanfare.Outcome) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, o := range os {
+		m.recordLocked(o)
+	}
+	return nil
+}
+
+func (m *Model) recordLocked(o *fanfare.Outcome) {
 	d := m.deliveries[way{o.Attempt.Message, o.Attempt.Endpoint}]
 	if d == nil || m.attempts[o.Attempt.ID] != nil {
-		return nil
+		return
 	}
 	o.Attempt.Manual = d.Manual
 	m.attempts[o.Attempt.ID] = cloneAttempt(o.Attempt)
 	m.sawLocked("atmpt_", string(o.Attempt.ID))
 	if d.State != fanfare.Waiting {
-		return nil
+		return
 	}
 	after := &o.Delivery
 	d.State, d.Due, d.Attempts = after.State, stored(after.Due), after.Attempts
 	d.Rank = fanfare.RankOf(m.endpoints[d.Endpoint].Ordered, d.Due)
-	return nil
 }
 
 // Lanes implements [fanfare.Queue], in order of endpoint.

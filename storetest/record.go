@@ -16,6 +16,7 @@ var recordTests = []test{
 	{"an attempt at a pruned message is not kept", recordPrunedMessage},
 	{"an attempt recorded twice is kept once", recordTwice},
 	{"an attempt is manual when its round is", recordManual},
+	{"several attempts are recorded together", recordSeveral},
 }
 
 var laneTests = []test{
@@ -300,4 +301,35 @@ func waitingUnknown(w *world) {
 	got, err := w.store.Waiting(w.Context(), fanfare.WaitingQuery{Endpoint: "ep_01JCQ4E2M07000G00000000004", Limit: 10})
 	w.ok(err)
 	same(w, "waiting", got, nil)
+}
+
+// recordSeveral records at once what moves a delivery twice, what ends another,
+// what has no delivery, and what is there already.
+func recordSeveral(w *world) {
+	app := w.application("")
+	ep, gone := w.endpoint(app), w.endpoint(app)
+	one, two := w.message(app, ep, gone), w.message(app, ep)
+	w.ok(w.store.DeleteEndpoint(w.Context(), app.ID, gone.ID))
+	first, second := w.outcome(one, ep, fanfare.Waiting), w.outcome(one, ep, fanfare.GivenUp)
+	w.ok(w.store.Record(w.Context(), first))
+	end, none := w.outcome(two, ep, fanfare.Delivered), w.outcome(one, gone, fanfare.Delivered)
+	w.ok(w.store.Record(w.Context(), none, first, end, second, end))
+	w.ok(w.store.Record(w.Context()))
+	for range 2 {
+		list, err := w.store.Attempts(w.Context(), app.ID, fanfare.AttemptFilter{Page: everything, Endpoint: ep.ID})
+		w.ok(err)
+		got := each(list, func(a *fanfare.Attempt) fanfare.AttemptID { return a.ID })
+		want := []fanfare.AttemptID{first.Attempt.ID, second.Attempt.ID, end.Attempt.ID}
+		slices.Sort(got)
+		slices.Sort(want)
+		same(w, "attempts", got, want)
+		ds, err := w.store.Deliveries(w.Context(), app.ID, fanfare.DeliveryFilter{Page: everything, Endpoint: ep.ID})
+		w.ok(err)
+		states := map[fanfare.MessageID]fanfare.State{}
+		for _, d := range ds {
+			states[d.Message] = d.State
+		}
+		same(w, "deliveries", states, map[fanfare.MessageID]fanfare.State{one.ID: fanfare.GivenUp, two.ID: fanfare.Delivered})
+		w.reopen()
+	}
 }
