@@ -109,6 +109,7 @@ func TestBadInputIsRefusedInWords(t *testing.T) {
 			"retry":            {URL: "http://receiver.example/", Retry: fanfare.Retry{Preset: "none", Delays: []time.Duration{time.Hour}}},
 			"retry.preset":     {URL: "http://receiver.example/", Retry: fanfare.Retry{Preset: "sometimes"}},
 			"retry.delays":     {URL: "http://receiver.example/", Retry: fanfare.Retry{Delays: []time.Duration{-1}}},
+			"format":           {URL: "http://receiver.example/", Format: "xml"},
 			"success.statuses": {URL: "http://receiver.example/", Success: fanfare.Success{Statuses: "100-999"}},
 		}
 		for field, ep := range eps {

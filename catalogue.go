@@ -20,6 +20,8 @@ type target struct {
 	age      int // the catalogue's changes when it was read: a larger one is newer
 	appRate  int
 	host     string
+	owner    string // what its application is called towards it: uid, or else id
+	format   format
 	to       *post.Target
 	constant []Header // what every attempt carries
 	signers  []signer // by the time they end, soonest first
@@ -27,8 +29,9 @@ type target struct {
 
 // A signer signs with the secrets that are in force until a time; zero: for good.
 type signer struct {
-	*webhook.Signer
-	until time.Time
+	*webhook.Signer          // of the standard; nil for other profiles, which take the texts
+	texts           []string // newest first
+	until           time.Time
 }
 
 func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
@@ -37,8 +40,12 @@ func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
 		return nil, fmt.Errorf("endpoint %s: url: %w", ep.ID, err)
 	}
 	t := &target{Endpoint: ep, appRate: app.RateLimit, host: u.Host, constant: constantHeader(ep)}
+	t.owner = orDefault(app.UID, string(app.ID))
+	if t.format = formatNamed(ep.Format); t.format == nil {
+		return nil, fmt.Errorf("endpoint %s: format %q is not known here", ep.ID, ep.Format)
+	}
 	t.to = post.NewTarget(u, appendLines(nil, t.constant))
-	if t.signers, err = signersOf(ep.Secrets, now); err != nil {
+	if t.signers, err = signersOf(ep.profile(), ep.Secrets, now); err != nil {
 		return nil, fmt.Errorf("endpoint %s: secrets: %w", ep.ID, err)
 	}
 	return t, nil
@@ -46,7 +53,7 @@ func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
 
 // signersOf makes a signer for each stretch of time between now and the last
 // expiry of a secret, and one for the time after it.
-func signersOf(secrets []Secret, now time.Time) ([]signer, error) {
+func signersOf(profile webhook.Profile, secrets []Secret, now time.Time) ([]signer, error) {
 	ends := []time.Time{{}}
 	for _, s := range secrets {
 		if !s.ExpiresAt.IsZero() && !expired(s, now) {
@@ -58,35 +65,40 @@ func signersOf(secrets []Secret, now time.Time) ([]signer, error) {
 	var signers []signer
 	from := now
 	for _, until := range ends {
-		var inForce []*webhook.Secret
-		for _, s := range secrets {
-			if expired(s, from) {
-				continue
-			}
-			secret, err := webhook.ParseSecret(s.Text)
-			if err != nil {
-				return nil, err
-			}
-			inForce = append(inForce, secret)
-		}
-		s, err := webhook.NewSigner(inForce...)
+		inForce := slices.DeleteFunc(slices.Clone(secrets), func(s Secret) bool { return expired(s, from) })
+		s, err := newSigner(profile, inForce, until)
 		if err != nil {
 			return nil, err
 		}
-		signers = append(signers, signer{s, until})
+		signers = append(signers, s)
 		from = until
 	}
 	return signers, nil
 }
 
-// sign signs with what is in force at that time.
-func (t *target) sign(id MessageID, at time.Time, body []byte) string {
-	for _, s := range t.signers {
-		if s.until.IsZero() || at.Before(s.until) {
-			return s.Sign(string(id), at, body)
+func newSigner(profile webhook.Profile, inForce []Secret, until time.Time) (signer, error) {
+	if profile != webhook.Standard {
+		return newTextSigner(profile, inForce, until)
+	}
+	parsed := make([]*webhook.Secret, len(inForce))
+	for i, s := range inForce {
+		var err error
+		if parsed[i], err = webhook.ParseSecret(s.Text); err != nil {
+			return signer{}, err
 		}
 	}
-	return ""
+	s, err := webhook.NewSigner(parsed...)
+	return signer{Signer: s, until: until}, err
+}
+
+// signer is the one in force at that time: the last is for good.
+func (t *target) signer(at time.Time) *signer {
+	for i := range t.signers {
+		if s := &t.signers[i]; s.until.IsZero() || at.Before(s.until) {
+			return s
+		}
+	}
+	return &t.signers[len(t.signers)-1]
 }
 
 func (t *target) settings() lane.Settings {

@@ -11,8 +11,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
-
-	"github.com/fanfarehq/fanfare/webhook"
 )
 
 // Bounds on what comes from outside.
@@ -56,16 +54,13 @@ func (h *Hub) checkEndpoint(ep *Endpoint) error {
 			return err
 		}
 	}
-	for _, s := range ep.Secrets {
-		if _, err := webhook.ParseSecret(s.Text); err != nil {
-			return &InvalidError{"secret", err.Error()}
-		}
-	}
 	for _, check := range []error{
 		checkText("description", ep.Description),
 		checkLabels("channels", ep.Channels),
 		checkMetadata(ep.Metadata),
 		checkHeaders(ep.Headers),
+		ep.checkFormat(),
+		ep.checkSignature(),
 		ep.Retry.check(),
 		ep.Success.check(),
 	} {

@@ -39,10 +39,19 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 		a.Class = ClassNoPayload
 		return a
 	}
-	a.RequestHeader = t.requestHeader(msg, started)
+	out := t.format(msg, t.owner)
+	to := t.to
+	if t.signers[0].Signer != nil {
+		a.RequestHeader = t.requestHeader(msg, out, started)
+	} else {
+		var query string
+		if a.RequestHeader, query = t.profileHeader(msg, out, started); query != "" {
+			a.URL, to = t.withQuery(query)
+		}
+	}
 	lines := appendLines(make([]byte, 0, 512), a.RequestHeader[len(t.constant):])
 	begun := time.Now()
-	res, err := h.client.Post(ctx, begun.Add(orDefault(t.Timeout, h.opt.Timeout)), t.to, lines, msg.Payload)
+	res, err := h.client.Post(ctx, begun.Add(orDefault(t.Timeout, h.opt.Timeout)), to, lines, out.body)
 	a.Duration = time.Since(begun).Truncate(time.Microsecond)
 	if err != nil {
 		a.Class, a.Detail = classify(err), detail(err)
@@ -55,22 +64,24 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 	a.Status = res.Status
 	a.ResponseHeader = recordHeader(res.Header)
 	a.ResponseBody, a.Truncated = res.Body, res.Truncated
-	a.Class = t.Success.judge(a.Status, a.ResponseBody)
+	class, why := t.Success.judge(a.Status, res.Header.Get("Location"), a.ResponseBody)
+	a.Class, a.Detail = class, plain(why)
 	return a
 }
 
 // requestHeader is the header of an attempt: what is the same in all to t, then
 // what is this message's.
-func (t *target) requestHeader(msg *Message, at time.Time) []Header {
-	header := make([]Header, len(t.constant), len(t.constant)+5)
+func (t *target) requestHeader(msg *Message, out formatted, at time.Time) []Header {
+	header := make([]Header, len(t.constant), len(t.constant)+5+len(out.header))
 	copy(header, t.constant)
-	return append(header,
-		Header{Name: "Content-Type", Value: orDefault(msg.ContentType, "application/json")},
+	header = append(header,
+		Header{Name: "Content-Type", Value: out.contentType},
 		Header{Name: webhook.HeaderID, Value: string(msg.ID)},
 		Header{Name: webhook.HeaderTimestamp, Value: strconv.FormatInt(at.Unix(), 10)},
-		Header{Name: webhook.HeaderSignature, Value: t.sign(msg.ID, at, msg.Payload)},
+		Header{Name: webhook.HeaderSignature, Value: t.signer(at).Sign(string(msg.ID), at, out.body)},
 		Header{Name: webhook.HeaderEventType, Value: msg.EventType},
 	)
+	return append(header, out.header...)
 }
 
 // appendLines writes a header as HTTP has it.
@@ -114,15 +125,17 @@ func classify(err error) Class {
 	return ClassNetwork
 }
 
-// detail gives an error's text, bounded and printable whatever a receiver put
-// into it.
-func detail(err error) string {
+// detail gives an error's text.
+func detail(err error) string { return plain(err.Error()) }
+
+// plain makes text bounded and printable, whatever a receiver put into it.
+func plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, bound(strings.ToValidUTF8(err.Error(), "\ufffd"), maxDetail))
+	}, bound(strings.ToValidUTF8(text, "\ufffd"), maxDetail))
 }
 
 // recordHeader writes a header down in order of name.

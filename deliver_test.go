@@ -65,42 +65,6 @@ func TestSendTakesAnyPayload(t *testing.T) {
 	})
 }
 
-func TestRetriesComeExactlyOnSchedule(t *testing.T) {
-	tests := map[string]struct {
-		retry fanfare.Retry
-		want  []time.Duration
-	}{
-		"standard": {fanfare.Retry{}, []time.Duration{
-			0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
-			10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour}},
-		"none":        {fanfare.Retry{Preset: "none"}, []time.Duration{0}},
-		"custom":      {fanfare.Retry{Delays: []time.Duration{time.Minute, time.Hour}}, []time.Duration{0, time.Minute, time.Hour}},
-		"stripe-2017": {fanfare.Retry{Preset: "stripe-2017"}, append([]time.Duration{0}, slices.Repeat([]time.Duration{time.Hour}, 72)...)},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, &fanfare.Options{DisableAfter: 1000 * time.Hour}, func(t *testing.T, w *world) {
-				rcv := w.receiver("receiver.example", status(500))
-				w.endpoint(fanfare.Endpoint{URL: rcv.url, Retry: test.retry})
-				msg := w.send("a.b", 1)
-				time.Sleep(200 * time.Hour)
-				var want []time.Duration
-				var at time.Duration
-				for _, delay := range test.want {
-					at += delay
-					want = append(want, at)
-				}
-				if got := rcv.times(w.start); !slices.Equal(got, want) {
-					t.Errorf("attempts came at %v, want %v", got, want)
-				}
-				if d := w.delivery(msg); d.State != fanfare.GivenUp || d.Attempts != len(want) {
-					t.Errorf("delivery is %v after %d attempts", d.State, d.Attempts)
-				}
-			})
-		})
-	}
-}
-
 func TestWhatBecomesOfAnAnswer(t *testing.T) {
 	tests := map[string]struct {
 		answer  func(int, http.ResponseWriter, *http.Request)
@@ -119,6 +83,17 @@ func TestWhatBecomesOfAnAnswer(t *testing.T) {
 		"body as wanted":        {body(200, `{"ok":true}`), fanfare.Success{Contains: `"ok":true`}, fanfare.ClassSuccess, fanfare.Delivered, 0},
 		"body not as wanted":    {body(200, "TypeError"), fanfare.Success{Contains: `"ok":true`}, fanfare.ClassBody, fanfare.Waiting, 5 * time.Second},
 		"body with an error":    {body(200, `{"error":["x"]}`), fanfare.Success{Lacks: `"error"`}, fanfare.ClassBody, fanfare.Waiting, 5 * time.Second},
+		"fulcrum: 207":          {status(207), fanfare.Success{Preset: "fulcrum"}, fanfare.ClassSuccess, fanfare.Delivered, 0},
+		"fulcrum: 208":          {status(208), fanfare.Success{Preset: "fulcrum"}, fanfare.ClassStatus, fanfare.Waiting, 5 * time.Second},
+		"slack: ok":             {body(200, "ok"), fanfare.Success{Preset: "slack"}, fanfare.ClassSuccess, fanfare.Delivered, 0},
+		"slack: no_service":     {body(200, "no_service"), fanfare.Success{Preset: "slack"}, fanfare.ClassBody, fanfare.Waiting, 5 * time.Second},
+		"slack: 400":            {body(400, "invalid_payload"), fanfare.Success{Preset: "slack"}, fanfare.ClassRejected, fanfare.GivenUp, 0},
+		"slack: 403":            {body(403, "action_prohibited"), fanfare.Success{Preset: "slack"}, fanfare.ClassGone, fanfare.GivenUp, 0},
+		"slack: 404":            {body(404, "channel_not_found"), fanfare.Success{Preset: "slack"}, fanfare.ClassGone, fanfare.GivenUp, 0},
+		"slack: 410":            {body(410, "channel_is_archived"), fanfare.Success{Preset: "slack"}, fanfare.ClassGone, fanfare.GivenUp, 0},
+		"a script that ran":     {redirect("https://script.googleusercontent.com/x"), fanfare.Success{Preset: "apps-script"}, fanfare.ClassSuccess, fanfare.Delivered, 0},
+		"a script that did not": {redirect("https://accounts.google.com/x"), fanfare.Success{Preset: "apps-script"}, fanfare.ClassRedirect, fanfare.Waiting, 5 * time.Second},
+		"carto: error":          {body(200, `{"error":["x"]}`), fanfare.Success{Preset: "carto"}, fanfare.ClassBody, fanfare.Waiting, 5 * time.Second},
 		"503 with Retry-After":  {retryAfter(503, "60"), fanfare.Success{}, fanfare.ClassStatus, fanfare.Waiting, time.Minute},
 		"429 with a short one":  {retryAfter(429, "1"), fanfare.Success{}, fanfare.ClassStatus, fanfare.Waiting, 5 * time.Second},
 		"Retry-After: a date":   {retryAfter(503, "Sat, 01 Jan 2000 00:10:00 GMT"), fanfare.Success{}, fanfare.ClassStatus, fanfare.Waiting, 10 * time.Minute},
@@ -160,6 +135,35 @@ func TestWhatBecomesOfAnAnswer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSlackSaysWhenItIsOver has a channel that goes, and before that a message it
+// does not understand.
+func TestSlackSaysWhenItIsOver(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("hooks.example", func(n int, rw http.ResponseWriter, r *http.Request) {
+			if n == 1 {
+				body(400, "no_text")(n, rw, r)
+				return
+			}
+			body(404, "channel_not_found")(n, rw, r)
+		})
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Success: fanfare.Success{Preset: "slack"}})
+		first := w.send("a.b", 1)
+		time.Sleep(time.Hour)
+		if now := w.reload(ep); now.Disabled || w.delivery(first).State != fanfare.GivenUp {
+			t.Errorf("after 400: disabled %v, delivery %v", now.Disabled, w.delivery(first).State)
+		}
+		second := w.send("a.b", 2)
+		time.Sleep(time.Hour)
+		now := w.reload(ep)
+		if !now.Disabled || now.DisabledReason != "the endpoint answered 404 Not Found" || w.delivery(second).State != fanfare.GivenUp {
+			t.Errorf("after 404: disabled %v, %q, delivery %v", now.Disabled, now.DisabledReason, w.delivery(second).State)
+		}
+		if n := len(rcv.requests()); n != 2 {
+			t.Errorf("there were %d attempts, want 2", n)
+		}
+	})
 }
 
 func redirect(to string) func(int, http.ResponseWriter, *http.Request) {
@@ -240,6 +244,19 @@ func TestNobodyListens(t *testing.T) {
 		synctest.Wait()
 		if a := w.attempts(msg)[0]; a.Class != fanfare.ClassRefused {
 			t.Errorf("class is %q (%s), want refused", a.Class, a.Detail)
+		}
+	})
+}
+
+func TestWhatAPresetMissesIsRecorded(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", body(200, "{\"error\":\"\xff\u200bx"+strings.Repeat("y", 300)+"\"}"))
+		w.endpoint(fanfare.Endpoint{URL: rcv.url, Success: fanfare.Success{Preset: "carto"}})
+		msg := w.send("a.b", 1)
+		synctest.Wait()
+		want := "CARTO says \"\ufffdx" + strings.Repeat("y", 194) + "…"
+		if a := w.attempts(msg)[0]; a.Detail != want || !strings.Contains(a.Explanation(), "("+want+")") {
+			t.Errorf("the detail is %q, want %q\n%s", a.Detail, want, a.Explanation())
 		}
 	})
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/fanfarehq/fanfare/webhook"
 )
 
 // An Endpoint is where an application wants its messages, and how.
@@ -29,6 +27,10 @@ type Endpoint struct {
 	Secrets []Secret
 	// Headers are sent with every attempt beside our own.
 	Headers map[string]string
+	Format  string // of the body, one of Formats; "": raw, the payload as it came in
+	// Signature is how attempts are signed, a [webhook.Profile]; "": standard. The
+	// secrets of the others are any text of 8 to 256 printable ASCII characters.
+	Signature string
 
 	Ordered     bool          // strictly in order of acceptance, across retries and restarts
 	RateLimit   int           // deliveries started per second; 0: no limit
@@ -49,8 +51,8 @@ type Endpoint struct {
 	UpdatedAt time.Time
 }
 
-// A Secret is one signing key as text ("whsec_…" or "whsk_…", see package
-// webhook).
+// A Secret is one signing key as text: for the standard signature "whsec_…" or
+// "whsk_…" (see package webhook), for the others any.
 type Secret struct {
 	Text      string
 	ExpiresAt time.Time // zero: does not
@@ -63,6 +65,22 @@ func (ep *Endpoint) Wants(t string, channels []string) bool {
 		return false
 	}
 	return len(ep.Channels) == 0 || slices.ContainsFunc(channels, func(c string) bool { return slices.Contains(ep.Channels, c) })
+}
+
+// Wanted reports whether a message of that type, sent on those channels, would
+// go to any endpoint of an application, found by id or uid, at present.
+func (h *Hub) Wanted(ctx context.Context, app, eventType string, channels []string) (bool, error) {
+	if err := checkEventType("eventType", eventType); err != nil {
+		return false, err
+	}
+	if err := checkLabels("channels", channels); err != nil {
+		return false, err
+	}
+	r, err := h.catalogue.of(ctx, app)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(r.targets, func(t *target) bool { return !t.Disabled && t.Wants(eventType, channels) }), nil
 }
 
 // SecretOverlap is how long an old secret usually goes on signing beside its
@@ -84,7 +102,7 @@ func (h *Hub) CreateEndpoint(ctx context.Context, ep *Endpoint) error {
 		return err
 	}
 	if len(ep.Secrets) == 0 {
-		ep.Secrets = []Secret{{Text: webhook.GenerateSecret().Reveal()}}
+		ep.Secrets = []Secret{{Text: ep.profile().GenerateSecret()}}
 	}
 	if err := ep.checkLasting(); err != nil {
 		return err
@@ -156,18 +174,19 @@ func (h *Hub) DeleteEndpoint(ctx context.Context, app ApplicationID, id Endpoint
 
 // RotateSecret makes text the endpoint's signing secret, or a new random one
 // when text is empty. Those before it sign beside it for overlap at most; with 0
-// they are dropped at once.
+// they are dropped at once, and so is what another signature left behind that this
+// one cannot sign with.
 func (h *Hub) RotateSecret(ctx context.Context, ep *Endpoint, text string, overlap time.Duration) error {
 	if overlap < 0 || overlap > maxOverlap {
 		return &InvalidError{"gracePeriodSeconds", fmt.Sprintf("from 0 to %d", int(maxOverlap.Seconds()))}
 	}
 	if text == "" {
-		text = webhook.GenerateSecret().Reveal()
+		text = ep.profile().GenerateSecret()
 	}
 	now := h.now()
 	kept := []Secret{{Text: text}}
 	for _, s := range ep.Secrets {
-		if s.Text == text || expired(s, now) {
+		if s.Text == text || expired(s, now) || checkSecret(ep.profile(), s.Text) != nil {
 			continue
 		}
 		if end := now.Add(overlap); s.ExpiresAt.IsZero() || s.ExpiresAt.After(end) {

@@ -285,6 +285,7 @@ func TestRotationSignsWithBothForADay(t *testing.T) {
 		w.send("a.b", 1)
 		time.Sleep(24*time.Hour + time.Second)
 		w.send("a.b", 2)
+		synctest.Wait()
 		if err := w.hub.RotateSecret(t.Context(), ep, "", fanfare.SecretOverlap); err != nil {
 			t.Fatal(err)
 		}

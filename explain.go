@@ -11,7 +11,11 @@ import (
 func (a *Attempt) Explain() (what, fix string) {
 	switch a.Class {
 	case ClassSuccess:
-		return fmt.Sprintf("The endpoint answered %s in %s.", statusText(a.Status), spent(a.Duration)), ""
+		what = fmt.Sprintf("The endpoint answered %s in %s.", statusText(a.Status), spent(a.Duration))
+		if to := a.header("Location"); to != "" && a.Status >= 300 && a.Status < 400 {
+			what += fmt.Sprintf(" It points to %s, which was not followed: the answer itself counts as success.", bound(to, 200))
+		}
+		return what, ""
 	case ClassStatus:
 		return fmt.Sprintf("The endpoint answered %s, which is not among the statuses that mean success.", statusText(a.Status)), statusFix(a.Status)
 	case ClassRedirect:
@@ -20,10 +24,16 @@ func (a *Attempt) Explain() (what, fix string) {
 			where = "to " + bound(to, 200)
 		}
 		return fmt.Sprintf("The endpoint answered %s and points %s; redirects are never followed.", statusText(a.Status), where),
-			"If that is where messages belong, make it the endpoint's URL."
+			redirectFix(a.header("Location"))
 	case ClassBody:
 		return fmt.Sprintf("The endpoint answered %s, but the body does not meet the endpoint's condition.", statusText(a.Status)),
 			"Look at the response body: the receiver reports a problem in it, or the condition under \"success\" is wrong."
+	case ClassRejected:
+		return fmt.Sprintf("The endpoint answered %s, by which it says that it will never take this message.", statusText(a.Status)),
+			"Send what the receiver understands, in a new message: to send this one again cannot help."
+	case ClassGone:
+		return fmt.Sprintf("The endpoint answered %s, by which it says that it takes nothing any more.", statusText(a.Status)),
+			"Put right what the receiver names, or give the endpoint a new URL; then enable it again if it was disabled."
 	case ClassTimeout:
 		return fmt.Sprintf("There was no answer within %s.", spent(a.Duration)),
 			"Answer first and work afterwards, or raise the endpoint's timeout (up to 60 s)."
@@ -81,6 +91,16 @@ func statusText(status int) string {
 		return fmt.Sprintf("%d %s", status, text)
 	}
 	return fmt.Sprint(status)
+}
+
+func redirectFix(location string) string {
+	switch secureHost(location) {
+	case googleLogin:
+		return `That is a login: deploy the script's web app so that "Anyone" has access, and make its URL, which ends in /exec, the endpoint's.`
+	case appsScriptOutput:
+		return "That is where Google Apps Script puts what a script returns once it has run: give the endpoint the success preset \"apps-script\"."
+	}
+	return "If that is where messages belong, make it the endpoint's URL."
 }
 
 func statusFix(status int) string {

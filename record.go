@@ -53,7 +53,7 @@ func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) {
 	}
 	d.recordAll(ctx, []recording{r})
 	if next.gone {
-		if err := d.h.disable(ctx, t.Application, t.ID, "the endpoint answered 410 Gone"); err != nil {
+		if err := d.h.disable(ctx, t.Application, t.ID, "the endpoint answered "+statusText(a.Status)); err != nil {
 			d.fault(ctx, "disabling an endpoint", err)
 		}
 	}
@@ -120,9 +120,9 @@ func settle(a *Attempt, ep *Endpoint, made int, chance float64) settlement {
 	case a.Class == ClassInterrupted:
 		a.State, due = Waiting, now
 		next.delivery.Attempts = made
-	case a.Status == http.StatusGone:
+	case a.Status == http.StatusGone, a.Class == ClassGone:
 		a.State, next.gone = GivenUp, true
-	case a.Class == ClassNoPayload, a.Class == ClassDamaged, !again:
+	case a.Class == ClassRejected, a.Class == ClassNoPayload, a.Class == ClassDamaged, !again:
 		a.State = GivenUp
 	default:
 		a.State, due = Waiting, now.Add(wait)

@@ -2,7 +2,6 @@ package fanfare
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 )
@@ -10,19 +9,70 @@ import (
 // Retry says when a delivery that failed is tried again: a preset by name, or a
 // list of delays of one's own. The zero value is the preset "standard".
 type Retry struct {
-	Preset string          // "standard", "stripe-2017", "fulcrum", "none"; "" with Delays: custom
+	Preset string          // one of RetryPresets; "" with Delays: custom
 	Delays []time.Duration // between the end of one attempt and the start of the next
 }
 
-// standardDelays follow the schedule that the Standard Webhooks specification
-// gives as its example: ten attempts over 75 hours and 35 minutes.
-var standardDelays = []time.Duration{
-	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
-	10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+// RetryPresets are the names that Retry.Preset may have.
+var RetryPresets = []string{"standard", "stripe-2017", "fulcrum", "resthooks", "wufoo", "shopify", "dropbox", "github", "none"}
+
+// presetDelays are the delays of each preset.
+var presetDelays = map[string][]time.Duration{
+	// The example of the Standard Webhooks specification: over 75 hours and 35
+	// minutes.
+	"standard": {
+		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
+		10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	},
+
+	// Every hour for three days, as Stripe's documentation had it in 2017.
+	"stripe-2017": slices.Repeat([]time.Duration{time.Hour}, 72),
+
+	// Fulcrum's documentation says 25 attempts over roughly 20 days; these are
+	// the delays that Delayed::Job makes of it.
+	"fulcrum": fulcrumDelays(),
+
+	// resthooks.org says 5 s, 30 s, 5 min, an hour "and so on", up to a day: from
+	// the hour on they double.
+	"resthooks": {
+		5 * time.Second, 30 * time.Second, 5 * time.Minute, time.Hour, 2 * time.Hour,
+		4 * time.Hour, 8 * time.Hour, 16 * time.Hour, 24 * time.Hour,
+	},
+
+	// Wufoo's profile on resthooks.org: three more, after roughly 5, 10 and 15 min.
+	"wufoo": {5 * time.Minute, 10 * time.Minute, 15 * time.Minute},
+
+	// Shopify's profile on resthooks.org: 19 more over 48 hours. It does
+	// not say how they are spread; here, half of them come in the first four.
+	"shopify": {
+		time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute, 5 * time.Minute,
+		10 * time.Minute, 15 * time.Minute, 20 * time.Minute, time.Hour, 2 * time.Hour,
+		3 * time.Hour, 3 * time.Hour, 4 * time.Hour, 4 * time.Hour, 6 * time.Hour,
+		6 * time.Hour, 6 * time.Hour, 6 * time.Hour, 6 * time.Hour,
+	},
+
+	// Dropbox's documentation: exponential backoff for about ten minutes. It does
+	// not say from which delay; here, from 10 s.
+	"dropbox": {
+		10 * time.Second, 20 * time.Second, 40 * time.Second,
+		80 * time.Second, 160 * time.Second, 320 * time.Second,
+	},
+
+	// GitHub's documentation: what fails is only sent again by hand.
+	"github": nil,
+
+	"none": nil,
 }
 
-// RetryPresets are the names that Retry.Preset may have.
-var RetryPresets = []string{"standard", "stripe-2017", "fulcrum", "none"}
+// fulcrumDelays are n⁴+5 s after the n-th of 25 attempts.
+func fulcrumDelays() []time.Duration {
+	delays := make([]time.Duration, 24)
+	for i := range delays {
+		n := time.Duration(i + 1)
+		delays[i] = (n*n*n*n + 5) * time.Second
+	}
+	return delays
+}
 
 const (
 	maxDelays = 100
@@ -30,38 +80,35 @@ const (
 	jitter    = 0.2
 )
 
+// Plan returns the delays between attempts, before chance moves them: there is
+// one attempt more than delays. It fails with an InvalidError when s is not one
+// that an endpoint may have.
+func (s Retry) Plan() ([]time.Duration, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	return slices.Clone(s.delays()), nil
+}
+
 // After returns how long to wait after the attempt made of a delivery, counted
 // from 1, has failed, and false when there is to be no other. r, in [0, 1), moves
 // the delay by up to a fifth either way; 0.5 leaves it exact.
 func (s Retry) After(made int, r float64) (time.Duration, bool) {
-	delay, ok := s.delay(made)
-	if !ok {
-		return 0, false
-	}
-	return time.Duration(float64(delay) * (1 + jitter*(2*r-1))), true
-}
-
-func (s Retry) delay(made int) (time.Duration, bool) {
-	if len(s.Delays) > 0 {
-		return nth(s.Delays, made)
-	}
-	switch s.Preset {
-	case "stripe-2017": // hourly for three days
-		return time.Hour, made <= 72
-	case "fulcrum": // n⁴+5 s: 25 attempts over 20.4 days
-		n := math.Pow(float64(made), 4)
-		return time.Duration(n+5) * time.Second, made < 25
-	case "none":
-		return 0, false
-	}
-	return nth(standardDelays, made)
-}
-
-func nth(delays []time.Duration, made int) (time.Duration, bool) {
+	delays := s.delays()
 	if made < 1 || made > len(delays) {
 		return 0, false
 	}
-	return delays[made-1], true
+	return time.Duration(float64(delays[made-1]) * (1 + jitter*(2*r-1))), true
+}
+
+func (s Retry) delays() []time.Duration {
+	if len(s.Delays) > 0 {
+		return s.Delays
+	}
+	if delays, ok := presetDelays[s.Preset]; ok {
+		return delays
+	}
+	return presetDelays["standard"]
 }
 
 func (s Retry) check() error {

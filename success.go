@@ -3,13 +3,16 @@ package fanfare
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Success says which responses mean that the receiver has the message. The zero
-// value takes any status from 200 to 299. A redirect is never followed.
+// Success says which responses mean that the receiver has the message: a preset
+// by name, or conditions of one's own. The zero value takes any status from 200 to
+// 299. A redirect is never followed.
 type Success struct {
+	Preset   string // one of SuccessPresets; "" with the others: custom
 	Statuses string // such as "200-207" or "200,202,304"; "" means "200-299"
 	Contains string // the body must contain it
 	Lacks    string // the body must not contain it
@@ -24,6 +27,8 @@ const (
 	ClassStatus      Class = "status"        // a status that is not among the endpoint's successes
 	ClassRedirect    Class = "redirect"      // 3xx
 	ClassBody        Class = "body"          // the status was right, the body was not
+	ClassRejected    Class = "rejected"      // the receiver will never take this message
+	ClassGone        Class = "gone"          // the receiver will take no message any more
 	ClassTimeout     Class = "timeout"       // no complete response header in time
 	ClassRefused     Class = "refused"       // connection refused
 	ClassReset       Class = "reset"         // connection lost
@@ -37,18 +42,28 @@ const (
 	ClassInterrupted Class = "interrupted"   // the server stopped while the attempt was under way
 )
 
-// judge decides what a response means.
-func (s Success) judge(status int, body []byte) Class {
+// judge decides what a response means; location is where it points. When it is a
+// preset that refuses it, why says in words what for.
+func (s Success) judge(status int, location string, body []byte) (class Class, why string) {
+	if rule, ok := successRules[s.Preset]; ok {
+		if rule.judge != nil {
+			if class, why = rule.judge(status, location, body); class != "" {
+				return class, why
+			}
+		}
+		s.Statuses = rule.statuses
+		why = fmt.Sprintf("%s takes %s", s.Preset, s.Statuses)
+	}
 	switch {
 	case !s.takes(status) && status >= 300 && status < 400:
-		return ClassRedirect
+		return ClassRedirect, why
 	case !s.takes(status):
-		return ClassStatus
+		return ClassStatus, why
 	case s.Contains != "" && !bytes.Contains(body, []byte(s.Contains)),
 		s.Lacks != "" && bytes.Contains(body, []byte(s.Lacks)):
-		return ClassBody
+		return ClassBody, ""
 	}
-	return ClassSuccess
+	return ClassSuccess, ""
 }
 
 func (s Success) takes(status int) bool {
@@ -75,6 +90,12 @@ func statusRange(text string) (low, high int, ok bool) {
 }
 
 func (s Success) check() error {
+	switch {
+	case s.Preset != "" && s != Success{Preset: s.Preset}:
+		return &InvalidError{"success", "give either a preset or conditions of your own"}
+	case s.Preset != "" && !slices.Contains(SuccessPresets, s.Preset):
+		return &InvalidError{"success.preset", fmt.Sprintf("must be one of %q", SuccessPresets)}
+	}
 	if len(s.Statuses) > 256 {
 		return &InvalidError{"success.statuses", "at most 256 bytes"}
 	}

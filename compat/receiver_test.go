@@ -15,6 +15,7 @@ type arrival struct {
 	at     time.Time
 	header http.Header
 	body   []byte
+	uri    string // path and query
 }
 
 func (a *arrival) id() string { return a.header.Get("Webhook-Id") }
@@ -42,7 +43,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		return // what broke off did not arrive
 	}
-	a := &arrival{time.Now(), req.Header, body}
+	a := &arrival{time.Now(), req.Header, body, req.RequestURI}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	status := http.StatusOK

@@ -233,6 +233,14 @@ await check("message", async () => {
   assert.equal(a.body, JSON.stringify(about.payload));
   new Webhook((await endpoint.getSecret(app, id)).key).verify(a.body, a.headers);
 
+  const active = async (about) => (await message.precheck(app, about)).active;
+  assert.equal(await active({ eventType: "js.message.sent", channels: ["north"] }), true);
+  assert.equal(await active({ eventType: "js.message.sent", channels: ["south"] }), false);
+  assert.equal(await active({ eventType: "js.message.sent" }), false);
+  assert.equal(await active({ eventType: "js.other", channels: ["north"] }), false);
+  await refused(message.precheck(app, { eventType: "not a type" }), 422);
+  await refused(message.precheck("nobody", { eventType: "js.message.sent" }), 404, "not_found");
+
   const raw = await message.create(app, { ...messageInRaw("js.message.raw", "<a>\n 1.0 </a>", "text/xml"), channels: ["north"] });
   const [, b] = await rcv.wait(2);
   assert.deepEqual([b.body, b.headers["content-type"]], ["<a>\n 1.0 </a>", "text/xml"]);
@@ -298,6 +306,28 @@ await check("resend", async () => {
   assert.deepEqual([b.headers["webhook-id"], b.body], [a.headers["webhook-id"], a.body]);
   has((await attemptsOf(msg.id, 2))[1], { triggerType: 1 });
   await endpoint.delete(app, id);
+});
+
+await check("example", async () => {
+  const [rcv, other] = [await receiver(), await receiver()];
+  const { id } = await endpoint.create(app, { url: rcv.url, [types]: ["never.sent"] });
+  const { id: otherId } = await endpoint.create(app, { url: other.url, [types]: ["js.example"] });
+  const examples = [{ n: 1 }, { n: 2, list: [null] }];
+  await eventType.create({ name: "js.example", description: "", schemas: { 1: { type: "object", examples } } });
+  const first = has(await endpoint.sendExample(app, id, { eventType: "js.example" }), { eventType: "js.example", payload: examples[0] });
+  const second = has(await endpoint.sendExample(app, id, { eventType: "js.example", exampleIndex: 1 }), { payload: examples[1] });
+  const got = await rcv.wait(2);
+  const sent = new Map(got.map((r) => [r.headers["webhook-id"], r.body]));
+  assert.deepEqual(sent, new Map([[first.id, JSON.stringify(examples[0])], [second.id, JSON.stringify(examples[1])]]));
+  const { key } = await endpoint.getSecret(app, id);
+  for (const r of got) new Webhook(key).verify(r.body, r.headers);
+  has((await attemptsOf(first.id, 1))[0], { endpointId: id, triggerType: 1, status: 0 });
+  assert.equal(other.got.length, 0);
+  await refused(endpoint.sendExample(app, id, { eventType: "js.example", exampleIndex: 2 }), 422);
+  await refused(endpoint.sendExample(app, id, { eventType: "js.updated" }), 422); // has a schema, but no example
+  await refused(endpoint.sendExample(app, id, { eventType: "js.unknown" }), 404, "not_found");
+  await refused(endpoint.sendExample(app, "ep_nobody", { eventType: "js.example" }), 404, "not_found");
+  for (const ep of [id, otherId]) await endpoint.delete(app, ep);
 });
 
 await check("recover", async () => {

@@ -16,12 +16,12 @@ import (
 )
 
 // goLater are the methods of the Go client, of the resources that are there,
-// whose routes are not, and why.
+// which cannot be called, and why.
 var goLater = map[string]string{
 	"Endpoint.ReplayMissing":               "replay by filter is not built yet",
 	"Endpoint.ReplayMissingWithOptions":    "replay by filter is not built yet",
-	"Endpoint.SendExample":                 "examples come with the portal",
-	"Endpoint.SendExampleWithOptions":      "examples come with the portal",
+	"Endpoint.SendExample":                 "this client loses the body, and asks nothing of a server",
+	"Endpoint.SendExampleWithOptions":      "this client loses the body, and asks nothing of a server",
 	"Endpoint.TransformationGet":           "transformations come with the JavaScript sandbox",
 	"Endpoint.TransformationPartialUpdate": "transformations come with the JavaScript sandbox",
 	"EventType.ImportOpenApi":              "import comes with schema checking",

@@ -12,7 +12,6 @@ import (
 var npmLater = map[string]string{
 	"endpoint.bulkReplay":                  "replay by filter is not built yet",
 	"endpoint.replayMissing":               "replay by filter is not built yet",
-	"endpoint.sendExample":                 "examples come with the portal",
 	"endpoint.transformation.get":          "transformations come with the JavaScript sandbox",
 	"endpoint.transformation.patch":        "transformations come with the JavaScript sandbox",
 	"endpoint.transformationGet":           "transformations come with the JavaScript sandbox",
@@ -24,7 +23,6 @@ var npmLater = map[string]string{
 	"message.poller.consumerPoll":          "pollers are not built yet",
 	"message.poller.consumerSeek":          "pollers are not built yet",
 	"message.poller.poll":                  "pollers are not built yet",
-	"message.precheck":                     "precheck is not built yet",
 	"messageAttempt.expungeContent":        "attempts are append-only until contents can be removed in bulk",
 }
 

@@ -20,11 +20,14 @@ type settings struct {
 	Channels       []string          `json:"channels,omitempty"`
 	Secrets        []secret          `json:"secrets,omitempty"`
 	Headers        map[string]string `json:"headers,omitempty"`
+	Format         string            `json:"format,omitempty"`
+	Signature      string            `json:"signature,omitempty"`
 	RateLimit      int               `json:"rateLimit,omitempty"`
 	MaxInFlight    int               `json:"maxInFlight,omitempty"`
 	Timeout        int64             `json:"timeout,omitempty"`
 	RetryPreset    string            `json:"retryPreset,omitempty"`
 	RetryDelays    []int64           `json:"retryDelays,omitempty"`
+	SuccessPreset  string            `json:"successPreset,omitempty"`
 	Statuses       string            `json:"statuses,omitempty"`
 	Contains       string            `json:"contains,omitempty"`
 	Lacks          string            `json:"lacks,omitempty"`
@@ -41,9 +44,9 @@ type secret struct {
 func settingsOf(ep *fanfare.Endpoint) string {
 	v := settings{
 		Description: ep.Description, Metadata: ep.Metadata, EventTypes: ep.EventTypes, Channels: ep.Channels,
-		Headers: ep.Headers, RateLimit: ep.RateLimit, MaxInFlight: ep.MaxInFlight,
+		Headers: ep.Headers, Format: ep.Format, Signature: ep.Signature, RateLimit: ep.RateLimit, MaxInFlight: ep.MaxInFlight,
 		Timeout: ep.Timeout.Microseconds(), RetryPreset: ep.Retry.Preset,
-		Statuses: ep.Success.Statuses, Contains: ep.Success.Contains, Lacks: ep.Success.Lacks,
+		SuccessPreset: ep.Success.Preset, Statuses: ep.Success.Statuses, Contains: ep.Success.Contains, Lacks: ep.Success.Lacks,
 		Paused: ep.Paused, Disabled: ep.Disabled, DisabledReason: ep.DisabledReason,
 	}
 	for _, s := range ep.Secrets {
@@ -58,10 +61,11 @@ func settingsOf(ep *fanfare.Endpoint) string {
 
 func (v *settings) fill(ep *fanfare.Endpoint) {
 	ep.Description, ep.Metadata, ep.EventTypes, ep.Channels = v.Description, v.Metadata, v.EventTypes, v.Channels
-	ep.Headers, ep.RateLimit, ep.MaxInFlight = v.Headers, v.RateLimit, v.MaxInFlight
+	ep.Headers, ep.Format, ep.Signature = v.Headers, v.Format, v.Signature
+	ep.RateLimit, ep.MaxInFlight = v.RateLimit, v.MaxInFlight
 	ep.Timeout = time.Duration(v.Timeout) * time.Microsecond
 	ep.Retry.Preset = v.RetryPreset
-	ep.Success = fanfare.Success{Statuses: v.Statuses, Contains: v.Contains, Lacks: v.Lacks}
+	ep.Success = fanfare.Success{Preset: v.SuccessPreset, Statuses: v.Statuses, Contains: v.Contains, Lacks: v.Lacks}
 	ep.Paused, ep.Disabled, ep.DisabledReason = v.Paused, v.Disabled, v.DisabledReason
 	for _, s := range v.Secrets {
 		ep.Secrets = append(ep.Secrets, fanfare.Secret{Text: s.Text, ExpiresAt: instant(s.ExpiresAt)})

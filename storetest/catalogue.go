@@ -55,9 +55,11 @@ func endpointComesBack(w *world) {
 		ep.EventTypes, ep.Channels = []string{"record.*", "user.created", "a"}, []string{"z", "eu", "a"}
 		ep.Secrets = []fanfare.Secret{{Text: "whsec_one"}, {Text: "whsec_two", ExpiresAt: time.Unix(5e9, 1999).UTC()}}
 		ep.Headers = map[string]string{"X-Token": `"\'%_`, "x-b": ""}
+		ep.Format = "cloudevents-binary"
+		ep.Signature = "stripe"
 		ep.Ordered, ep.RateLimit, ep.MaxInFlight, ep.Timeout = true, 9, 3, 1500*time.Microsecond
 		ep.Retry = fanfare.Retry{Delays: []time.Duration{time.Second, 30 * 24 * time.Hour, time.Second}}
-		ep.Success = fanfare.Success{Statuses: "200-207,304", Contains: `"ok":true`, Lacks: "é"}
+		ep.Success = fanfare.Success{Preset: "slack", Statuses: "200-207,304", Contains: `"ok":true`, Lacks: "é"}
 		ep.Paused, ep.Disabled, ep.DisabledReason = true, true, "it answered 410"
 		ep.FailingSince = time.Unix(1.7e9, 1500).UTC()
 	})

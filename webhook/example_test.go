@@ -106,3 +106,25 @@ func ExampleHandler() {
 	// 200 {"outcome":"handled"}
 	// 200 {"outcome":"ignored"}
 }
+
+func ExampleProfile() {
+	message := &webhook.Message{Time: time.Unix(1492774577, 0), Body: []byte(`{"id":"evt_1"}`)}
+	signed, err := webhook.Stripe.Sign(message, "whsec_test_secret")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	request := httptest.NewRequest("POST", "/hook", nil)
+	for _, field := range signed.Header {
+		request.Header.Set(field.Name, field.Value)
+	}
+
+	verifier, err := webhook.Stripe.Verifier("whsec_test_secret")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	event, err := verifier.VerifyRequest(request, message.Body, message.Time) // a receiver passes time.Now()
+	fmt.Println(event.Time.UTC(), err)
+	// Output: 2017-04-21 11:36:17 +0000 UTC <nil>
+}

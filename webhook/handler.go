@@ -47,6 +47,8 @@ const defaultMaxBody = 1 << 20
 // failed, if the process ended or the [Memory] failed before remembering it,
 // or once the Memory has forgotten it.
 //
+// A webhook without an id, as some profiles have them, is handled each time.
+//
 // The sender waits while the function runs: one that takes seconds should
 // store the event and return.
 type Handler struct {
@@ -134,7 +136,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	event, err := h.verifier.Verify(r.Header, body, time.Now())
+	event, err := h.verifier.VerifyRequest(r, body, time.Now())
 	if err != nil {
 		(&refusal{http.StatusUnauthorized, "authentication_failed", err.Error()}).write(w)
 		return
@@ -176,12 +178,19 @@ func (h *Handler) handle(ctx context.Context, event Event) (outcome string, refu
 	if do == nil {
 		return "ignored", nil
 	}
+	failed := &refusal{http.StatusInternalServerError, "internal_error", "the message could not be handled; send it again later"}
+	if event.ID == "" { // nothing to know it by when it comes again
+		if err := run(ctx, do, event); err != nil {
+			h.fault(ctx, "webhook not handled", event, err)
+			return "", failed
+		}
+		return "handled", nil
+	}
 	if !h.claim(event.ID) {
 		return "", &refusal{http.StatusConflict, "conflict", "another delivery of this message is being handled; send it again later"}
 	}
 	defer h.release(event.ID)
 
-	failed := &refusal{http.StatusInternalServerError, "internal_error", "the message could not be handled; send it again later"}
 	done, err := h.memory.Has(ctx, event.ID)
 	if err != nil {
 		h.fault(ctx, "webhook memory failed", event, err)

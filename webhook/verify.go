@@ -28,11 +28,21 @@ var (
 type Verifier struct {
 	// Tolerance is how far the timestamp of a webhook may be from the
 	// clock, either way; exactly that far is accepted. Zero means five
-	// minutes. It must not change while the verifier is in use.
+	// minutes. It must not change while the verifier is in use. Stripe's
+	// webhooks may be of the future, and some profiles have no time at all.
 	Tolerance time.Duration
+
+	// URL is where senders send, as they know it, for the profiles that sign
+	// it; its query does not count, the request's does. Empty means what the
+	// request says, which is something else behind most proxies. It must not
+	// change while the verifier is in use.
+	URL string
 
 	hmacs []*Secret
 	keys  []ed25519.PublicKey
+
+	scheme scheme   // nil: of hmacs and keys
+	texts  []string // the secrets of scheme
 }
 
 const defaultTolerance = 5 * time.Minute
@@ -61,7 +71,13 @@ func NewVerifier(secrets ...*Secret) *Verifier {
 //
 // Where no webhook-id, webhook-timestamp or webhook-signature is present, the
 // headers svix-id, svix-timestamp and svix-signature take their place.
+//
+// A verifier that a [Profile] made goes by that, and where it needs the URL of the
+// request takes the field URL for it, query included: see [Verifier.VerifyRequest].
 func (v *Verifier) Verify(header http.Header, body []byte, now time.Time) (Event, error) {
+	if v != nil && v.scheme != nil {
+		return v.scheme.verify(&arrival{v, header, v.URL, body, now})
+	}
 	if v == nil || len(v.hmacs)+len(v.keys) == 0 {
 		return Event{}, fmt.Errorf("%w: give the verifier the secret of the endpoint", ErrNoSecret)
 	}
@@ -128,7 +144,7 @@ func single(header http.Header, name string) (string, error) {
 	case len(values) > 1:
 		return "", fmt.Errorf("%w: %s is there %d times", ErrMalformedHeader, name, len(values))
 	case len(values) == 0 || values[0] == "":
-		return "", fmt.Errorf("%w: %s; check that a proxy does not strip it and that the sender signs with Standard Webhooks",
+		return "", fmt.Errorf("%w: %s; check that a proxy does not strip it and that the sender signs in this way",
 			ErrMissingHeader, name)
 	}
 	return values[0], nil

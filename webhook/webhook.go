@@ -1,16 +1,18 @@
 // Package webhook signs webhooks and verifies them when they arrive.
 //
-// It speaks Standard Webhooks: v1 (HMAC-SHA256) and v1a (ed25519). A receiver
-// imports this package alone:
+// It speaks Standard Webhooks, v1 (HMAC-SHA256) and v1a (ed25519), and the ways of
+// others: see [Profile]. A receiver imports this package alone:
 //
 //	h := webhook.NewHandler(webhook.NewVerifier(secret), nil)
 //	h.On("record.*", func(ctx context.Context, e webhook.Event) error { return save(ctx, e.Body) })
 //	http.Handle("/webhooks", h)
 //
+// For another profile its verifier is webhook.GitHub.Verifier("the secret").
+//
 // It promises that nothing unverified reaches a handler, that verifying is
 // bounded work whatever the headers hold, that bodies are the bytes that were
-// signed, and that a message is handled once however often it is delivered,
-// for as long as a [Memory] keeps its id.
+// signed, and that a message that has an id is handled once however often it is
+// delivered, for as long as a [Memory] keeps that.
 //
 // It leaves to others how a webhook is sent and retried, where secrets are
 // kept, and what a body means.
@@ -29,7 +31,8 @@ const (
 
 // Event is a webhook whose signature has been verified.
 type Event struct {
-	// ID names the message. It is the same in every delivery of it.
+	// ID names the message. It is the same in every delivery of it, and empty
+	// where the profile has none. Only Standard and Query sign it.
 	ID string
 
 	// Type says what happened, such as "record.create". It comes from
@@ -39,7 +42,8 @@ type Event struct {
 	// can alter it.
 	Type string
 
-	// Time is when this delivery was signed, to the second.
+	// Time is when this delivery was signed, to the second; zero where the
+	// profile does not sign that.
 	Time time.Time
 
 	// Body is the payload, byte for byte as it was signed.

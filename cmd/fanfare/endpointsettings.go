@@ -35,7 +35,7 @@ func (s *endpointSettings) flags(flags *pflag.FlagSet) {
 	flags.IntVar(&s.inFlight, "max-in-flight", 0, "attempts under way at once at most; 0: the server's default")
 	flags.StringVar(&s.retry, "retry", "standard", "when to try again: "+strings.Join(fanfare.RetryPresets, ", ")+", or delays such as 5s,5m,1h")
 	flags.DurationVar(&s.timeout, "timeout", 0, "time to wait for an answer, up to 60s; 0: 20s")
-	flags.StringVar(&s.success, "success", "200-299", "statuses that mean success, such as 200-207 or 200,204")
+	flags.StringVar(&s.success, "success", "200-299", "answers that mean success: "+strings.Join(fanfare.SuccessPresets, ", ")+", or statuses such as 200-207 or 200,204")
 	flags.BoolVar(&s.ordered, "ordered", false, "deliver strictly in order of acceptance")
 	flags.BoolVar(&s.disabled, "disabled", false, "make no deliveries to it")
 }
@@ -61,7 +61,7 @@ func (s *endpointSettings) body(r *request) (map[string]any, error) {
 	set("max-in-flight", "maxInFlight", orNull(s.inFlight))
 	set("retry", "retry", schedule)
 	set("timeout", "timeout", orNull(s.timeout.Seconds()))
-	set("success", "success", success{Statuses: s.success})
+	set("success", "success", readSuccess(s.success))
 	set("ordered", "ordered", s.ordered)
 	set("disabled", "disabled", s.disabled)
 	set("secret", "secret", s.secret)
@@ -72,14 +72,14 @@ func (s *endpointSettings) body(r *request) (map[string]any, error) {
 // path has, where body sets which statuses mean success: the API takes them as
 // one.
 func (s *endpointSettings) keepSuccess(ctx context.Context, r *request, path string, body map[string]any) error {
-	if !r.given("success") {
+	if !r.given("success") || readSuccess(s.success).Preset != "" {
 		return nil
 	}
 	var ep endpoint
 	if _, err := r.call(ctx, http.MethodGet, path, nil, &ep); err != nil {
 		return err
 	}
-	ep.Success.Statuses = s.success
+	ep.Success.Preset, ep.Success.Statuses = "", s.success
 	body["success"] = ep.Success
 	return nil
 }
@@ -117,15 +117,25 @@ func (r retry) String() string {
 	return "after " + strings.Join(texts, ", ")
 }
 
-// A success is what an endpoint must answer, as the API has it.
+// A success is what an endpoint must answer, as the API has it: a preset, or the
+// others.
 type success struct {
+	Preset   string `json:"preset,omitempty"`
 	Statuses string `json:"statuses,omitempty"`
 	Contains string `json:"contains,omitempty"`
 	Lacks    string `json:"lacks,omitempty"`
 }
 
+// readSuccess reads the name of a preset, or statuses.
+func readSuccess(text string) success {
+	if slices.Contains(fanfare.SuccessPresets, text) {
+		return success{Preset: text}
+	}
+	return success{Statuses: text}
+}
+
 func (s success) String() string {
-	text := s.Statuses
+	text := s.Preset + s.Statuses
 	if s.Contains != "" {
 		text += fmt.Sprintf(", with %q in the body", s.Contains)
 	}

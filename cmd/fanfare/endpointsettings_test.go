@@ -31,26 +31,34 @@ func TestSchedulesOfTheUser(t *testing.T) {
 	}
 }
 
-func TestNewStatusesKeepTheOtherConditions(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Write([]byte(`{"success":{"statuses":"200-299","contains":"ok","lacks":"error"}}`))
-	}))
-	defer server.Close()
-	r := &request{
-		client: &client{base: server.URL, key: "k", http: server.Client()},
-		given:  func(flag string) bool { return flag == "success" },
+func TestWhatBecomesOfTheOtherConditions(t *testing.T) {
+	tests := []struct{ before, flag, want string }{
+		{`{"statuses":"200-299","contains":"ok","lacks":"error"}`, "204", `{"statuses":"204","contains":"ok","lacks":"error"}`},
+		{`{"statuses":"200-299","contains":"ok"}`, "slack", `{"preset":"slack"}`},
+		{`{"preset":"slack"}`, "204", `{"statuses":"204"}`},
+		{`{"preset":"slack"}`, "carto", `{"preset":"carto"}`},
 	}
-	s := &endpointSettings{retry: "standard", success: "204"}
-	body, err := s.body(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.keepSuccess(t.Context(), r, "/x", body); err != nil {
-		t.Fatal(err)
-	}
-	text, _ := json.Marshal(body)
-	if want := `{"success":{"statuses":"204","contains":"ok","lacks":"error"}}`; string(text) != want {
-		t.Errorf("asks for %s, want %s", text, want)
+	for _, test := range tests {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Write([]byte(`{"success":` + test.before + `}`))
+		}))
+		defer server.Close()
+		r := &request{
+			client: &client{base: server.URL, key: "k", http: server.Client()},
+			given:  func(flag string) bool { return flag == "success" },
+		}
+		s := &endpointSettings{retry: "standard", success: test.flag}
+		body, err := s.body(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.keepSuccess(t.Context(), r, "/x", body); err != nil {
+			t.Fatal(err)
+		}
+		text, _ := json.Marshal(body)
+		if want := `{"success":` + test.want + `}`; string(text) != want {
+			t.Errorf("--success %s after %s asks for %s, want %s", test.flag, test.before, text, want)
+		}
 	}
 }
 

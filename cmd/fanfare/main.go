@@ -30,6 +30,7 @@ var commands = []func(*env) *cobra.Command{
 	eventTypeCommand,
 	messageCommand,
 	attemptCommand,
+	retryPlanCommand,
 	backupCommand,
 	benchCommand,
 	versionCommand,

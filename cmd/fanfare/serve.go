@@ -27,6 +27,7 @@ type serveSettings struct {
 	data        string
 	dev         bool
 	allow       []string
+	egress      []string
 	retention   time.Duration
 	maxBody     size
 	logFormat   string
@@ -53,6 +54,7 @@ func serveCommand(e *env) *cobra.Command {
 	flags.StringVar(&s.data, "data", "./fanfare-data", "folder of the data")
 	flags.BoolVar(&s.dev, "dev", false, "let endpoints be on this machine; the default when listening on a loopback address")
 	flags.StringSliceVar(&s.allow, "allow", nil, "network that is not public and may be sent to, such as 10.0.0.0/8; repeatable")
+	flags.StringSliceVar(&s.egress, "egress", nil, "address or network that deliveries come from, told to consumers at /api/v1/meta, such as 203.0.113.7; repeatable")
 	flags.DurationVar(&s.retention, "retention", 30*24*time.Hour, "how long messages that have ended are kept")
 	flags.Var(&s.maxBody, "max-body", "largest request body that is taken, such as 512KiB or 4MiB")
 	flags.StringVar(&s.logFormat, "log-format", "text", "text or json")
@@ -115,6 +117,25 @@ func (s *serveSettings) options(log *slog.Logger, ln net.Listener) (*fanfare.Opt
 	return opt, nil
 }
 
+// egressNetworks are where deliveries come from, by the operator's word.
+func (s *serveSettings) egressNetworks() ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	for _, text := range s.egress {
+		n, err := netip.ParsePrefix(text)
+		if addr, addrErr := netip.ParseAddr(text); addrErr == nil && addr.Zone() == "" {
+			n, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		switch {
+		case err != nil || n.Addr().Is4In6() || n.Addr().IsUnspecified():
+			return nil, usagef("--egress %q is neither an address such as 203.0.113.7 nor a network such as 203.0.113.0/24", text)
+		case n != n.Masked():
+			return nil, usagef("--egress %q has an address within a network; give that alone, or all of %v", text, n.Masked())
+		}
+		networks = append(networks, n)
+	}
+	return networks, nil
+}
+
 // tuneMemory lets the heap grow to five times what lives in it, up to a GiB,
 // before garbage is collected. Measured on two cores, a signed POST then costs
 // 18.1 µs instead of 20.4 (GOGC=100); more than that (GOGC=1600) gained nothing.
@@ -136,6 +157,10 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	}
 	given := e.getenv("FANFARE_ADMIN_KEY")
 	if err := checkKey(given, s.newAdminKey); err != nil {
+		return err
+	}
+	egress, err := s.egressNetworks()
+	if err != nil {
 		return err
 	}
 	slog.SetDefault(log) // which also takes what the standard log is told
@@ -162,7 +187,7 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	if err != nil {
 		return err
 	}
-	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), KeyHash: key.hash})
+	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), KeyHash: key.hash, Egress: egress})
 	w := &welcome{url: localURL(ln.Addr()), data: s.data, key: key}
 	if key.first && s.dev {
 		// What the Hub refuses here it refuses because of its options, and Run

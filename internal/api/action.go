@@ -18,6 +18,7 @@ func (s *server) endpointActionRoutes() []*route {
 		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders),
 		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam),
 		on("POST /app/{app}/endpoint/{endpoint}/recover", "Make the deliveries that were given up wait again", recoverEndpoint).answering(http.StatusAccepted),
+		on("POST /app/{app}/endpoint/{endpoint}/send-example", "Send an event type's example to an endpoint", sendExample).answering(http.StatusAccepted),
 		on("POST /app/{app}/endpoint/{endpoint}/pause", "Hold an endpoint's deliveries, or cancel those that wait", pauseEndpoint),
 		on("POST /app/{app}/endpoint/{endpoint}/resume", "Undo a pause", resumeEndpoint),
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 
@@ -21,6 +22,9 @@ type Options struct {
 	Logger  *slog.Logger // nil: slog.Default()
 	Version string       // of the program, for the OpenAPI document; "": "dev"
 	MaxBody int64        // bytes of a request's body; 0: 1 MiB
+
+	// Egress is where deliveries come from, as consumers are told to let in.
+	Egress []netip.Prefix
 
 	// KeyHash is HashKey of the admin key. Without it no key opens anything.
 	KeyHash []byte
@@ -37,6 +41,7 @@ type server struct {
 	log     *slog.Logger
 	maxBody int64
 	keyHash []byte
+	egress  []string
 
 	mux     *http.ServeMux
 	routes  []*route
@@ -53,7 +58,7 @@ func New(hub *fanfare.Hub, store fanfare.Store, opt *Options) http.Handler {
 	}
 	s := &server{
 		hub: hub, store: store, log: opt.Logger,
-		maxBody: opt.MaxBody, keyHash: opt.KeyHash,
+		maxBody: opt.MaxBody, keyHash: opt.KeyHash, egress: addresses(opt.Egress),
 		mux: http.NewServeMux(), metrics: newMetrics(hub),
 	}
 	if s.log == nil {
@@ -78,7 +83,7 @@ func (s *server) table() []*route {
 	var all []*route
 	for _, some := range [][]*route{
 		s.applicationRoutes(), s.endpointRoutes(), s.endpointActionRoutes(), s.eventTypeRoutes(),
-		s.messageRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.streamRoutes(), s.healthRoutes(),
+		s.messageRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.streamRoutes(), s.healthRoutes(), s.metaRoutes(),
 	} {
 		all = append(all, some...)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 // has fails the test unless the answer's members are those of the JSON object want.
@@ -54,14 +56,14 @@ func TestEndpoints(t *testing.T) {
 	w.app("acme")
 	a := w.do("POST", "/api/v1/app/acme/endpoint", `{"url":"https://example.com/in","uid":"ep","description":"d","filterTypes":["record.*"],
 		"channels":["c"],"throttleRate":9,"metadata":{"k":"v"},"headers":{"X-One":"1","X-Auth-Token":"hush"},"secret":"whsec_`+strings.Repeat("QUJD", 8)+`",
-		"ordered":true,"retry":{"delays":[1,2.5]},"success":{"statuses":"200-207","contains":"ok"},"timeout":7.5,"maxInFlight":3,"paused":true}`).want(201)
+		"ordered":true,"retry":{"delays":[1,2.5]},"success":{"statuses":"200-207","contains":"ok"},"timeout":7.5,"maxInFlight":3,"paused":true,"format":"cloudevents"}`).want(201)
 	id := a.id()
 	a.has(map[string]any{
 		"url": "https://example.com/in", "uid": "ep", "description": "d", "version": 1, "disabled": false,
 		"filterTypes": []any{"record.*"}, "eventTypes": []any{"record.*"}, "channels": []any{"c"},
 		"rateLimit": 9, "throttleRate": 9, "metadata": map[string]any{"k": "v"},
 		"ordered": true, "retry": map[string]any{"delays": []any{1, 2.5}}, "success": map[string]any{"statuses": "200-207", "contains": "ok"},
-		"timeout": 7.5, "maxInFlight": 3, "paused": true, "failingSince": nil, "disabledReason": nil,
+		"timeout": 7.5, "maxInFlight": 3, "paused": true, "format": "cloudevents", "failingSince": nil, "disabledReason": nil,
 	})
 	path := "/api/v1/app/acme/endpoint/ep"
 	for _, p := range []string{path, "/api/v1/app/acme/endpoint/" + id} {
@@ -77,9 +79,13 @@ func TestEndpoints(t *testing.T) {
 	put := w.do("PUT", path, `{"url":"https://example.com/new","uid":"ep"}`).want(200)
 	put.has(map[string]any{
 		"id": id, "url": "https://example.com/new", "description": "", "disabled": false, "eventTypes": nil, "rateLimit": nil,
-		"metadata": map[string]any{}, "ordered": true, "paused": true, "maxInFlight": 3, // what old clients do not know stays
+		"metadata": map[string]any{}, "ordered": true, "paused": true, "maxInFlight": 3, "format": "cloudevents", // what old clients do not know stays
 	})
-	w.do("PUT", "/api/v1/app/acme/endpoint/fresh", `{"url":"https://example.com/"}`).want(201).has(map[string]any{"uid": "fresh"})
+	for _, name := range fanfare.Formats {
+		w.do("PATCH", path, `{"format":"`+name+`"}`).want(200).has(map[string]any{"format": name})
+	}
+	w.do("PATCH", path, `{"format":null}`).want(200).has(map[string]any{"format": "raw"})
+	w.do("PUT", "/api/v1/app/acme/endpoint/fresh", `{"url":"https://example.com/"}`).want(201).has(map[string]any{"uid": "fresh", "format": "raw"})
 	w.do("PUT", "/api/v1/app/acme/endpoint/ep_00000000000000000000000000", `{"url":"https://example.com/"}`).want(404)
 	w.do("DELETE", path, "").want(204)
 	w.do("GET", path, "").want(404)

@@ -4,9 +4,13 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 // operations are those of the OpenAPI document, as "METHOD /path".
@@ -71,6 +75,20 @@ func TestDocumentSaysWhatIsRequired(t *testing.T) {
 
 // example fills in a path of the document.
 var example = strings.NewReplacer("{app}", "acme", "{endpoint}", "ep", "{msg}", "m", "{attempt}", "a", "{name}", "record.created")
+
+func TestDocumentNamesEveryFormat(t *testing.T) {
+	out, _ := reflect.TypeFor[endpointOut]().FieldByName("Format")
+	if got := strings.Split(out.Tag.Get("enum"), ","); !slices.Equal(got, fanfare.Formats) {
+		t.Errorf("the document says that a format is one of %q, and there are %q", got, fanfare.Formats)
+	}
+	in, _ := reflect.TypeFor[endpointIn]().FieldByName("Format")
+	words := strings.FieldsFunc(in.Tag.Get("doc"), func(r rune) bool { return r != '-' && !unicode.IsLetter(r) })
+	for _, name := range fanfare.Formats {
+		if !slices.Contains(words, name) {
+			t.Errorf("%s is not in %q", name, in.Tag.Get("doc"))
+		}
+	}
+}
 
 func TestEveryRouteNeedsTheKey(t *testing.T) {
 	w := newWorld(t)

@@ -10,7 +10,7 @@ import (
 
 type endpointIn struct {
 	URL     string                   `json:"url" doc:"Where messages go."`
-	Secret  field[string]            `json:"secret,omitzero" doc:"To sign with, whsec_… or whsk_…; one is made if there is none."`
+	Secret  field[string]            `json:"secret,omitzero" doc:"To sign with, whsec_… or whsk_…, or for a signature other than standard any text of 8 to 256 characters; one is made if there is none."`
 	Headers field[map[string]string] `json:"headers,omitzero" doc:"Sent with every attempt."`
 	endpointFields
 }
@@ -50,6 +50,8 @@ type knownFields struct {
 // a client that does not know it cannot undo it.
 type ownFields struct {
 	Ordered     field[bool]      `json:"ordered,omitzero" doc:"Strictly in order of acceptance."`
+	Format      field[string]    `json:"format,omitzero" doc:"Of the body: raw (unless told), envelope, event, fulcrum, thin, form, cloudevents or cloudevents-binary."`
+	Signature   field[string]    `json:"signature,omitzero" doc:"How attempts are signed: standard (unless told), basic, dropbox, github, intercom, mandrill, none, query, resthooks, shopify, slack, stripe or twilio."`
 	Retry       field[retryIn]   `json:"retry,omitzero"`
 	Success     field[successIn] `json:"success,omitzero"`
 	Timeout     field[seconds]   `json:"timeout,omitzero" doc:"Of one attempt, in seconds, 1 to 60."`
@@ -58,11 +60,12 @@ type ownFields struct {
 }
 
 type retryIn struct {
-	Preset string    `json:"preset,omitzero" enum:"standard,stripe-2017,fulcrum,none" doc:"A schedule by name."`
+	Preset string    `json:"preset,omitzero" enum:"standard,stripe-2017,fulcrum,resthooks,wufoo,shopify,dropbox,github,none" doc:"A schedule by name."`
 	Delays []seconds `json:"delays,omitzero" doc:"One's own, in seconds: between one attempt and the next."`
 }
 
 type successIn struct {
+	Preset   string `json:"preset,omitzero" enum:"default,fulcrum,slack,apps-script,carto" doc:"Conditions by name, instead of one's own."`
 	Statuses string `json:"statuses,omitzero" doc:"Such as 200-207 or 200,204; 200-299 unless told."`
 	Contains string `json:"contains,omitzero" doc:"The body must contain it."`
 	Lacks    string `json:"lacks,omitzero" doc:"The body must not contain it."`
@@ -77,6 +80,8 @@ func (f *endpointFields) apply(ep *fanfare.Endpoint) {
 	f.Metadata.into(&ep.Metadata)
 	f.Disabled.into(&ep.Disabled)
 	f.Ordered.into(&ep.Ordered)
+	f.Format.into(&ep.Format)
+	f.Signature.into(&ep.Signature)
 	f.MaxInFlight.into(&ep.MaxInFlight)
 	f.Paused.into(&ep.Paused)
 	if f.Timeout.set {
@@ -114,6 +119,8 @@ type endpointOut struct {
 	ThrottleRate   *int               `json:"throttleRate" newer:"true"`
 	Metadata       map[string]string  `json:"metadata"`
 	Ordered        bool               `json:"ordered" newer:"true"`
+	Format         string             `json:"format" newer:"true" enum:"raw,envelope,event,fulcrum,thin,form,cloudevents,cloudevents-binary" doc:"Of the body."`
+	Signature      string             `json:"signature" newer:"true" enum:"standard,basic,dropbox,github,intercom,mandrill,none,query,resthooks,shopify,slack,stripe,twilio" doc:"How attempts are signed."`
 	Retry          retryIn            `json:"retry" newer:"true"`
 	Success        successIn          `json:"success" newer:"true"`
 	Timeout        *seconds           `json:"timeout" newer:"true"`
@@ -130,7 +137,7 @@ func showEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
 		ID: ep.ID, UID: pointer(ep.UID), URL: ep.URL, Description: ep.Description, Version: 1,
 		Disabled: ep.Disabled, EventTypes: someOf(ep.EventTypes), FilterTypes: someOf(ep.EventTypes), Channels: someOf(ep.Channels),
 		RateLimit: pointer(ep.RateLimit), ThrottleRate: pointer(ep.RateLimit), Metadata: ep.Metadata,
-		Ordered: ep.Ordered, Retry: retryIn{Preset: ep.Retry.Preset}, Success: successIn(ep.Success),
+		Ordered: ep.Ordered, Format: ep.Format, Signature: ep.Signature, Retry: retryIn{Preset: ep.Retry.Preset}, Success: successIn(ep.Success),
 		Timeout: pointer(secondsOf(ep.Timeout)), MaxInFlight: pointer(ep.MaxInFlight), Paused: ep.Paused,
 		FailingSince: pointer(ep.FailingSince), DisabledReason: pointer(ep.DisabledReason),
 		CreatedAt: ep.CreatedAt, UpdatedAt: ep.UpdatedAt,
@@ -141,7 +148,13 @@ func showEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
 	if len(ep.Retry.Delays) == 0 && ep.Retry.Preset == "" {
 		out.Retry.Preset = "standard"
 	}
-	if out.Success.Statuses == "" {
+	if out.Format == "" {
+		out.Format = "raw"
+	}
+	if out.Signature == "" {
+		out.Signature = "standard"
+	}
+	if out.Success.Statuses == "" && out.Success.Preset == "" {
 		out.Success.Statuses = "200-299"
 	}
 	return out, nil

@@ -75,6 +75,7 @@ func (s *server) messageRoutes() []*route {
 	return []*route{
 		create,
 		s.batchRoute(),
+		on("POST /app/{app}/msg/precheck/active", "Ask whether any endpoint would be sent such a message", precheckMessage),
 		on("GET /app/{app}/msg", "List an application's messages", listMessages, filters()...),
 		on("GET /app/{app}/msg/{msg}", "Read a message, by id or event id", readMessage, contentParam),
 		on("DELETE /app/{app}/msg/{msg}/content", "Remove a message's payload for good", expungeMessage),
@@ -188,6 +189,24 @@ func appendTime(b []byte, t *time.Time) []byte {
 		return append(b, "null"...)
 	}
 	return append(t.UTC().AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
+}
+
+type precheckIn struct {
+	EventType string          `json:"eventType" doc:"Such as record.created."`
+	Channels  field[[]string] `json:"channels,omitzero"`
+}
+
+type precheckOut struct {
+	Active bool `json:"active" doc:"Whether there is an endpoint that wants it and is not disabled."`
+}
+
+func precheckMessage(c *call, in *precheckIn) (*precheckOut, error) {
+	ref, err := c.ref("app")
+	if err != nil {
+		return nil, err
+	}
+	active, err := c.hub.Wanted(c.r.Context(), ref, in.EventType, in.Channels.value)
+	return &precheckOut{active}, missing(err, "application", ref, here)
 }
 
 func listMessages(c *call, _ *none) (*list[*messageOut], error) {

@@ -18,6 +18,7 @@ func TestBadBodies(t *testing.T) {
 	w.app("acme")
 	w.endpoint("acme", "ep")
 	const msg, ep, app, epID, types = "POST /api/v1/app/acme/msg", "POST /api/v1/app/acme/endpoint", "POST /api/v1/app", "PATCH /api/v1/app/acme/endpoint/ep", "POST /api/v1/event-type"
+	const precheck, send = "POST /api/v1/app/acme/msg/precheck/active", "POST /api/v1/app/acme/endpoint/ep/send-example"
 	e := func(field string) string { return `{"eventType":"x","payload":1,` + field + `}` }
 	u := func(field string) string { return `{"url":"https://example.com/",` + field + `}` }
 	n := func(field string) string { return `{"name":"n",` + field + `}` }
@@ -55,6 +56,12 @@ func TestBadBodies(t *testing.T) {
 		{ep, `{"url":1}`, 422, "body url"}, {ep, u(`"eventTypes":"x"`), 422, "body eventTypes"}, {ep, u(`"filterTypes":[1]`), 422, "body filterTypes 0"}, {ep, u(`"disabled":"yes"`), 422, "body disabled"},
 		{ep, u(`"retry":{"delays":["1"]}`), 422, "body retry delays 0"}, {ep, u(`"retry":[]`), 422, "body retry"}, {ep, u(`"success":1`), 422, "body success"}, {ep, u(`"timeout":"5"`), 422, "body timeout"},
 		{types, `{"name":"x","schemas":[]}`, 422, "body schemas"}, {types, `{"name":"x","schemas":"s"}`, 422, "body schemas"}, {types, `{"name":"x","archived":1}`, 422, "body archived"},
+		{precheck, "{}", 422, "body eventType"}, {precheck, "", 400, ""}, {precheck, "[]", 422, "body"}, {precheck, `{"eventType":1}`, 422, "body eventType"}, {precheck, `{"eventType":null}`, 422, "body eventType"},
+		{precheck, `{"eventType":"x","channels":"c"}`, 422, "body channels"}, {precheck, `{"eventType":"x","channels":[1]}`, 422, "body channels 0"}, {precheck, `{"eventType":"x","channels":[""]}`, 422, "body channels"},
+		{precheck, `{"eventType":"x","channels":["1","2","3","4","5","6","7","8","9","10","11"]}`, 422, "body channels"}, {precheck, `{"eventType":"a b"}`, 422, "body eventType"}, {precheck, `{"eventType":"a.*"}`, 422, "body eventType"},
+		{send, "{}", 422, "body eventType"}, {send, "", 400, ""}, {send, `"x"`, 422, "body"}, {send, `{"eventType":[]}`, 422, "body eventType"}, {send, `{"eventType":null}`, 422, "body eventType"}, {send, `{"eventType":""}`, 422, "body eventType"},
+		{send, `{"eventType":"x","exampleIndex":"1"}`, 422, "body exampleIndex"}, {send, `{"eventType":"x","exampleIndex":0.5}`, 422, "body exampleIndex"}, {send, `{"eventType":"x","exampleIndex":1e99}`, 422, "body exampleIndex"},
+		{send, `{"eventType":"x","exampleIndex":99999999999999999999}`, 422, "body exampleIndex"}, {send, `{"eventType":"unknown"}`, 404, ""},
 		// Event types (§4 D).
 		{msg, `{"eventType":"","payload":1}`, 422, "body eventType"}, {msg, `{"eventType":".","payload":1}`, 422, "body eventType"}, {msg, `{"eventType":"a..b","payload":1}`, 422, "body eventType"},
 		{msg, `{"eventType":".a","payload":1}`, 422, "body eventType"}, {msg, `{"eventType":"a.","payload":1}`, 422, "body eventType"}, {msg, `{"eventType":"a b","payload":1}`, 422, "body eventType"},
@@ -72,6 +79,7 @@ func TestBadBodies(t *testing.T) {
 		{ep, u(`"timeout":-1`), 422, "body timeout"}, {ep, u(`"timeout":0.5`), 422, "body timeout"}, {ep, u(`"timeout":1e300`), 422, "body timeout"}, {ep, u(`"maxInFlight":-1`), 422, "body maxInFlight"},
 		{ep, u(`"retry":{"preset":"never"}`), 422, "body retry preset"}, {ep, u(`"retry":{"delays":[-1]}`), 422, "body retry delays"}, {ep, u(`"retry":{"delays":[1e12]}`), 422, "body retry delays"},
 		{ep, u(`"retry":{"delays":[` + strings.Repeat("1,", 100) + `1]}`), 422, "body retry delays"}, {ep, u(`"retry":{"preset":"none","delays":[1]}`), 422, "body retry"},
+		{ep, u(`"format":"xml"`), 422, "body format"}, {ep, u(`"format":"RAW"`), 422, "body format"}, {ep, u(`"format":1`), 422, "body format"},
 		{ep, u(`"success":{"statuses":"600"}`), 422, "body success statuses"}, {ep, u(`"success":{"statuses":"9-1"}`), 422, "body success statuses"}, {ep, u(`"description":"` + strings.Repeat("a", 65536) + `"`), 422, "body description"},
 		// URLs (§4 E).
 		{ep, `{"url":""}`, 422, "body url"}, {ep, `{"url":"   "}`, 422, "body url"}, {ep, `{"url":"http://127.0.0.1/"}`, 422, "body url"}, {ep, `{"url":"http://127.1/"}`, 422, "body url"}, {ep, `{"url":"http://localhost/"}`, 422, "body url"},
@@ -242,6 +250,7 @@ func TestPathsAndMethods(t *testing.T) {
 	w.do("GET", "/api/v1/app/acme", "", "Upgrade: websocket").want(200)
 	w.do("HEAD", "/api/v1/health", "", "Authorization: -").want(204)
 	w.do("GET", "/api/v1/health/ping", "", "Authorization: -").want(204)
+	w.do("HEAD", "/api/v1/health/ping", "", "Authorization: -").want(204)
 
 	w.do("GET", "/api/v1/app?x="+strings.Repeat("a", 20<<10), "").want(414)
 	w.do("GET", "/api/v1/app", "", "X-Long: "+strings.Repeat("a", 17<<10)).want(431)
@@ -280,7 +289,7 @@ func TestWhatBelongsToOthersIsNotFound(t *testing.T) {
 			}
 			body := ""
 			if spec["requestBody"] != nil {
-				body = `{"url":"https://example.com/","headers":{},"since":"2026-01-01T00:00:00Z"}`
+				body = `{"url":"https://example.com/","headers":{},"since":"2026-01-01T00:00:00Z","eventType":"x"}`
 			}
 			if method == http.MethodPut && strings.HasSuffix(path, "{endpoint}") {
 				continue // creates what is not there, under a uid of its own application

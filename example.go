@@ -1,0 +1,80 @@
+package fanfare
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Example returns the example at place i of those that t's newest schema has
+// under "examples", byte for byte, or the only one under "example", whatever i
+// is. Both are keywords of JSON Schema and of OpenAPI.
+func (t *EventType) Example(i int) (json.RawMessage, error) {
+	var versions map[string]json.RawMessage
+	if t.Schemas != nil {
+		if err := json.Unmarshal(t.Schemas, &versions); err != nil {
+			return nil, &InvalidError{"eventType", "its schemas are not an object of schemas by version; give it such an object"}
+		}
+	}
+	if len(versions) == 0 {
+		return nil, &InvalidError{"eventType", `has no schema, and so no example; give it a schema that has "examples"`}
+	}
+	newest := slices.MaxFunc(slices.Collect(maps.Keys(versions)), compareVersions)
+	var schema map[string]json.RawMessage
+	var list []json.RawMessage
+	if json.Unmarshal(versions[newest], &schema) == nil && json.Unmarshal(schema["examples"], &list) == nil && len(list) > 0 {
+		if i < 0 || i >= len(list) {
+			return nil, &InvalidError{"exampleIndex", fmt.Sprintf("from 0 to %d: the schema has no more examples", len(list)-1)}
+		}
+		return list[i], nil
+	}
+	if only := schema["example"]; only != nil && string(only) != "null" {
+		return only, nil
+	}
+	return nil, &InvalidError{"eventType", fmt.Sprintf(`has no example in version %q of its schema; add one to its "examples"`, bound(newest, 32))}
+}
+
+// compareVersions puts numbers in their order, and behind all other names.
+func compareVersions(a, b string) int {
+	return cmp.Or(cmp.Compare(versionNumber(a), versionNumber(b)), strings.Compare(a, b))
+}
+
+func versionNumber(name string) int {
+	if n, err := strconv.Atoi(strings.TrimPrefix(name, "v")); err == nil {
+		return n
+	}
+	return -1
+}
+
+// SendExample accepts the example of t at place i as a new message, for ep and no
+// other endpoint, whether or not ep asks for such messages. The round is a manual
+// one.
+func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int) (*Message, error) {
+	if ep.Disabled {
+		return nil, &InvalidError{"endpoint", "is disabled, and would not be sent it; enable it first"}
+	}
+	payload, err := t.Example(i)
+	if err != nil {
+		return nil, err
+	}
+	msg := &Message{Application: ep.Application, EventType: t.Name, Payload: payload}
+	if err := h.checkMessage(msg); err != nil {
+		return nil, err
+	}
+	now := h.now()
+	msg.ID, msg.CreatedAt = MessageID(h.ids.next(now, "msg_")), now
+	in := &Intake{Message: msg, Deliveries: []Delivery{{
+		Message: msg.ID, Endpoint: ep.ID, Manual: true,
+		Due: now, Rank: RankOf(ep.Ordered, now),
+	}}}
+	if _, err := h.store.Accept(ctx, ep.Application, []*Intake{in}, nil); err != nil {
+		return nil, fmt.Errorf("application %s: accepting an example: %w", ep.Application, err)
+	}
+	h.counters.accepted.Add(1)
+	return msg, h.wake(context.WithoutCancel(ctx), ep.Application, ep.ID)
+}

@@ -1,0 +1,27 @@
+package api
+
+import "github.com/fanfarehq/fanfare"
+
+type exampleIn struct {
+	EventType    string     `json:"eventType" doc:"The event type whose example is sent."`
+	ExampleIndex field[int] `json:"exampleIndex,omitzero" doc:"Which of the examples of its newest schema; 0, the first, unless told."`
+}
+
+func sendExample(c *call, in *exampleIn) (*messageOut, error) {
+	ep, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	if in.EventType == "" {
+		return nil, &fanfare.InvalidError{Field: "eventType", Reason: `name the event type, such as "record.created"`}
+	}
+	t, err := c.hub.EventType(c.r.Context(), in.EventType)
+	if err != nil {
+		return nil, missing(err, "event type", in.EventType, here)
+	}
+	msg, err := c.hub.SendExample(c.r.Context(), ep, t, in.ExampleIndex.value)
+	if err != nil {
+		return nil, err
+	}
+	return c.showMessage(msg, payloadOf(msg, true)), nil
+}

@@ -1,0 +1,111 @@
+package fanfare
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fanfarehq/fanfare/internal/post"
+	"github.com/fanfarehq/fanfare/webhook"
+)
+
+// Bounds on the secrets of profiles whose secrets are any text.
+const (
+	minSecretText = 8
+	maxSecretText = 256
+)
+
+// profile is how attempts to ep are signed.
+func (ep *Endpoint) profile() webhook.Profile {
+	return webhook.Profile(orDefault(ep.Signature, string(webhook.Standard)))
+}
+
+// checkSignature refuses a profile that does not exist, secrets that do not suit
+// it, and headers and parameters that it sets itself.
+func (ep *Endpoint) checkSignature() error {
+	profile := ep.profile()
+	if !profile.Known() {
+		return &InvalidError{"signature", fmt.Sprintf("must be one of %q", webhook.Profiles())}
+	}
+	for _, s := range ep.Secrets {
+		if err := checkSecret(profile, s.Text); err != nil {
+			return err
+		}
+	}
+	headers, query := profile.Adds()
+	for name := range ep.Headers {
+		if slices.ContainsFunc(headers, func(own string) bool { return strings.EqualFold(own, name) }) {
+			return &InvalidError{"headers", fmt.Sprintf("%s is set by the signature %s", name, profile)}
+		}
+	}
+	u, err := url.Parse(ep.URL)
+	if err != nil {
+		return &InvalidError{"url", err.Error()}
+	}
+	for _, name := range query {
+		if u.Query().Has(name) {
+			return &InvalidError{"url", fmt.Sprintf("%s in the query is set by the signature %s; remove it from the URL", name, profile)}
+		}
+	}
+	return nil
+}
+
+func checkSecret(profile webhook.Profile, text string) error {
+	if profile == webhook.Standard {
+		if _, err := webhook.ParseSecret(text); err != nil {
+			return &InvalidError{"secret", err.Error()}
+		}
+		return nil
+	}
+	if len(text) < minSecretText || len(text) > maxSecretText || !printable(text) {
+		return &InvalidError{"secret", fmt.Sprintf("for the signature %s it must have %d to %d printable ASCII characters",
+			profile, minSecretText, maxSecretText)}
+	}
+	return nil
+}
+
+// newTextSigner makes a signer for a profile other than the standard's. It signs
+// once, so that signing cannot fail afterwards.
+func newTextSigner(profile webhook.Profile, inForce []Secret, until time.Time) (signer, error) {
+	s := signer{until: until}
+	for _, secret := range inForce {
+		s.texts = append(s.texts, secret.Text)
+	}
+	_, err := profile.Sign(&webhook.Message{ID: "msg_"}, s.texts...)
+	return s, err
+}
+
+// profileHeader is requestHeader for a profile other than the standard's. The
+// message's id and type are there as well: receivers go by the id when a message
+// comes again. query is what the URL's query must have added.
+func (t *target) profileHeader(msg *Message, out formatted, at time.Time) (header []Header, query string) {
+	signed, err := t.profile().Sign(&webhook.Message{
+		ID: string(msg.ID), Type: msg.EventType, Time: at,
+		URL: t.URL, ContentType: out.contentType, Body: out.body,
+	}, t.signer(at).texts...)
+	if err != nil {
+		panic(err) // newTextSigner has tried
+	}
+	header = append(slices.Clip(t.constant),
+		Header{Name: "Content-Type", Value: out.contentType},
+		Header{Name: webhook.HeaderID, Value: string(msg.ID)},
+		Header{Name: webhook.HeaderEventType, Value: msg.EventType},
+	)
+	for _, f := range signed.Header {
+		header = append(header, Header(f))
+	}
+	return append(header, out.header...), signed.Query
+}
+
+// withQuery is where a request goes whose URL has more in its query than t's. It
+// shares t's connections.
+func (t *target) withQuery(query string) (rawURL string, to *post.Target) {
+	rawURL = webhook.AddQuery(t.URL, query)
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		panic(err) // t.URL is a URL, and query is escaped
+	}
+	return rawURL, post.NewTarget(u, appendLines(nil, t.constant))
+}
