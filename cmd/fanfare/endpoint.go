@@ -22,6 +22,8 @@ type endpoint struct {
 	FilterTypes    []string
 	Channels       []string
 	RateLimit      int
+	Format         string
+	Signature      string
 	Retry          retry
 	Success        success
 	Timeout        float64 // in seconds; 0: the server's
@@ -82,7 +84,7 @@ func (ep *endpoint) show(r *request) error {
 	}
 	return fields(r.out, "id", ep.ID, "uid", ep.UID, "url", ep.URL, "description", ep.Description,
 		"state", ep.state(), "why", ep.why(), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "),
-		"ordered", ordered, "retry", ep.Retry.String(), "timeout", timeout, "success", ep.Success.String(),
+		"ordered", ordered, "format", ep.Format, "signature", ep.Signature, "retry", ep.Retry.String(), "timeout", timeout, "success", ep.Success.String(),
 		"rate limit", perSecond(ep.RateLimit), "in flight", inFlight, "created", stamp(ep.CreatedAt))
 }
 

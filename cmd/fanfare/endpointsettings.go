@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/webhook"
 )
 
 // endpointSettings are the flags that describe an endpoint.
@@ -19,6 +20,7 @@ type endpointSettings struct {
 	types, channels       []string
 	headers               []string
 	secret                string
+	signature, format     string
 	retry, success        string
 	rate, inFlight        int
 	timeout               time.Duration
@@ -33,11 +35,22 @@ func (s *endpointSettings) flags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&s.channels, "channel", nil, "channels it wants messages of; none means all")
 	flags.IntVar(&s.rate, "rate-limit", 0, "deliveries started per second at most; 0: no limit")
 	flags.IntVar(&s.inFlight, "max-in-flight", 0, "attempts under way at once at most; 0: the server's default")
+	flags.StringVar(&s.format, "format", "raw", "what the body is made of: "+strings.Join(fanfare.Formats, ", "))
+	flags.StringVar(&s.signature, "signature", "standard", "how it is signed: "+profiles())
 	flags.StringVar(&s.retry, "retry", "standard", "when to try again: "+strings.Join(fanfare.RetryPresets, ", ")+", or delays such as 5s,5m,1h")
 	flags.DurationVar(&s.timeout, "timeout", 0, "time to wait for an answer, up to 60s; 0: 20s")
 	flags.StringVar(&s.success, "success", "200-299", "answers that mean success: "+strings.Join(fanfare.SuccessPresets, ", ")+", or statuses such as 200-207 or 200,204")
 	flags.BoolVar(&s.ordered, "ordered", false, "deliver strictly in order of acceptance")
 	flags.BoolVar(&s.disabled, "disabled", false, "make no deliveries to it")
+}
+
+// profiles are the names of the signature profiles.
+func profiles() string {
+	var names []string
+	for _, p := range webhook.Profiles() {
+		names = append(names, string(p))
+	}
+	return strings.Join(names, ", ")
 }
 
 // body is what the flags that were given ask of the API.
@@ -59,6 +72,8 @@ func (s *endpointSettings) body(r *request) (map[string]any, error) {
 	set("channel", "channels", s.channels)
 	set("rate-limit", "rateLimit", orNull(s.rate))
 	set("max-in-flight", "maxInFlight", orNull(s.inFlight))
+	set("format", "format", s.format)
+	set("signature", "signature", s.signature)
 	set("retry", "retry", schedule)
 	set("timeout", "timeout", orNull(s.timeout.Seconds()))
 	set("success", "success", readSuccess(s.success))
