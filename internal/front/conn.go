@@ -103,7 +103,7 @@ func (cn *conn) answer(r *http.Request) (reusable bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			reusable = false
-			if cause != http.ErrAbortHandler {
+			if err, ok := cause.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 				cn.logger().Printf("panic serving %s: %v\n%s", cn.remote, cause, debug.Stack())
 			}
 		}
