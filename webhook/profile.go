@@ -110,6 +110,10 @@ func (p Profile) Known() bool {
 	return ok
 }
 
+// Overlaps reports whether a request can be signed by several secrets at once, so
+// that the old one goes on working while receivers change over to its successor.
+func (p Profile) Overlaps() bool { return p == Standard || p == Stripe || p == Query }
+
 // GenerateSecret returns the text of a new secret, which nobody can guess.
 func (p Profile) GenerateSecret() string {
 	if p == Standard {

@@ -282,3 +282,24 @@ func TestSecretsAreNeeded(t *testing.T) {
 		t.Errorf("an unknown profile signs: %v", err)
 	}
 }
+
+func TestWhereSecretsOverlap(t *testing.T) {
+	for _, p := range webhook.Profiles() {
+		if p == webhook.None {
+			continue
+		}
+		r := request(t, p, sample, p.GenerateSecret(), older(p))
+		err := verify(p, r, sample.Body, sample.Time, older(p))
+		if (err == nil) != p.Overlaps() {
+			t.Errorf("%s: the old secret gives %v, and Overlaps is %v", p, err, p.Overlaps())
+		}
+	}
+}
+
+// older is a secret that is always the same.
+func older(p webhook.Profile) string {
+	if p == webhook.Standard {
+		return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	}
+	return "an older secret"
+}

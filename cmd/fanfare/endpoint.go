@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/fanfarehq/fanfare/webhook"
 )
 
 // An endpoint as the API has it.
@@ -151,7 +153,7 @@ func endpointVerbs(e *env) []*cobra.Command {
 			example: createEndpoint + "\nfanfare endpoint create https://example.com/hooks --type 'record.*' --ordered --retry 5s,5m,1h",
 			flags: func(flags *pflag.FlagSet) {
 				s.flags(flags)
-				flags.StringVar(&s.secret, "secret", "", "secret to sign with (whsec_… or whsk_…); one is made otherwise")
+				flags.StringVar(&s.secret, "secret", "", "secret to sign with: whsec_… or whsk_… for the standard signature, any text for others; one is made otherwise")
 				flags.StringArrayVarP(&s.headers, "header", "H", nil, "header to send with every attempt, name=value; repeatable")
 			},
 			do: func(ctx context.Context, r *request) error {
@@ -226,7 +228,7 @@ func endpointSecretVerbs(e *env) []*cobra.Command {
 					return err
 				})
 			}},
-		verb{use: "rotate ENDPOINT", short: "Replace the secret; the old one signs beside it for 24 hours",
+		verb{use: "rotate ENDPOINT", short: "Replace the secret; where the signature has room for two, the old one signs beside it for 24 hours",
 			flags: func(flags *pflag.FlagSet) {
 				flags.StringVar(&key, "secret", "", "the new secret; one is made otherwise")
 			},
@@ -238,7 +240,19 @@ func endpointSecretVerbs(e *env) []*cobra.Command {
 				if _, err := r.call(ctx, http.MethodPost, path, map[string]any{"key": orNull(key)}, nil); err != nil {
 					return err
 				}
-				r.say("The secret is replaced; see it with \"fanfare endpoint secret %s\". The old one signs beside it for 24 hours.", r.args[0])
+				var ep endpoint
+				at, err := r.atEndpoint(ctx)
+				if err == nil {
+					_, err = r.call(ctx, http.MethodGet, at, nil, &ep)
+				}
+				if err != nil {
+					return err
+				}
+				old := "The old one signs beside it for 24 hours."
+				if !webhook.Profile(ep.Signature).Overlaps() {
+					old = "The old one no longer signs: a " + ep.Signature + " signature has room for one."
+				}
+				r.say("The secret is replaced; see it with \"fanfare endpoint secret %s\". %s", r.args[0], old)
 				return nil
 			}},
 		verb{use: "headers ENDPOINT [NAME=VALUE]", short: "Show the headers it is sent, or set one; an empty value removes it",

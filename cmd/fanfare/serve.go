@@ -54,7 +54,7 @@ func serveCommand(e *env) *cobra.Command {
 	flags.StringVar(&s.data, "data", "./fanfare-data", "folder of the data")
 	flags.BoolVar(&s.dev, "dev", false, "let endpoints be on this machine; the default when listening on a loopback address")
 	flags.StringSliceVar(&s.allow, "allow", nil, "network that is not public and may be sent to, such as 10.0.0.0/8; repeatable")
-	flags.StringSliceVar(&s.egress, "egress", nil, "address or network that deliveries come from, told to consumers at /api/v1/meta, such as 203.0.113.7; repeatable")
+	flags.StringSliceVar(&s.egress, "egress", nil, "address or network that deliveries come from, for consumers to let in, such as 203.0.113.7; GET /api/v1/meta lists them; repeatable")
 	flags.DurationVar(&s.retention, "retention", 30*24*time.Hour, "how long messages that have ended are kept")
 	flags.Var(&s.maxBody, "max-body", "largest request body that is taken, such as 512KiB or 4MiB")
 	flags.StringVar(&s.logFormat, "log-format", "text", "text or json")
