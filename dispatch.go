@@ -280,8 +280,9 @@ func (d *dispatcher) prune(ctx context.Context) {
 	ticker := time.NewTicker(pruneEvery)
 	defer ticker.Stop()
 	for {
+		before := d.h.now().Add(-d.h.opt.Retention) // the same for all chunks: the store goes on where it stopped
 		for {
-			n, err := d.h.store.Prune(ctx, d.h.now().Add(-d.h.opt.Retention), pruneChunk)
+			n, err := d.h.store.Prune(ctx, before, pruneChunk)
 			if err != nil {
 				d.fault(ctx, "removing old messages", err)
 			}

@@ -128,7 +128,7 @@ func settle(a *Attempt, ep *Endpoint, made int, chance float64) settlement {
 		a.State, due = Waiting, now.Add(wait)
 	}
 	switch a.Class {
-	case ClassInterrupted, ClassNoPayload, ClassDamaged:
+	case ClassInterrupted, ClassNoPayload, ClassDamaged, ClassRejected: // none of which the endpoint is to blame for
 		next.verdict.Neutral = true
 	}
 	if a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable {

@@ -67,6 +67,7 @@ func (r *recorder) run(ctx context.Context, d *dispatcher) {
 			<-r.wake
 		default:
 			d.recordAll(ctx, some)
+			clear(some) // or the queue would hold on to them
 		}
 	}
 }

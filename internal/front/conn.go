@@ -116,7 +116,11 @@ func (cn *conn) answer(r *http.Request) (reusable bool) {
 	if cap(out) <= 64<<10 {
 		cn.out = out
 	}
-	cn.allow(cn.server.HTTP.IdleTimeout)
+	if b.late { // what is left of the body has no more time for that
+		_ = cn.SetWriteDeadline(time.Now().Add(cn.server.HTTP.IdleTimeout))
+	} else {
+		cn.allow(cn.server.HTTP.IdleTimeout)
+	}
 	if _, err := cn.Write(out); err != nil {
 		return false
 	}
@@ -137,6 +141,7 @@ func (cn *conn) logger() *log.Logger {
 type body struct {
 	cn   *conn
 	left int
+	late bool // the time for all of it runs
 	err  error
 }
 
@@ -152,7 +157,10 @@ func (b *body) Read(p []byte) (n int, err error) {
 		n = copy(p, cn.buf[cn.r:cn.w])
 		cn.r += n
 	} else {
-		cn.allow(cn.server.HTTP.ReadTimeout)
+		if !b.late {
+			b.late, cn.until = true, time.Time{}
+			_ = cn.SetReadDeadline(time.Now().Add(cn.server.HTTP.ReadTimeout))
+		}
 		if n, err = cn.Read(p); errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}

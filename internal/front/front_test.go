@@ -170,6 +170,7 @@ var requests = map[string][]string{
 	"no host":               {"POST /x HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"},
 	"empty host":            {"POST /x HTTP/1.1\r\nHost:\r\nContent-Length: 2\r\n\r\n{}"},
 	"two hosts":             {with("Host: other")},
+	"an empty host first":   {strings.Replace(plain, "Host: host", "Host:\r\nHost: host", 1)},
 	"bad host":              {strings.Replace(plain, "Host: host", "Host: a b", 1)},
 	"IPv6":                  {strings.Replace(plain, "Host: host", "Host: [::1]:80", 1)},
 	"full URL":              {strings.Replace(plain, "/x", "http://other/x", 1)},
@@ -326,6 +327,35 @@ func TestTimeouts(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestADribblingClient sends a byte of a body each second, of a minute's worth.
+func TestADribblingClient(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"read":   func(_ http.ResponseWriter, r *http.Request) { io.ReadAll(r.Body) },
+		"unread": func(http.ResponseWriter, *http.Request) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, handler)
+				c, err := w.network.DialContext(t.Context(), "tcp", "host:80")
+				if err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				io.WriteString(c, strings.Replace(plain, ": 2", ": 62", 1))
+				for err == nil && time.Since(start) < time.Minute {
+					time.Sleep(time.Second)
+					_, err = io.WriteString(c, "x")
+				}
+				if took := time.Since(start); took < 15*time.Second || took > 17*time.Second {
+					t.Errorf("the connection lasts %v, want 15s", took)
+				}
+				c.Close()
+				w.Close()
+			})
+		})
+	}
 }
 
 func TestShutdown(t *testing.T) {

@@ -76,7 +76,7 @@ func parse(head []byte) *http.Request {
 func heed(r *http.Request, name, value string) bool {
 	switch name {
 	case "Host":
-		if r.Host != "" || !all(value, &inHost) {
+		if r.Host != "" || value == "" || !all(value, &inHost) {
 			return false
 		}
 		r.Host = value
