@@ -22,8 +22,8 @@ type group struct {
 	done     chan struct{} // closed when every job has its err
 }
 
-// Bounds of a group. They only keep a transaction from growing out of hand:
-// nobody waits for a group to fill.
+// Bounds of a group. They only keep a transaction from growing out of hand: the
+// writer may pause, but never until a group is full.
 const (
 	groupJobs  = 512
 	groupBytes = 8 << 20
