@@ -32,14 +32,10 @@ type figures struct {
 	DrainMS    int64  `json:"drainMs"`
 }
 
-// quiesceTime is two of the longest pauses between probes of an endpoint that
-// fails: as each is a minute at most, what it refuses last may wait as long.
-const quiesceTime = 2 * time.Minute
-
 // quiesce waits until all that is owed has arrived and is recorded.
 func (w *world) quiesce(t *testing.T) {
 	t.Helper()
-	err := until(t.Context(), quiesceTime, func() bool {
+	err := until(t.Context(), 30*time.Second, func() bool {
 		if !w.owesNothing() {
 			return false
 		}
@@ -50,7 +46,7 @@ func (w *world) quiesce(t *testing.T) {
 		return
 	}
 	n, some := w.missing()
-	t.Errorf("%d deliveries are missing %v after the load has ended, such as:", n, quiesceTime)
+	t.Errorf("%d deliveries are missing 30 s after the load has ended, such as:", n)
 	for _, text := range some {
 		t.Error(text)
 	}

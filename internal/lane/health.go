@@ -82,7 +82,7 @@ func (h *health) success() {
 		return
 	case Probing:
 		h.enter(Reopening)
-		h.limit = 1
+		h.limit, h.interval = 1, firstInterval
 	case Reopening:
 		if h.earn() {
 			h.limit = min(2*h.limit, h.cap)
@@ -121,7 +121,10 @@ func (h *health) failure(now instant, era int) {
 	case h.state == Probing:
 		h.interval = min(2*h.interval, lastInterval)
 	case h.state == Reopening:
-		h.enter(Probing)
+		// An endpoint that refuses some of what it is sent is not one that is down.
+		if h.failures >= min(h.limit, patience) {
+			h.enter(Probing)
+		}
 	}
 }
 

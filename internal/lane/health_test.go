@@ -2,6 +2,7 @@ package lane
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -83,22 +84,25 @@ func TestReopensGradually(t *testing.T) {
 	b.want("e/b02")
 	b.ok("e/b02")
 	b.want("e/b03", "e/b04")
-	b.finish(b.again(time.Hour), "e/b03") // back to probing, with the interval as it was
-	b.health("e", Probing)
-	b.ok("e/b04") // a success is a success
+	b.finish(b.again(time.Hour), "e/b03") // one of the two in flight
 	b.health("e", Reopening)
 	b.want("e/b05")
-	b.ok("e/b05")
-	b.want("e/b06", "e/b07")
-	b.ok("e/b06", "e/b07")
+	b.finish(b.again(time.Hour), "e/b04") // the other
+	b.health("e", Probing)
+	b.ok("e/b05") // a success is a success
+	b.health("e", Reopening)
+	b.want("e/b06")
+	b.ok("e/b06")
+	b.want("e/b07", "e/b08")
+	b.ok("e/b07", "e/b08")
 	b.health("e", Healthy)
-	b.want("e/b08", "e/b09", "e/b10", "e/b11")
+	b.want("e/b09", "e/b10", "e/b11", "e/b12")
 	if _, since := b.s.Health("e"); !since.IsZero() {
 		t.Errorf("failing since %v, want never", since)
 	}
 }
 
-func TestIntervalIsKeptWhileReopening(t *testing.T) {
+func TestIntervalStartsAnewWithASuccess(t *testing.T) {
 	b := failing(t)
 	b.wakes(time.Second)
 	b.want("e/b00 probe")
@@ -108,8 +112,39 @@ func TestIntervalIsKeptWhileReopening(t *testing.T) {
 	b.ok("e/b01")
 	b.want("e/b02")
 	b.finish(b.again(time.Hour), "e/b02")
-	b.wakes(2 * time.Second)
+	b.health("e", Probing)
+	b.wakes(time.Second)
 	b.want("e/b03 probe")
+}
+
+// TestSomeRefusalsAreNoOutage has an endpoint that refuses one in five, and was
+// being probed: it still gets nearly all it can take.
+func TestSomeRefusalsAreNoOutage(t *testing.T) {
+	b := on(t, Limits{Window: 8 * 500}, Settings{Endpoint: "e", MaxInFlight: 16, FailingSince: epoch.Add(-time.Second)})
+	for i := range 500 {
+		b.accept(fmt.Sprintf("e/%03d", i))
+	}
+	chance := rand.New(rand.NewPCG(1, 2))
+	for done := 0; done < 500; {
+		a := b.s.Step(b.now)
+		if len(a.Start) == 0 && a.Wake.IsZero() {
+			t.Fatalf("nothing more starts after %d deliveries", done)
+		} else if len(a.Start) == 0 {
+			b.now = a.Wake
+		}
+		b.now = b.now.Add(10 * time.Millisecond)
+		for _, start := range a.Start {
+			done++
+			if chance.IntN(5) == 0 {
+				b.finish(Verdict{}, "e/"+start.Message)
+			} else {
+				b.ok("e/" + start.Message)
+			}
+		}
+	}
+	if took := b.now.Sub(epoch); took > 2*time.Second {
+		t.Errorf("500 deliveries took %v", took)
+	}
 }
 
 func TestLateFailuresDoNotGrowTheInterval(t *testing.T) {

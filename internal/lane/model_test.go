@@ -73,7 +73,7 @@ func (h *modelHealth) judge(now time.Time, v Verdict, era int) {
 			h.interval = time.Second
 		} else if h.state == Probing && era == h.era {
 			h.interval = min(h.interval*2, time.Minute)
-		} else if h.state == Reopening && era == h.era {
+		} else if h.state == Reopening && era == h.era && (h.failures >= 10 || h.failures >= h.limit) {
 			to(Probing)
 		}
 		return
@@ -83,7 +83,7 @@ func (h *modelHealth) judge(now time.Time, v Verdict, era int) {
 	switch h.state {
 	case Probing:
 		to(Reopening)
-		h.limit = 1
+		h.limit, h.interval = 1, time.Second
 	case Reopening:
 		if h.earned >= h.limit {
 			h.limit, h.earned = min(h.cap, h.limit*2), 0
