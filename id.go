@@ -53,8 +53,10 @@ func DecodeID(prefix, text string) (raw [16]byte, ok bool) {
 // ids makes identifiers that only grow, even when the clock steps back: order
 // of identifiers is order of acceptance, and ordered endpoints rest on it.
 type ids struct {
-	mu   sync.Mutex
-	last uint64 // milliseconds<<12 | counter of the newest one made
+	mu     sync.Mutex
+	last   uint64    // milliseconds<<12 | counter of the newest one made
+	chance [512]byte // random, for several
+	used   int       // of chance; at 0 it has to be drawn
 }
 
 // floor makes every further identifier larger than one made before, by an
@@ -70,11 +72,13 @@ func (g *ids) floor(raw [16]byte) {
 func (g *ids) next(now time.Time, prefix string) string {
 	g.mu.Lock()
 	g.last = max(g.last+1, uint64(now.UnixMilli())<<12)
-	stamp := g.last
-	g.mu.Unlock()
 	var raw [16]byte
-	binary.BigEndian.PutUint64(raw[:8], stamp>>12<<16|0x7000|stamp&0xfff)
-	rand.Read(raw[8:]) // never fails: crypto/rand ends the process instead
+	binary.BigEndian.PutUint64(raw[:8], g.last>>12<<16|0x7000|g.last&0xfff)
+	if g.used == 0 {
+		rand.Read(g.chance[:]) // never fails: crypto/rand ends the process instead
+	}
+	g.used = (g.used + copy(raw[8:], g.chance[g.used:])) % len(g.chance)
+	g.mu.Unlock()
 	raw[8] = raw[8]&0x3f | 0x80
 	return EncodeID(prefix, raw)
 }

@@ -50,7 +50,7 @@ func (c *call) get(name string) []string {
 	if !slices.ContainsFunc(c.route.query, func(p param) bool { return p.name == name }) {
 		panic("api: " + c.route.path + " does not declare the parameter " + name)
 	}
-	if c.values == nil {
+	if c.values == nil && c.r.URL.RawQuery != "" {
 		values, err := url.ParseQuery(c.r.URL.RawQuery)
 		if err != nil {
 			c.mistake("", "is not a valid query; escape what is special in it")

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fanfarehq/fanfare/internal/plain"
 )
 
 // An answer gathers what a handler says.
@@ -44,7 +46,7 @@ func (w *answer) WriteHeader(status int) {
 		case "Date":
 			w.dated = true
 		}
-		if !all(name, &inName) {
+		if !plain.All(name, &plain.InName) {
 			continue
 		}
 		for _, v := range values {

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/fanfarehq/fanfare/internal/plain"
 )
 
 // bufferSize is what a connection reads at once: a head and a short body.
@@ -83,15 +85,15 @@ func (cn *conn) allow(limit time.Duration) {
 // request takes the head of a request from what was read; nil if it is not there
 // as a whole, or not plain.
 func (cn *conn) request() *http.Request {
-	size := headIn(cn.buf[cn.r:cn.w])
-	if size == 0 || size > maxHead {
+	head := plain.Head(cn.buf[cn.r:cn.w])
+	if head == nil {
 		return nil
 	}
-	r := parse(cn.buf[cn.r : cn.r+size])
+	r := parse(head)
 	if r == nil {
 		return nil
 	}
-	cn.r += size
+	cn.r += len(head)
 	r.RemoteAddr = cn.remote
 	r.Body = &body{cn: cn, left: int(r.ContentLength)}
 	return r

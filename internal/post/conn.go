@@ -11,9 +11,12 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/fanfarehq/fanfare/internal/plain"
 )
 
 const (
@@ -130,50 +133,106 @@ func (cn *conn) send(t *Target, lines, body []byte) error {
 
 // answer reads what comes back. reusable is whether it ended where it said.
 func (cn *conn) answer(begun, deadline time.Time) (_ *Response, reusable bool, err error) {
-	res, framed, err := cn.header()
+	h, err := cn.header()
 	if err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, cn.source.err) {
 			return nil, false, err
 		}
 		return nil, false, &ResponseError{err}
 	}
-	out := &Response{Status: res.StatusCode, Header: res.Header, HeaderAfter: time.Since(begun)}
-	whole := cn.body(res, out, deadline)
-	return out, framed && whole && cn.r.Buffered() == 0, nil
+	out := &Response{Status: h.status, Header: h.fields, HeaderAfter: time.Since(begun)}
+	whole := cn.body(&h, out, deadline)
+	return out, h.framed && whole && cn.r.Buffered() == 0, nil
+}
+
+// A head is what was read of a response before its body.
+type head struct {
+	status int
+	fields http.Header
+	length int64 // of the body; -1: not told
+	body   io.Reader
+	framed bool // another response may follow it, and it is clear where
 }
 
 // request is what responses are read as answers to.
 var request = &http.Request{Method: http.MethodPost}
 
-// header reads up to the end of the header of the response that counts. framed
-// is whether another response may follow it, and it is clear where.
-func (cn *conn) header() (res *http.Response, framed bool, err error) {
+// header reads up to the end of the header of the response that counts.
+func (cn *conn) header() (head, error) {
 	for {
 		cn.source.lines = maxLines
 		if _, err := cn.r.Peek(1); errors.Is(err, io.EOF) {
-			return nil, false, io.ErrUnexpectedEOF
+			return head{}, io.ErrUnexpectedEOF
 		} else if err != nil {
-			return nil, false, err
+			return head{}, err
 		}
 		raw, _ := cn.r.Peek(cn.r.Buffered())
+		if h, size := plainHead(raw); size > 0 {
+			_, _ = cn.r.Discard(size)
+			h.body = io.LimitReader(cn.r, h.length)
+			return h, nil
+		}
 		read := cn.source.read
 		res, err := http.ReadResponse(cn.r, request)
+		if err != nil {
+			return head{}, err
+		}
+		h := head{status: res.StatusCode, fields: res.Header, length: res.ContentLength, body: res.Body}
 		switch {
-		case err != nil:
-			return nil, false, err
 		case cn.source.read-cn.r.Buffered() > MaxHeader:
-			return nil, false, errHeaderTooLong
-		case res.StatusCode < 100:
-			return nil, false, fmt.Errorf("status %q", res.Status)
-		case res.StatusCode == http.StatusSwitchingProtocols:
-			return res, false, nil
-		case res.StatusCode >= 200:
+			return head{}, errHeaderTooLong
+		case h.status < 100:
+			return head{}, fmt.Errorf("status %q", res.Status)
+		case h.status == http.StatusSwitchingProtocols:
+			return h, nil
+		case h.status >= 200:
 			if cn.source.read > read {
 				raw = nil // overwritten
 			}
-			return res, framedOnce(res, raw[:max(0, len(raw)-cn.r.Buffered())]), nil
+			h.framed = framedOnce(res, raw[:max(0, len(raw)-cn.r.Buffered())])
+			return h, nil
 		}
 	}
+}
+
+// plainHead reads the head that b begins with, if that is one of a response with
+// a body of a length told in it, or with none, and nothing is special about it. Otherwise size
+// is 0, and it is for [http.ReadResponse] to judge.
+func plainHead(b []byte) (h head, size int) {
+	raw := plain.Head(b)
+	if raw == nil {
+		return h, 0
+	}
+	line, fields := plain.Cut(raw)
+	line, ok := strings.CutPrefix(line, "HTTP/1.1 ")
+	code, reason, _ := strings.Cut(line, " ")
+	h.status = plain.Length(code, 999)
+	if !ok || len(code) != 3 || h.status < 200 || h.status == http.StatusNotModified ||
+		!plain.All(reason, &plain.InValue) {
+		return h, 0
+	}
+	h.length = -1
+	h.fields = plain.Fields(fields, func(name, value string) (keep, ok bool) {
+		switch name {
+		case "Content-Length":
+			if h.length >= 0 {
+				return false, false
+			}
+			h.length = int64(plain.Length(value, 1<<29))
+			return true, h.length >= 0
+		case "Connection":
+			return true, strings.EqualFold(value, "keep-alive")
+		case "Transfer-Encoding", "Trailer", "Pragma", "Upgrade":
+			return false, false
+		}
+		return true, true
+	})
+	none := h.status == http.StatusNoContent
+	if h.fields == nil || none != (h.length < 0) {
+		return h, 0
+	}
+	h.length, h.framed = max(0, h.length), true
+	return h, len(raw)
 }
 
 // framedOnce reports whether the end of a response is told in one way, and the
@@ -190,23 +249,23 @@ func framedOnce(res *http.Response, raw []byte) bool {
 
 // body reads what is of use of the body into out. It reports whether that was
 // all of it.
-func (cn *conn) body(res *http.Response, out *Response, deadline time.Time) (whole bool) {
-	if res.ContentLength == 0 {
+func (cn *conn) body(h *head, out *Response, deadline time.Time) (whole bool) {
+	if h.length == 0 {
 		return true
 	}
 	cn.source.left = 2*MaxBody + bufferSize // chunks have a size of their own
 	cn.source.lines = cn.source.left
-	if int64(cn.r.Buffered()) < res.ContentLength || res.ContentLength < 0 {
+	if int64(cn.r.Buffered()) < h.length || h.length < 0 {
 		if grace := time.Now().Add(BodyGrace); grace.Before(deadline) {
 			_ = cn.SetReadDeadline(grace)
 		}
 	}
 	var err error
-	if n := res.ContentLength; 0 < n && n <= MaxBody {
+	if n := h.length; 0 < n && n <= MaxBody {
 		out.Body = make([]byte, n)
-		got, e := io.ReadFull(res.Body, out.Body)
+		got, e := io.ReadFull(h.body, out.Body)
 		out.Body, err = out.Body[:got], e
-	} else if out.Body, err = io.ReadAll(io.LimitReader(res.Body, MaxBody+1)); len(out.Body) > MaxBody {
+	} else if out.Body, err = io.ReadAll(io.LimitReader(h.body, MaxBody+1)); len(out.Body) > MaxBody {
 		out.Body, err = out.Body[:MaxBody], io.ErrShortBuffer
 	}
 	out.Truncated = err != nil

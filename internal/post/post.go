@@ -3,8 +3,8 @@
 //
 // It is here because a general client costs far more a request: two goroutines a
 // connection with the hand-over between them, and twice the allocations. What a
-// response may look like is still judged by net/http ([http.ReadResponse]). A
-// request is written once: unlike [http.Transport], nothing here ever sends it
+// response may look like is still judged by net/http ([http.ReadResponse]), but
+// for heads about which nothing is doubtful. A request is written once: unlike [http.Transport], nothing here ever sends it
 // again by itself. Redirects, proxies, cookies, compression and HTTP/2 do not
 // exist here.
 //
