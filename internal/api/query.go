@@ -44,13 +44,16 @@ func filters(more ...param) []param {
 	return append(params(beforeParam, afterParam, typesParam, channelParam, tagParam, contentParam), more...)
 }
 
-// get returns a parameter's values. It panics if the route does not say that it
-// reads the parameter, as then the document would lie.
+// get returns a parameter's values. It panics if there is a query and the route
+// does not say that it reads the parameter, as then the document would lie.
 func (c *call) get(name string) []string {
+	if c.r.URL.RawQuery == "" {
+		return nil
+	}
 	if !slices.ContainsFunc(c.route.query, func(p param) bool { return p.name == name }) {
 		panic("api: " + c.route.path + " does not declare the parameter " + name)
 	}
-	if c.values == nil && c.r.URL.RawQuery != "" {
+	if c.values == nil {
 		values, err := url.ParseQuery(c.r.URL.RawQuery)
 		if err != nil {
 			c.mistake("", "is not a valid query; escape what is special in it")
