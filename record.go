@@ -44,10 +44,16 @@ func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) {
 		a.Class = ClassDamaged
 	}
 	d.h.recent.used(id)
+	d.attempted(ctx, t, s, a)
+}
+
+// attempted has an attempt recorded. It is apart from attempt so that a stack is
+// small while it waits for a receiver.
+func (d *dispatcher) attempted(ctx context.Context, t *target, s lane.Start, a *Attempt) {
 	next := settle(a, t.Endpoint, s.Attempts, d.h.opt.Chance())
-	r := recording{&Outcome{Attempt: a, Delivery: next.delivery}, finished{t, id, next.verdict, a.StartedAt.Add(a.Duration)}}
+	r := recording{&Outcome{Attempt: a, Delivery: next.delivery}, finished{t, a.Message, next.verdict, a.StartedAt.Add(a.Duration)}}
 	if a.Class == ClassSuccess {
-		d.h.inbox.put(sent{t.ID, id})
+		d.h.inbox.put(sent{t.ID, a.Message})
 		d.recorder.put(r)
 		return
 	}

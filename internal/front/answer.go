@@ -59,10 +59,10 @@ func (w *answer) WriteHeader(status int) {
 
 // oneLine is a header's value without what would end it.
 func oneLine(v string) string {
-	if strings.ContainsAny(v, "\r\n") {
+	if strings.IndexByte(v, '\r') >= 0 || strings.IndexByte(v, '\n') >= 0 {
 		v = lineEnds.Replace(v)
 	}
-	return strings.Trim(v, " \t\r\n")
+	return strings.Trim(v, " \t")
 }
 
 var lineEnds = strings.NewReplacer("\n", " ", "\r", " ")
