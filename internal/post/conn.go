@@ -158,41 +158,58 @@ type head struct {
 var request = &http.Request{Method: http.MethodPost}
 
 // header reads up to the end of the header of the response that counts.
-func (cn *conn) header() (head, error) {
+func (cn *conn) header() (h head, err error) {
+	if err := cn.await(); err != nil {
+		return h, err
+	}
+	raw, _ := cn.r.Peek(cn.r.Buffered())
+	h, size := plainHead(raw)
+	if size > 0 {
+		_, _ = cn.r.Discard(size)
+		h.body = io.LimitReader(cn.r, h.length)
+		return h, nil
+	}
 	for {
-		cn.source.lines = maxLines
-		if _, err := cn.r.Peek(1); errors.Is(err, io.EOF) {
-			return head{}, io.ErrUnexpectedEOF
-		} else if err != nil {
-			return head{}, err
+		h, err = cn.response()
+		if err != nil || h.status >= 200 || h.status == http.StatusSwitchingProtocols {
+			return h, err
 		}
-		raw, _ := cn.r.Peek(cn.r.Buffered())
-		if h, size := plainHead(raw); size > 0 {
-			_, _ = cn.r.Discard(size)
-			h.body = io.LimitReader(cn.r, h.length)
-			return h, nil
-		}
-		read := cn.source.read
-		res, err := http.ReadResponse(cn.r, request)
-		if err != nil {
-			return head{}, err
-		}
-		h := head{status: res.StatusCode, fields: res.Header, length: res.ContentLength, body: res.Body}
-		switch {
-		case cn.source.read-cn.r.Buffered() > MaxHeader:
-			return head{}, errHeaderTooLong
-		case h.status < 100:
-			return head{}, fmt.Errorf("status %q", res.Status)
-		case h.status == http.StatusSwitchingProtocols:
-			return h, nil
-		case h.status >= 200:
-			if cn.source.read > read {
-				raw = nil // overwritten
-			}
-			h.framed = framedOnce(res, raw[:max(0, len(raw)-cn.r.Buffered())])
-			return h, nil
+		if err := cn.await(); err != nil {
+			return h, err
 		}
 	}
+}
+
+// await returns once a response has begun.
+func (cn *conn) await() error {
+	cn.source.lines = maxLines
+	_, err := cn.r.Peek(1)
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// response reads the head of a response, whatever it is like.
+func (cn *conn) response() (head, error) {
+	raw, _ := cn.r.Peek(cn.r.Buffered())
+	read := cn.source.read
+	res, err := http.ReadResponse(cn.r, request)
+	switch {
+	case err != nil:
+		return head{}, err
+	case cn.source.read-cn.r.Buffered() > MaxHeader:
+		return head{}, errHeaderTooLong
+	case res.StatusCode < 100:
+		return head{}, fmt.Errorf("status %q", res.Status)
+	}
+	if cn.source.read > read {
+		raw = nil // overwritten
+	}
+	return head{
+		status: res.StatusCode, fields: res.Header, length: res.ContentLength, body: res.Body,
+		framed: res.StatusCode >= 200 && framedOnce(res, raw[:max(0, len(raw)-cn.r.Buffered())]),
+	}, nil
 }
 
 // plainHead reads the head that b begins with, if that is one of a response with
