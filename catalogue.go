@@ -201,6 +201,7 @@ func (h *Hub) reconfigure(ctx context.Context, ep *Endpoint) error {
 	h.catalogue.forget(ep.Application)
 	r, err := h.catalogue.of(ctx, string(ep.Application))
 	if err != nil {
+		h.inbox.put(unwoken{ep.Application, ep.ID}) // it is stored already
 		return err
 	}
 	if t := r.find(ep.ID); t != nil {

@@ -126,7 +126,8 @@ func (h *Hub) Resend(ctx context.Context, msg *Message, ep *Endpoint) error {
 		return fmt.Errorf("message %s to endpoint %s: %w", msg.ID, ep.ID, err)
 	}
 	h.inbox.put(cancelled{msg.ID, []EndpointID{ep.ID}}) // from the place where it may have waited
-	return h.wake(context.WithoutCancel(ctx), msg.Application, ep.ID)
+	h.rouse(ctx, msg.Application, ep.ID)
+	return nil
 }
 
 // recoverChunk is how many deliveries one transaction of Recover touches.

@@ -214,6 +214,17 @@ func (h *Hub) wake(ctx context.Context, app ApplicationID, ep EndpointID) error 
 	return nil
 }
 
+// rouse is wake for what is stored already, of which the scheduler must hear in
+// the end: if the endpoint cannot be read now, it is tried again.
+func (h *Hub) rouse(ctx context.Context, app ApplicationID, ep EndpointID) {
+	err := h.wake(context.WithoutCancel(ctx), app, ep)
+	if err == nil || errors.Is(err, ErrNotFound) {
+		return
+	}
+	h.opt.Logger.ErrorContext(ctx, "reading an endpoint", "endpoint", ep, "error", err)
+	h.inbox.put(unwoken{app, ep})
+}
+
 // load reads the next deliveries of a lane from the store.
 func (d *dispatcher) load(ctx context.Context, l lane.Load) {
 	q := WaitingQuery{

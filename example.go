@@ -76,9 +76,6 @@ func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int
 		return nil, fmt.Errorf("application %s: accepting an example: %w", ep.Application, err)
 	}
 	h.counters.accepted.Add(1)
-	if err := h.wake(context.WithoutCancel(ctx), ep.Application, ep.ID); err != nil {
-		// It is accepted and will be sent, but not before something else is.
-		h.opt.Logger.WarnContext(ctx, "waking an endpoint", "endpoint", ep.ID, "error", err)
-	}
+	h.rouse(ctx, ep.Application, ep.ID)
 	return msg, nil
 }

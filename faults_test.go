@@ -269,6 +269,45 @@ func TestAFailedReadAtTheStartStrandsNothing(t *testing.T) {
 	})
 }
 
+// TestAFailedReadAfterwardsStrandsNothing has the endpoint's reading fail just
+// after something was stored for it.
+func TestAFailedReadAfterwardsStrandsNothing(t *testing.T) {
+	for name, again := range map[string]func(w *world, msg *fanfare.Message, ep *fanfare.Endpoint) error{
+		"a resend": func(w *world, msg *fanfare.Message, ep *fanfare.Endpoint) error {
+			return w.hub.Resend(w.t.Context(), msg, ep)
+		},
+		"an example": func(w *world, _ *fanfare.Message, ep *fanfare.Endpoint) error {
+			schemas := []byte(`{"1": {"examples": [1]}}`)
+			_, err := w.hub.SendExample(w.t.Context(), ep, &fanfare.EventType{Name: "a.b", Schemas: schemas}, 0)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, nil, func(t *testing.T, w *world) {
+				rcv := w.receiver("a.test", nil)
+				ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+				msg := w.send("a.b", 1)
+				time.Sleep(time.Second)
+				var failures atomic.Int32
+				w.bend(&bent{endpoints: func() error {
+					if failures.Add(1) <= 3 {
+						return errors.New("busy")
+					}
+					return nil
+				}}, nil)
+				time.Sleep(time.Second)
+				if err := again(w, msg, ep); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Second)
+				if n := len(rcv.requests()); n != 2 {
+					t.Errorf("%d requests, want 2", n)
+				}
+			})
+		})
+	}
+}
+
 func TestCancellingReachesWhatIsJustBeingAccepted(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {
 		gate := make(chan bool)

@@ -2,7 +2,6 @@ package fanfare
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,7 +66,11 @@ type (
 		endpoint EndpointID
 		message  MessageID
 	}
-	stored     struct{ *target }             // the store holds deliveries of this lane
+	stored  struct{ *target } // the store holds deliveries of this lane
+	unwoken struct {          // this lane should have been told of, and could not be
+		application ApplicationID
+		endpoint    EndpointID
+	}
 	configured struct{ targets []*target }   // endpoints have new settings
 	removed    struct{ endpoint EndpointID } // nothing waits for this endpoint any more
 	cancelled  struct {
@@ -91,7 +94,7 @@ func (in accepted) apply(ctx context.Context, d *dispatcher, now time.Time) {
 	d.early = nil
 	for i, t := range in.targets {
 		if d.targets[t.ID] != t && !d.h.catalogue.present(t.age) {
-			d.work.Go(func() { d.wakeAgain(ctx, t) }) // it may have been changed or deleted meanwhile
+			d.work.Go(func() { d.h.rouse(ctx, t.Application, t.ID) }) // it may have been changed or deleted meanwhile
 			continue
 		}
 		d.configure(ctx, t, now)
@@ -103,10 +106,14 @@ func (in accepted) apply(ctx context.Context, d *dispatcher, now time.Time) {
 	}
 }
 
-func (d *dispatcher) wakeAgain(ctx context.Context, t *target) {
-	if err := d.h.wake(ctx, t.Application, t.ID); err != nil && !errors.Is(err, ErrNotFound) {
-		d.fault(ctx, "reading an endpoint", err)
-	}
+func (in unwoken) apply(ctx context.Context, d *dispatcher, _ time.Time) {
+	d.work.Go(func() {
+		select {
+		case <-time.After(time.Second):
+			d.h.rouse(ctx, in.application, in.endpoint)
+		case <-ctx.Done():
+		}
+	})
 }
 
 func (in sent) apply(_ context.Context, d *dispatcher, _ time.Time) {
