@@ -11,3 +11,5 @@ require (
 require gopkg.in/validator.v2 v2.0.1 // indirect
 
 replace github.com/fanfarehq/fanfare => ../
+
+ignore ./node_modules
