@@ -45,7 +45,7 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 		a.RequestHeader = t.requestHeader(msg, out, started)
 	} else {
 		var query string
-		if a.RequestHeader, query = t.profileHeader(msg, out, started); query != "" {
+		if a.RequestHeader, query = t.profileHeader(msg, &out, started); query != "" {
 			a.URL, to = t.withQuery(query)
 		}
 	}

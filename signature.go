@@ -79,14 +79,18 @@ func newTextSigner(profile webhook.Profile, inForce []Secret, until time.Time) (
 
 // profileHeader is requestHeader for a profile other than the standard's. The
 // message's id and type are there as well: receivers go by the id when a message
-// comes again. query is what the URL's query must have added.
-func (t *target) profileHeader(msg *Message, out formatted, at time.Time) (header []Header, query string) {
+// comes again. query is what the URL's query must have added. A profile that stands
+// in the body changes out.
+func (t *target) profileHeader(msg *Message, out *formatted, at time.Time) (header []Header, query string) {
 	signed, err := t.profile().Sign(&webhook.Message{
 		ID: string(msg.ID), Type: msg.EventType, Time: at,
 		URL: t.URL, ContentType: out.contentType, Body: out.body,
 	}, t.signer(at).texts...)
 	if err != nil {
 		panic(err) // newTextSigner has tried
+	}
+	if signed.Body != nil {
+		out.body, out.contentType = signed.Body, orDefault(signed.ContentType, out.contentType)
 	}
 	header = append(slices.Clip(t.constant),
 		Header{Name: "Content-Type", Value: out.contentType},

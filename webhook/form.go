@@ -68,7 +68,7 @@ func (f form) verify(a *arrival) (Event, error) {
 // order of name, and those of one name in order of value, each once. What does not
 // parse as a form is none.
 func formFields(contentType string, body []byte) (fields string, ok bool) {
-	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/x-www-form-urlencoded" {
+	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != formType {
 		return "", false
 	}
 	values, err := url.ParseQuery(string(body))

@@ -59,6 +59,11 @@ const (
 	// It is "name:password", or a password alone, whose name is then "webhook".
 	Basic Profile = "basic"
 
+	// BodyToken signs nothing: the secret is sent itself, as the member "token" of
+	// a JSON body, or as a field of a form. A body that is neither a JSON object
+	// nor a form becomes the member "data" of one.
+	BodyToken Profile = "body-token"
+
 	// None neither signs nor verifies anything.
 	None Profile = "none"
 )
@@ -91,6 +96,7 @@ var schemes = map[Profile]scheme{
 	Intercom:  xHub,
 	Query:     query{},
 	Basic:     basic{},
+	BodyToken: bodyToken{},
 	None:      none{},
 }
 
@@ -149,6 +155,11 @@ type Message struct {
 type Signature struct {
 	Header []Field
 	Query  string // to be added to the URL's query, escaped as that is
+
+	// Body and ContentType are sent in place of the message's. Nil and empty:
+	// those stay.
+	Body        []byte
+	ContentType string
 }
 
 // Field is a line of a header.
