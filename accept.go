@@ -86,10 +86,14 @@ func (h *Hub) intake(r *roster, msg *Message) (*Intake, []*target, error) {
 			continue
 		}
 		targets = append(targets, t)
-		in.Deliveries = append(in.Deliveries, Delivery{
+		d := Delivery{
 			Message: msg.ID, Endpoint: t.ID,
 			Due: due, Rank: RankOf(t.Ordered, due), OrderingKey: msg.OrderingKey,
-		})
+		}
+		if t.Debounce > 0 && msg.DeliverAt.IsZero() {
+			d.debounce(msg, now.Add(t.Debounce))
+		}
+		in.Deliveries = append(in.Deliveries, d)
 	}
 	if len(targets) > h.opt.MaxEndpoints {
 		return nil, nil, &InvalidError{"eventType", fmt.Sprintf("goes to %d endpoints; at most %d are allowed", len(targets), h.opt.MaxEndpoints)}

@@ -24,6 +24,8 @@ const (
 	maxEventTypes  = 500
 	minTimeout     = time.Second
 	maxTimeout     = 60 * time.Second
+	minDebounce    = 100 * time.Millisecond
+	maxDebounce    = 24 * time.Hour
 )
 
 func (h *Hub) checkEndpoint(ep *Endpoint) error {
@@ -44,6 +46,10 @@ func (h *Hub) checkEndpoint(ep *Endpoint) error {
 		return &InvalidError{"maxInFlight", "0 (the default) to 10000"}
 	case ep.Timeout != 0 && (ep.Timeout < minTimeout || ep.Timeout > maxTimeout):
 		return &InvalidError{"timeout", fmt.Sprintf("from %v to %v", minTimeout, maxTimeout)}
+	case ep.Debounce != 0 && (ep.Debounce < minDebounce || ep.Debounce > maxDebounce):
+		return &InvalidError{"debounce", fmt.Sprintf("0 (every message is sent) or from %v to %v", minDebounce, maxDebounce)}
+	case ep.Debounce != 0 && ep.Ordered:
+		return &InvalidError{"debounce", "an ordered endpoint is sent every message; turn one of the two off"}
 	case len(ep.EventTypes) > maxEventTypes:
 		return &InvalidError{"eventTypes", fmt.Sprintf("at most %d", maxEventTypes)}
 	case len(ep.Secrets) > maxSecrets:

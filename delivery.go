@@ -42,6 +42,12 @@ type Delivery struct {
 	OrderingKey string
 	Attempts    int  // made by this round of the schedule; a resend begins a new one
 	Manual      bool // this round was asked for by someone
+
+	// Latest says, when the delivery is accepted, that it takes the place of the one
+	// under the same OrderingKey that waits for its first attempt, if there is one:
+	// the store then says which in Replaced. Both have no meaning afterwards.
+	Latest   bool
+	Replaced MessageID
 }
 
 // RankOf gives the rank of a delivery due at that time.
@@ -50,6 +56,13 @@ func RankOf(ordered bool, due time.Time) int64 {
 		return 0
 	}
 	return due.UnixMicro()
+}
+
+// debounce lets d wait until a time for a later message of msg's type and key.
+func (d *Delivery) debounce(msg *Message, until time.Time) {
+	d.Latest = true
+	d.OrderingKey = msg.EventType + "\n" + msg.OrderingKey
+	d.Due, d.Rank = until, RankOf(false, until)
 }
 
 // An Attempt is one try of one delivery, complete: what was sent, what came

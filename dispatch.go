@@ -37,6 +37,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		targets:  make(map[EndpointID]*target),
 		failing:  make(map[EndpointID]time.Time),
 		noting:   make(map[EndpointID]bool),
+		replaced: make(map[waiting]bool),
 		jobs:     make(chan job),
 		recorder: recorder{wake: make(chan struct{}, 1)},
 		broken:   make(chan error, 1),
@@ -52,6 +53,7 @@ type dispatcher struct {
 	targets   map[EndpointID]*target   // as the scheduler was last told
 	failing   map[EndpointID]time.Time // as the store was last told
 	noting    map[EndpointID]bool      // the store is being told
+	replaced  map[waiting]bool         // deliveries that are arriving, and need not
 	work      sync.WaitGroup           // attempts, loads and the like
 	recording sync.WaitGroup           // the recorder
 	jobs      chan job                 // to those who made an attempt and wait for another
@@ -60,6 +62,12 @@ type dispatcher struct {
 	broken    chan error  // receives the first fault that ends the Hub
 	early     []lane.Load // that found only what is arriving
 	listed    bool        // the scheduler was told of every lane that waited at the start
+}
+
+// waiting names a delivery.
+type waiting struct {
+	endpoint EndpointID
+	message  MessageID
 }
 
 func (d *dispatcher) run(ctx context.Context) error {

@@ -32,6 +32,11 @@ type Endpoint struct {
 	// secrets of the others are any text of 8 to 256 printable ASCII characters.
 	Signature string
 
+	// Debounce, if it is not 0, is how long a message waits for others of the same
+	// type and ordering key: of all that come meanwhile only the latest is sent. A
+	// message with a DeliverAt neither waits nor replaces any. Not with Ordered.
+	Debounce time.Duration
+
 	Ordered     bool          // strictly in order of acceptance, across retries and restarts
 	RateLimit   int           // deliveries started per second; 0: no limit
 	MaxInFlight int           // attempts under way at once; 0: the Hub's default

@@ -93,6 +93,10 @@ func (in accepted) apply(ctx context.Context, d *dispatcher, now time.Time) {
 	}
 	d.early = nil
 	for i, t := range in.targets {
+		del := &in.in.Deliveries[i]
+		if del.Latest && !d.replace(del) {
+			continue
+		}
 		if d.targets[t.ID] != t && !d.h.catalogue.present(t.age) {
 			d.work.Go(func() { d.h.rouse(ctx, t.Application, t.ID) }) // it may have been changed or deleted meanwhile
 			continue
@@ -102,8 +106,24 @@ func (in accepted) apply(ctx context.Context, d *dispatcher, now time.Time) {
 			d.lanes.Stored(now, string(t.ID)) // this one may have been cancelled: the store knows
 			continue
 		}
-		d.lanes.Accept(now, string(t.ID), inLane(&in.in.Deliveries[i]))
+		d.lanes.Accept(now, string(t.ID), inLane(del))
 	}
+}
+
+// replace takes out of its lane what del, just accepted, has replaced. It reports
+// whether del still waits: one that replaced it may have overtaken it here.
+func (d *dispatcher) replace(del *Delivery) bool {
+	switch old := del.Replaced; {
+	case old == "":
+	case d.h.recent.arriving(old):
+		d.replaced[waiting{del.Endpoint, old}] = true
+	default:
+		d.lanes.Cancel(string(del.Endpoint), string(old))
+	}
+	self := waiting{del.Endpoint, del.Message}
+	gone := d.replaced[self]
+	delete(d.replaced, self)
+	return !gone
 }
 
 func (in unwoken) apply(ctx context.Context, d *dispatcher, _ time.Time) {

@@ -60,7 +60,12 @@ type Queue interface {
 	// returns once it is synced. A message whose EventID its application has
 	// already is left out, and its Err set to ErrExists. A delivery to an
 	// endpoint that is not the application's (any more) is left out.
-	// ErrNotFound: no such application. Once begun, Accept does not heed ctx:
+	// ErrNotFound: no such application.
+	//
+	// A delivery that is the Latest is stored under its own OrderingKey, which is
+	// not empty, others under their message's. It cancels the one that waits for its endpoint under
+	// that key, was not tried yet and is not Manual, is due when that was if that
+	// is earlier, and has its id in Replaced. Once begun, Accept does not heed ctx:
 	// what it stores its caller must learn of.
 	//
 	// With a key, a repeat of the same request within the store's retention of

@@ -138,11 +138,55 @@ func (w *writer) accept(app id, p *parcel) error {
 		if ep == (id{}) {
 			continue
 		}
-		if err := w.insertDelivery(p, ep, &p.Deliveries[i]); err != nil {
+		d := &p.Deliveries[i]
+		if d.Latest {
+			if err := w.replace(p, ep, d); err != nil {
+				return err
+			}
+		}
+		if err := w.insertDelivery(p, ep, d); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+const selectReplaced = `
+	SELECT message, due_at
+	FROM delivery INDEXED BY delivery_keyed
+	WHERE endpoint = ? AND state = 0 AND ordering_key = ? AND attempts = 0 AND NOT manual
+	ORDER BY rank, message
+	LIMIT 1`
+
+const cancelReplaced = `
+	UPDATE delivery
+	SET state = 3
+	WHERE endpoint = ? AND message = ?`
+
+// replace cancels the delivery whose place d takes.
+func (w *writer) replace(p *parcel, ep id, d *fanfare.Delivery) error {
+	d.Replaced = ""
+	if err := w.expandKey(ep, d.OrderingKey); err != nil {
+		return err
+	}
+	stmt, err := w.conn.Prepare(selectReplaced)
+	if err != nil {
+		return err
+	}
+	bind := binder{stmt: stmt}
+	bind.id(ep)
+	bind.text(d.OrderingKey)
+	var old id
+	var due time.Time
+	found, err := one(stmt, func(row *row) { old, due = row.id(), row.time() })
+	if !found || err != nil {
+		return err
+	}
+	d.Replaced = fanfare.MessageID(fanfare.EncodeID(messagePrefix, old))
+	if due.Before(d.Due) {
+		d.Due, d.Rank = due, fanfare.RankOf(d.Rank == 0, due)
+	}
+	return w.exec(cancelReplaced, func(bind *binder) { bind.id(ep); bind.id(old) })
 }
 
 const insertDelivery = `
@@ -157,7 +201,11 @@ func (w *writer) insertDelivery(p *parcel, ep id, d *fanfare.Delivery) error {
 	bind.number(int64(d.State))
 	bind.number(d.Rank)
 	bind.time(d.Due)
-	bind.optional(p.Message.OrderingKey)
+	key := p.Message.OrderingKey
+	if d.Latest {
+		key = d.OrderingKey
+	}
+	bind.optional(key)
 	bind.number(int64(d.Attempts))
 	bind.truth(d.Manual)
 	bind.time(p.Message.CreatedAt)

@@ -22,6 +22,7 @@ type settings struct {
 	Headers        map[string]string `json:"headers,omitempty"`
 	Format         string            `json:"format,omitempty"`
 	Signature      string            `json:"signature,omitempty"`
+	Debounce       int64             `json:"debounce,omitempty"`
 	RateLimit      int               `json:"rateLimit,omitempty"`
 	MaxInFlight    int               `json:"maxInFlight,omitempty"`
 	Timeout        int64             `json:"timeout,omitempty"`
@@ -45,7 +46,7 @@ func settingsOf(ep *fanfare.Endpoint) string {
 	v := settings{
 		Description: ep.Description, Metadata: ep.Metadata, EventTypes: ep.EventTypes, Channels: ep.Channels,
 		Headers: ep.Headers, Format: ep.Format, Signature: ep.Signature, RateLimit: ep.RateLimit, MaxInFlight: ep.MaxInFlight,
-		Timeout: ep.Timeout.Microseconds(), RetryPreset: ep.Retry.Preset,
+		Debounce: ep.Debounce.Microseconds(), Timeout: ep.Timeout.Microseconds(), RetryPreset: ep.Retry.Preset,
 		SuccessPreset: ep.Success.Preset, Statuses: ep.Success.Statuses, Contains: ep.Success.Contains, Lacks: ep.Success.Lacks,
 		Paused: ep.Paused, Disabled: ep.Disabled, DisabledReason: ep.DisabledReason,
 	}
@@ -64,6 +65,7 @@ func (v *settings) fill(ep *fanfare.Endpoint) {
 	ep.Headers, ep.Format, ep.Signature = v.Headers, v.Format, v.Signature
 	ep.RateLimit, ep.MaxInFlight = v.RateLimit, v.MaxInFlight
 	ep.Timeout = time.Duration(v.Timeout) * time.Microsecond
+	ep.Debounce = time.Duration(v.Debounce) * time.Microsecond
 	ep.Retry.Preset = v.RetryPreset
 	ep.Success = fanfare.Success{Preset: v.SuccessPreset, Statuses: v.Statuses, Contains: v.Contains, Lacks: v.Lacks}
 	ep.Paused, ep.Disabled, ep.DisabledReason = v.Paused, v.Disabled, v.DisabledReason

@@ -77,7 +77,7 @@ const (
 // it that its message and its endpoint do not say.
 func isFresh(msg *fanfare.Message, d *fanfare.Delivery) bool {
 	due := freshDue(micros(msg.CreatedAt), micros(msg.DeliverAt))
-	return d.State == fanfare.Waiting && d.Attempts == 0 && !d.Manual &&
+	return d.State == fanfare.Waiting && d.Attempts == 0 && !d.Manual && !d.Latest &&
 		micros(d.Due) == due && (d.Rank == 0 || d.Rank == due)
 }
 
@@ -233,6 +233,23 @@ func (w *writer) expandMessage(m *freshMessage) error {
 	for i := range m.deliveries {
 		d := &m.deliveries[i]
 		if d.gone {
+			continue
+		}
+		if err := w.expand(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expandKey expands what is fresh of a key in a lane.
+func (w *writer) expandKey(ep id, key string) error {
+	l := w.fresh.lanes[ep]
+	if l == nil {
+		return nil
+	}
+	for _, d := range l.sorted {
+		if d.gone || d.key != key {
 			continue
 		}
 		if err := w.expand(d); err != nil {

@@ -25,6 +25,9 @@ var acceptTests = []test{
 	{"a refusal does not use up the key", acceptRefusedKey},
 	{"an ended context stores all or nothing", acceptEndedContext},
 	{"a large fan-out is one batch", acceptFanOut},
+	{"the latest of a key takes the place of the one before", latestReplaces},
+	{"the latest of a key leaves what was tried or asked for", latestLeavesOthers},
+	{"the latest of a batch is left", latestInBatch},
 }
 
 func messageComesBack(w *world) {

@@ -57,6 +57,7 @@ func endpointComesBack(w *world) {
 		ep.Headers = map[string]string{"X-Token": `"\'%_`, "x-b": ""}
 		ep.Format = "cloudevents-binary"
 		ep.Signature = "stripe"
+		ep.Debounce = 1500 * time.Millisecond
 		ep.Ordered, ep.RateLimit, ep.MaxInFlight, ep.Timeout = true, 9, 3, 1500*time.Microsecond
 		ep.Retry = fanfare.Retry{Delays: []time.Duration{time.Second, 30 * 24 * time.Hour, time.Second}}
 		ep.Success = fanfare.Success{Preset: "slack", Statuses: "200-207,304", Contains: `"ok":true`, Lacks: "é"}

@@ -114,6 +114,7 @@ func (h *history) accept() {
 	type answer struct {
 		Earlier []fanfare.MessageID
 		Taken   []bool
+		Placed  [][]fanfare.Delivery // as the latest ones have become
 	}
 	what := fmt.Sprintf("accept for %s, key %v:", app, key)
 	for _, in := range batch {
@@ -124,7 +125,11 @@ func (h *history) accept() {
 			return &fanfare.Intake{Message: cloneMessage(in.Message), Deliveries: slices.Clone(in.Deliveries)}
 		})
 		earlier, err := s.Accept(h.ctx, app, mine, key)
-		return answer{earlier, each(mine, func(in *fanfare.Intake) bool { return in.Err != nil })}, err
+		return answer{
+			earlier,
+			each(mine, func(in *fanfare.Intake) bool { return in.Err != nil }),
+			each(mine, func(in *fanfare.Intake) []fanfare.Delivery { return in.Deliveries }),
+		}, err
 	})
 	for i, in := range batch {
 		if err == nil && got.Earlier == nil && !got.Taken[i] {
@@ -154,6 +159,7 @@ func (h *history) intake(app fanfare.ApplicationID) *fanfare.Intake {
 			now := cmp.Or(h.model.endpoints[ep.ID], ep)
 			in.Deliveries = append(in.Deliveries, fanfare.Delivery{
 				Message: msg.ID, Endpoint: ep.ID, Due: due, Rank: fanfare.RankOf(now.Ordered, due), OrderingKey: msg.OrderingKey,
+				Latest: msg.OrderingKey != "" && rapid.IntRange(0, 3).Draw(h.T, "latest") == 0,
 			})
 		}
 	}

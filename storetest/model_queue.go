@@ -53,13 +53,39 @@ func (m *Model) acceptLocked(app fanfare.ApplicationID, in *fanfare.Intake) erro
 	}
 	m.messages[msg.ID] = msg
 	m.sawLocked("msg_", string(msg.ID))
-	for _, d := range in.Deliveries {
+	for i, d := range in.Deliveries {
 		if _, ok := m.endpointLocked(app, d.Endpoint); ok {
-			d.Message, d.OrderingKey = msg.ID, msg.OrderingKey
+			d.Message = msg.ID
+			if d.Latest {
+				m.replaceLocked(&d)
+				in.Deliveries[i].Due, in.Deliveries[i].Rank, in.Deliveries[i].Replaced = d.Due, d.Rank, d.Replaced
+				d.Latest, d.Replaced = false, ""
+			} else {
+				d.OrderingKey = msg.OrderingKey
+			}
 			m.deliveries[way{d.Message, d.Endpoint}] = cloneDelivery(&d)
 		}
 	}
 	return nil
+}
+
+// replaceLocked cancels the delivery whose place d takes.
+func (m *Model) replaceLocked(d *fanfare.Delivery) {
+	var old *fanfare.Delivery
+	for _, other := range m.deliveries {
+		if other.Endpoint == d.Endpoint && other.OrderingKey == d.OrderingKey && other.State == fanfare.Waiting &&
+			other.Attempts == 0 && !other.Manual && (old == nil || inLane(other, old) < 0) {
+			old = other
+		}
+	}
+	d.Replaced = ""
+	if old == nil {
+		return
+	}
+	old.State, d.Replaced = fanfare.Cancelled, old.Message
+	if old.Due.Before(d.Due) {
+		d.Due, d.Rank = old.Due, fanfare.RankOf(d.Rank == 0, old.Due)
+	}
 }
 
 func (m *Model) byEventIDLocked(app fanfare.ApplicationID, eventID string) *fanfare.Message {

@@ -28,6 +28,7 @@ type endpoint struct {
 	Signature      string
 	Retry          retry
 	Success        success
+	Debounce       float64 // in seconds
 	Timeout        float64 // in seconds; 0: the server's
 	MaxInFlight    int
 	Ordered        bool
@@ -81,12 +82,16 @@ func (ep *endpoint) show(r *request) error {
 	if ep.Timeout > 0 {
 		timeout = span(ep.Timeout)
 	}
+	debounce := ""
+	if ep.Debounce > 0 {
+		debounce = span(ep.Debounce)
+	}
 	if ep.MaxInFlight > 0 {
 		inFlight = fmt.Sprintf("%d at most", ep.MaxInFlight)
 	}
 	return fields(r.out, "id", ep.ID, "uid", ep.UID, "url", ep.URL, "description", ep.Description,
 		"state", ep.state(), "why", ep.why(), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "),
-		"ordered", ordered, "format", ep.Format, "signature", ep.Signature, "retry", ep.Retry.String(), "timeout", timeout, "success", ep.Success.String(),
+		"ordered", ordered, "debounce", debounce, "format", ep.Format, "signature", ep.Signature, "retry", ep.Retry.String(), "timeout", timeout, "success", ep.Success.String(),
 		"rate limit", perSecond(ep.RateLimit), "in flight", inFlight, "created", stamp(ep.CreatedAt))
 }
 

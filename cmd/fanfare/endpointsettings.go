@@ -23,7 +23,7 @@ type endpointSettings struct {
 	signature, format     string
 	retry, success        string
 	rate, inFlight        int
-	timeout               time.Duration
+	timeout, debounce     time.Duration
 	ordered, disabled     bool
 }
 
@@ -38,6 +38,7 @@ func (s *endpointSettings) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.format, "format", "raw", "what the body is made of: "+strings.Join(fanfare.Formats, ", "))
 	flags.StringVar(&s.signature, "signature", "standard", "how it is signed: "+profiles())
 	flags.StringVar(&s.retry, "retry", "standard", "when to try again: "+strings.Join(fanfare.RetryPresets, ", ")+", or delays such as 5s,5m,1h")
+	flags.DurationVar(&s.debounce, "debounce", 0, "time that a message waits for a later one of its type and ordering key, to be sent in its place; 0: none")
 	flags.DurationVar(&s.timeout, "timeout", 0, "time to wait for an answer, up to 60s; 0: 20s")
 	flags.StringVar(&s.success, "success", "200-299", "answers that mean success: "+strings.Join(fanfare.SuccessPresets, ", ")+", or statuses such as 200-207 or 200,204")
 	flags.BoolVar(&s.ordered, "ordered", false, "deliver strictly in order of acceptance")
@@ -75,6 +76,7 @@ func (s *endpointSettings) body(r *request) (map[string]any, error) {
 	set("format", "format", s.format)
 	set("signature", "signature", s.signature)
 	set("retry", "retry", schedule)
+	set("debounce", "debounce", orNull(s.debounce.Seconds()))
 	set("timeout", "timeout", orNull(s.timeout.Seconds()))
 	set("success", "success", readSuccess(s.success))
 	set("ordered", "ordered", s.ordered)

@@ -54,6 +54,7 @@ type ownFields struct {
 	Signature   field[string]    `json:"signature,omitzero" doc:"How attempts are signed: standard (unless told), basic, dropbox, github, intercom, mandrill, none, query, resthooks, shopify, slack, stripe or twilio."`
 	Retry       field[retryIn]   `json:"retry,omitzero"`
 	Success     field[successIn] `json:"success,omitzero"`
+	Debounce    field[seconds]   `json:"debounce,omitzero" doc:"How long a message waits for a later one of its type and ordering key, which is then sent in its place, in seconds; 0: every message is sent."`
 	Timeout     field[seconds]   `json:"timeout,omitzero" doc:"Of one attempt, in seconds, 1 to 60."`
 	MaxInFlight field[int]       `json:"maxInFlight,omitzero" doc:"Attempts under way at once."`
 	Paused      field[bool]      `json:"paused,omitzero" doc:"Deliveries are made and wait."`
@@ -84,6 +85,9 @@ func (f *endpointFields) apply(ep *fanfare.Endpoint) {
 	f.Signature.into(&ep.Signature)
 	f.MaxInFlight.into(&ep.MaxInFlight)
 	f.Paused.into(&ep.Paused)
+	if f.Debounce.set {
+		ep.Debounce = f.Debounce.value.duration()
+	}
 	if f.Timeout.set {
 		ep.Timeout = f.Timeout.value.duration()
 	}
@@ -120,9 +124,10 @@ type endpointOut struct {
 	Metadata       map[string]string  `json:"metadata"`
 	Ordered        bool               `json:"ordered" newer:"true"`
 	Format         string             `json:"format" newer:"true" enum:"raw,envelope,event,fulcrum,thin,form,cloudevents,cloudevents-binary" doc:"Of the body."`
-	Signature      string             `json:"signature" newer:"true" enum:"standard,basic,dropbox,github,intercom,mandrill,none,query,resthooks,shopify,slack,stripe,twilio" doc:"How attempts are signed."`
+	Signature      string             `json:"signature" newer:"true" enum:"standard,basic,body-token,dropbox,github,intercom,mandrill,none,query,resthooks,shopify,slack,stripe,twilio" doc:"How attempts are signed."`
 	Retry          retryIn            `json:"retry" newer:"true"`
 	Success        successIn          `json:"success" newer:"true"`
+	Debounce       *seconds           `json:"debounce" newer:"true"`
 	Timeout        *seconds           `json:"timeout" newer:"true"`
 	MaxInFlight    *int               `json:"maxInFlight" newer:"true"`
 	Paused         bool               `json:"paused" newer:"true"`
@@ -138,7 +143,7 @@ func showEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
 		Disabled: ep.Disabled, EventTypes: someOf(ep.EventTypes), FilterTypes: someOf(ep.EventTypes), Channels: someOf(ep.Channels),
 		RateLimit: pointer(ep.RateLimit), ThrottleRate: pointer(ep.RateLimit), Metadata: ep.Metadata,
 		Ordered: ep.Ordered, Format: ep.Format, Signature: ep.Signature, Retry: retryIn{Preset: ep.Retry.Preset}, Success: successIn(ep.Success),
-		Timeout: pointer(secondsOf(ep.Timeout)), MaxInFlight: pointer(ep.MaxInFlight), Paused: ep.Paused,
+		Debounce: pointer(secondsOf(ep.Debounce)), Timeout: pointer(secondsOf(ep.Timeout)), MaxInFlight: pointer(ep.MaxInFlight), Paused: ep.Paused,
 		FailingSince: pointer(ep.FailingSince), DisabledReason: pointer(ep.DisabledReason),
 		CreatedAt: ep.CreatedAt, UpdatedAt: ep.UpdatedAt,
 	}
