@@ -14,6 +14,7 @@ var acceptTests = []test{
 	{"a message comes back as it was accepted", messageComesBack},
 	{"payloads come back byte for byte", payloadsComeBack},
 	{"messages get their deliveries", messagesGetDeliveries},
+	{"a delivery may be a manual one from the start", acceptManual},
 	{"an event id is taken once an application", eventIDTaken},
 	{"an event id is taken once in a batch", eventIDTakenInBatch},
 	{"no application accepts nothing", acceptUnknownApplication},
@@ -108,6 +109,19 @@ func messagesGetDeliveries(w *world) {
 	check()
 	w.reopen()
 	check()
+}
+
+func acceptManual(w *world) {
+	app := w.application("")
+	ep := w.endpoint(app)
+	in := intake(w.draft(app), ep)
+	in.Deliveries[0].Manual = true
+	_, err := w.store.Accept(w.Context(), app.ID, []*fanfare.Intake{in}, nil)
+	w.ok(err)
+	w.reopen()
+	same(w, "what waits", w.waiting(ep), []fanfare.MessageID{in.Message.ID})
+	same(w, "manual", w.delivery(in.Message, ep).Manual, true)
+	same(w, "manual, of its attempt", w.record(in.Message, ep, fanfare.Delivered).Manual, true)
 }
 
 func eventIDTaken(w *world) {
