@@ -341,7 +341,7 @@ func (d *dispatcher) configure(ctx context.Context, t *target, now time.Time) {
 		return
 	}
 	d.targets[t.ID] = t
-	if known == nil {
+	if known == nil || !d.noting[t.ID] {
 		d.failing[t.ID] = t.FailingSince
 	}
 	d.lanes.Configure(now, t.settings())

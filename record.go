@@ -208,11 +208,11 @@ type noted struct {
 }
 
 // note keeps the beginning of an endpoint's run of failures across restarts. A
-// pause ends the run, since what is sent nothing does not fail. One note is under
-// way at a time, so that none is overtaken by the one before it.
+// pause, or being disabled, ends the run, since what is sent nothing does not fail.
+// One note is under way at a time, so that none is overtaken by the one before it.
 func (d *dispatcher) note(ctx context.Context, id EndpointID) {
 	_, since := d.lanes.Health(string(id))
-	if d.targets[id].Paused {
+	if t := d.targets[id]; t.Paused || t.Disabled {
 		since = time.Time{}
 	}
 	if d.noting[id] || since.Equal(d.failing[id]) {

@@ -39,7 +39,8 @@ type Catalogue interface {
 	Endpoint(ctx context.Context, app ApplicationID, ref string) (*Endpoint, error)
 	Endpoints(ctx context.Context, app ApplicationID, page Page) ([]*Endpoint, error)
 	// UpdateEndpoint also gives the deliveries that wait their new rank when
-	// Ordered has changed.
+	// Ordered has changed. It leaves FailingSince as it is stored, but for a zero
+	// one, which it stores: the endpoint was read some time ago.
 	UpdateEndpoint(ctx context.Context, ep *Endpoint) error
 	// DeleteEndpoint removes the endpoint with its deliveries and attempts.
 	DeleteEndpoint(ctx context.Context, app ApplicationID, id EndpointID) error

@@ -217,7 +217,7 @@ const selectOrdered = `
 // updateEndpoint does nothing if another of the application has the uid.
 const updateEndpoint = `
 	UPDATE OR IGNORE endpoint
-	SET uid = ?, url = ?, ordered = ?, failing_since = ?, settings = ?, created_at = ?, updated_at = ?
+	SET uid = ?, url = ?, ordered = ?, failing_since = iif(? = 0, 0, failing_since), settings = ?, created_at = ?, updated_at = ?
 	WHERE id = ? AND application = ?`
 
 const updateRanks = `

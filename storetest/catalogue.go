@@ -20,6 +20,7 @@ var catalogueTests = []test{
 	{"no reference is a fault", oddReferences},
 	{"ordering and unordering gives what waits its new rank", orderingFlips},
 	{"SetFailingSince touches nothing else", setFailingSince},
+	{"an update leaves a run of failures, or ends it", updateFailing},
 	{"an endpoint takes its deliveries and attempts with it", deleteEndpoint},
 	{"an application takes all that is its own with it", deleteApplication},
 	{"nothing is shared with the caller", nothingShared},

@@ -41,6 +41,20 @@ func orderingFlips(w *world) {
 	same(w, "rank by time", d.Rank, d.Due.UnixMicro())
 }
 
+func updateFailing(w *world) {
+	app := w.application("")
+	ep := w.endpoint(app)
+	since := time.Unix(1.7e9, 0).UTC()
+	w.ok(w.store.SetFailingSince(w.Context(), ep.ID, since))
+	for _, c := range []struct{ given, want time.Time }{{since.Add(-time.Hour), since}, {time.Time{}, time.Time{}}, {since, time.Time{}}} {
+		ep.FailingSince = c.given
+		w.ok(w.store.UpdateEndpoint(w.Context(), ep))
+		got, err := w.store.Endpoint(w.Context(), app.ID, string(ep.ID))
+		w.ok(err)
+		same(w, "failing since", got.FailingSince, c.want)
+	}
+}
+
 func setFailingSince(w *world) {
 	app := w.application("")
 	ep := w.endpoint(app, ordered)

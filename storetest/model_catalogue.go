@@ -152,7 +152,11 @@ func (m *Model) UpdateEndpoint(_ context.Context, ep *fanfare.Endpoint) error {
 	if m.endpointTakenLocked(ep) {
 		return fanfare.ErrExists
 	}
-	m.endpoints[ep.ID] = cloneEndpoint(ep)
+	after := cloneEndpoint(ep)
+	if !ep.FailingSince.IsZero() {
+		after.FailingSince = before.FailingSince
+	}
+	m.endpoints[ep.ID] = after
 	if ep.Ordered == before.Ordered {
 		return nil
 	}
