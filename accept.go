@@ -22,6 +22,20 @@ func (h *Hub) SendBatch(ctx context.Context, app string, msgs []*Message, key *I
 	if err != nil {
 		return nil, err
 	}
+	if r.reserved {
+		return nil, fmt.Errorf("application %q: %w", app, ErrNotFound)
+	}
+	return h.sendBatch(ctx, r, msgs, key)
+}
+
+// sendBatch is SendBatch to an application that is known.
+func (h *Hub) sendBatch(ctx context.Context, r *roster, msgs []*Message, key *Idempotency) (errs []error, err error) {
+	arriving := h.feed.begin(r.app.ID, &h.ids)
+	defer h.feed.end(arriving)
+	checks, err := h.loadChecks(ctx)
+	if err != nil {
+		return nil, err
+	}
 	errs = make([]error, len(msgs))
 	intakes := make([]*Intake, 0, len(msgs))
 	places := make([]int, 0, len(msgs)) // of the intakes in msgs
@@ -29,6 +43,13 @@ func (h *Hub) SendBatch(ctx context.Context, app string, msgs []*Message, key *I
 	for i, msg := range msgs {
 		if errs[i] = h.checkMessage(msg); errs[i] != nil {
 			continue
+		}
+		if by := checks[msg.EventType]; by != nil {
+			if err := h.checkPayload(by, msg); err != nil && !refusal(err) {
+				return nil, err
+			} else if errs[i] = err; err != nil {
+				continue
+			}
 		}
 		in, targets, err := h.intake(r, msg)
 		if err != nil {
@@ -62,6 +83,7 @@ func (h *Hub) SendBatch(ctx context.Context, app string, msgs []*Message, key *I
 			continue
 		}
 		h.counters.accepted.Add(1)
+		arriving.newest = in.Message.ID
 		if running {
 			h.inbox.put(accepted{in, wanted[i], cancels})
 		}
@@ -82,7 +104,7 @@ func (h *Hub) intake(r *roster, msg *Message) (*Intake, []*target, error) {
 	in := &Intake{Message: msg}
 	var targets []*target
 	for _, t := range r.targets {
-		if t.Disabled || !t.Wants(msg.EventType, msg.Channels) {
+		if t.Disabled || t.Kind == KindPoller || !t.Wants(msg.EventType, msg.Channels) {
 			continue
 		}
 		targets = append(targets, t)
@@ -113,6 +135,7 @@ func (h *Hub) replay(ctx context.Context, app ApplicationID, earlier []MessageID
 			return err
 		}
 		if err == nil {
+			msg.Warnings = msgs[places[i]].Warnings
 			*msgs[places[i]] = *msg
 		}
 		msgs[places[i]].ID = id

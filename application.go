@@ -12,7 +12,8 @@ type Application struct {
 	ID        ApplicationID
 	UID       string // the provider's own name for it, unique; may stand wherever the id may
 	Name      string
-	RateLimit int // deliveries started per second over all its endpoints; 0: no limit
+	RateLimit int   // deliveries started per second over all its endpoints; 0: no limit
+	Retry     Retry // for endpoints and event types that have no plan; zero: the deployment's
 	Metadata  map[string]string
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -36,6 +37,9 @@ func (h *Hub) CreateApplication(ctx context.Context, app *Application) error {
 // Application finds an application by id or uid.
 func (h *Hub) Application(ctx context.Context, ref string) (*Application, error) {
 	app, err := h.store.Application(ctx, ref)
+	if err == nil && app.ID == OperationalApplication {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return nil, fmt.Errorf("application %q: %w", ref, err)
 	}
@@ -44,7 +48,15 @@ func (h *Hub) Application(ctx context.Context, ref string) (*Application, error)
 
 // Applications lists applications by age.
 func (h *Hub) Applications(ctx context.Context, page Page) ([]*Application, error) {
-	return h.store.Applications(ctx, page)
+	// The operational one has the smallest id of all.
+	if page.Ascending && page.After == "" {
+		page.After = string(OperationalApplication)
+	}
+	apps, err := h.store.Applications(ctx, page)
+	if n := len(apps); n > 0 && apps[n-1].ID == OperationalApplication {
+		apps = apps[:n-1]
+	}
+	return apps, err
 }
 
 // UpdateApplication stores app as it now is.
@@ -62,6 +74,9 @@ func (h *Hub) UpdateApplication(ctx context.Context, app *Application) error {
 // DeleteApplication removes an application with its endpoints and messages.
 // What waits is never sent; attempts already under way are seen through.
 func (h *Hub) DeleteApplication(ctx context.Context, id ApplicationID) error {
+	if id == OperationalApplication {
+		return fmt.Errorf("application %s: %w", id, ErrNotFound)
+	}
 	eps, err := h.allEndpoints(ctx, id)
 	if err != nil {
 		return err
@@ -70,8 +85,10 @@ func (h *Hub) DeleteApplication(ctx context.Context, id ApplicationID) error {
 		return fmt.Errorf("application %s: %w", id, err)
 	}
 	h.catalogue.forget(id)
+	h.bearers.forget(func(b *Bearer) bool { return b.Application() == id })
 	for _, ep := range eps {
 		h.inbox.put(removed{ep.ID})
+		h.announce(ctx, EndpointDeleted, ep)
 	}
 	return nil
 }
@@ -89,6 +106,9 @@ func (app *Application) check() error {
 		return err
 	}
 	if err := checkUID(app.UID); err != nil {
+		return err
+	}
+	if err := app.Retry.check(); err != nil {
 		return err
 	}
 	return checkMetadata(app.Metadata)

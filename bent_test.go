@@ -18,6 +18,7 @@ type bent struct {
 	endpoints func() error
 	message   func(ref string) error
 	note      func(since time.Time)
+	step      func(step *fanfare.TaskStep) error
 }
 
 func (b *bent) Accept(ctx context.Context, app fanfare.ApplicationID, in []*fanfare.Intake, key *fanfare.Idempotency) ([]fanfare.MessageID, error) {

@@ -2,6 +2,7 @@ package fanfare
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/url"
 	"slices"
@@ -23,8 +24,12 @@ type target struct {
 	owner    string // what its application is called towards it: uid, or else id
 	format   format
 	to       *post.Target
-	constant []Header // what every attempt carries
-	signers  []signer // by the time they end, soonest first
+	tls      *tls.Config // what connections are made with; nil: the usual
+	grant    *grant      // fetches access tokens; nil: none is needed
+	special  bool        // attempts are errands
+	constant []Header    // what every attempt carries
+	signers  []signer    // by the time they end, soonest first
+	plans    plans
 }
 
 // A signer signs with the secrets that are in force until a time; zero: for good.
@@ -44,11 +49,21 @@ func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
 	if t.format = formatNamed(ep.Format); t.format == nil {
 		return nil, fmt.Errorf("endpoint %s: format %q is not known here", ep.ID, ep.Format)
 	}
-	t.to = post.NewTarget(u, appendLines(nil, t.constant))
+	if t.tls, err = ep.Auth.tlsConfig(); err != nil {
+		return nil, fmt.Errorf("endpoint %s: certificate: %w", ep.ID, err)
+	}
+	t.special = ep.isSpecial(t.constant)
+	t.to = t.reach(u)
 	if t.signers, err = signersOf(ep.profile(), ep.Secrets, now); err != nil {
 		return nil, fmt.Errorf("endpoint %s: secrets: %w", ep.ID, err)
 	}
 	return t, nil
+}
+
+// reach is a place on the endpoint's host, to which requests go as from the
+// endpoint.
+func (t *target) reach(u *url.URL) *post.Target {
+	return post.NewTarget(u, appendLines(nil, t.constant)).Over(t.tls)
 }
 
 // signersOf makes a signer for each stretch of time between now and the last
@@ -104,7 +119,7 @@ func (t *target) signer(at time.Time) *signer {
 func (t *target) settings() lane.Settings {
 	return lane.Settings{
 		Endpoint: string(t.ID), Application: string(t.Application), Host: t.host,
-		Ordered: t.Ordered, Paused: t.Paused || t.Disabled,
+		Ordered: t.Ordered, Paused: t.Paused || t.Disabled || t.Kind == KindPoller || !t.Verified(),
 		MaxInFlight: t.MaxInFlight, Rate: float64(t.RateLimit), AppRate: float64(t.appRate),
 		FailingSince: t.FailingSince,
 	}
@@ -112,8 +127,9 @@ func (t *target) settings() lane.Settings {
 
 // A roster is an application and all its endpoints, made ready.
 type roster struct {
-	app     *Application
-	targets []*target
+	app      *Application
+	reserved bool // it is the operational one, to which only the Hub sends
+	targets  []*target
 }
 
 func (r *roster) find(id EndpointID) *target {
@@ -126,20 +142,29 @@ func (r *roster) find(id EndpointID) *target {
 }
 
 func (h *Hub) loadRoster(ctx context.Context, ref string) (*roster, error) {
-	app, err := h.Application(ctx, ref)
+	app, err := h.store.Application(ctx, ref)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("application %q: %w", ref, err)
 	}
 	eps, err := h.allEndpoints(ctx, app.ID)
 	if err != nil {
 		return nil, err
 	}
-	r := &roster{app: app, targets: make([]*target, len(eps))}
+	r := &roster{app: app, reserved: app.ID == OperationalApplication, targets: make([]*target, len(eps))}
 	now := h.now()
 	for i, ep := range eps {
 		if r.targets[i], err = newTarget(app, ep, now); err != nil {
 			return nil, err
 		}
+		if ep.Auth.OAuth2 != nil {
+			if r.targets[i].grant, err = h.grants.of(ep); err != nil {
+				return nil, err
+			}
+		}
+		if ep.Format == "thin" {
+			r.targets[i].format = thinAt(h.opt.BaseURL)
+		}
+		r.targets[i].plans = plansOf(app, ep, h.opt.Retry)
 	}
 	return r, nil
 }

@@ -32,11 +32,9 @@ func (h *Hub) checkEndpoint(ep *Endpoint) error {
 	if err := checkUID(ep.UID); err != nil {
 		return err
 	}
-	u, err := h.guard.CheckURL(ep.URL)
-	if err != nil {
-		return &InvalidError{"url", err.Error()}
+	if err := h.checkTarget(ep); err != nil {
+		return err
 	}
-	ep.URL = u.String()
 	switch {
 	case len(ep.Description) > 4096:
 		return &InvalidError{"description", "at most 4096 bytes"}
@@ -67,7 +65,10 @@ func (h *Hub) checkEndpoint(ep *Endpoint) error {
 		checkHeaders(ep.Headers),
 		ep.checkFormat(),
 		ep.checkSignature(),
+		h.checkAuth(ep),
 		ep.Retry.check(),
+		ep.checkRetryByType(),
+		ep.checkHandshake(),
 		ep.Success.check(),
 	} {
 		if check != nil {
@@ -99,7 +100,7 @@ func checkHeaders(headers map[string]string) error {
 		case seen[key]:
 			return &InvalidError{"headers", fmt.Sprintf("%s is there twice", key)}
 		case slices.Contains(reservedHeaders, key), strings.HasPrefix(lower, "webhook-"),
-			strings.HasPrefix(lower, "proxy-"), strings.HasPrefix(lower, "svix-"):
+			strings.HasPrefix(lower, "proxy-"), strings.HasPrefix(lower, "svix-"), strings.HasPrefix(lower, "fanfare-"):
 			return &InvalidError{"headers", fmt.Sprintf("%s is set by Fanfare or by HTTP itself", key)}
 		case len(value) > maxHeaderValue:
 			return &InvalidError{"headers", fmt.Sprintf("the value of %s is longer than %d bytes", key, maxHeaderValue)}
@@ -215,7 +216,7 @@ func (h *Hub) checkMessage(msg *Message) error {
 	if err := checkText("orderingKey", msg.OrderingKey); err != nil {
 		return err
 	}
-	if err := checkLabels("tags", msg.Tags); err != nil {
+	if err := msg.checkTags(); err != nil {
 		return err
 	}
 	return checkLabels("channels", msg.Channels)
@@ -236,12 +237,14 @@ func bound(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
+const userAgent = "Fanfare/1"
+
 // constantHeader is what every attempt to ep carries beside what changes with
-// the message, in order of name.
+// the message: its own headers in order of name, and what proves who we are.
 func constantHeader(ep *Endpoint) []Header {
-	header := []Header{{Name: "User-Agent", Value: "Fanfare/1"}}
+	header := []Header{{Name: "User-Agent", Value: userAgent}, firstHop}
 	for _, name := range slices.Sorted(maps.Keys(ep.Headers)) {
 		header = append(header, Header{Name: name, Value: ep.Headers[name]})
 	}
-	return header
+	return append(header, ep.Auth.header()...)
 }

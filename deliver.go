@@ -39,6 +39,9 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 		a.Class = ClassNoPayload
 		return a
 	}
+	if n := msg.hops(); n > 0 {
+		t = t.passing(n)
+	}
 	out := t.format(msg, t.owner)
 	to := t.to
 	if t.signers[0].Signer != nil {
@@ -51,7 +54,17 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 	}
 	lines := appendLines(make([]byte, 0, 512), a.RequestHeader[len(t.constant):])
 	begun := time.Now()
-	res, err := h.client.Post(ctx, begun.Add(orDefault(t.Timeout, h.opt.Timeout)), to, lines, out.body)
+	deadline := begun.Add(orDefault(t.Timeout, h.opt.Timeout))
+	var e *errand
+	var res *post.Response
+	var err error
+	if !t.special {
+		res, err = h.client.Post(ctx, deadline, to, lines, out.body)
+	} else {
+		e = newErrand(h, t, a, out)
+		e.to, e.lines, e.begun, e.deadline = to, lines, begun, deadline
+		res, err = e.run(ctx)
+	}
 	a.Duration = time.Since(begun).Truncate(time.Microsecond)
 	if err != nil {
 		a.Class, a.Detail = classify(err), detail(err)
@@ -62,10 +75,16 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 	}
 	a.FirstByte = res.HeaderAfter.Truncate(time.Microsecond)
 	a.Status = res.Status
+	class, why := t.Success.judge(a.Status, res.Header.Get("Location"), res.Body)
+	if e != nil {
+		class, why = e.end(res, class, why)
+	}
 	a.ResponseHeader = recordHeader(res.Header)
 	a.ResponseBody, a.Truncated = res.Body, res.Truncated
-	class, why := t.Success.judge(a.Status, res.Header.Get("Location"), a.ResponseBody)
 	a.Class, a.Detail = class, plain(why)
+	if asked := res.Header[HeaderDelivery]; asked != nil {
+		a.obey(asked)
+	}
 	return a
 }
 
@@ -94,6 +113,7 @@ func appendLines(b []byte, header []Header) []byte {
 
 // classify sorts the faults that keep a response from coming.
 func classify(err error) Class {
+	var token *tokenError
 	var response *post.ResponseError
 	var denied *safedial.DeniedError
 	var dns *net.DNSError
@@ -105,6 +125,8 @@ func classify(err error) Class {
 	var op *net.OpError
 	var timeout net.Error
 	switch {
+	case errors.As(err, &token):
+		return ClassToken
 	case errors.As(err, &response):
 		return ClassBadResponse
 	case errors.As(err, &denied):

@@ -130,6 +130,9 @@ func (h *Hub) Resend(ctx context.Context, msg *Message, ep *Endpoint) error {
 	if msg.Payload == nil {
 		return &InvalidError{"message", "its payload was expunged, so there is nothing to send"}
 	}
+	if err := ep.checkSent(); err != nil {
+		return err
+	}
 	now := h.now()
 	d := Delivery{
 		Message: msg.ID, Endpoint: ep.ID, Manual: true,

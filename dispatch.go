@@ -31,6 +31,12 @@ func (h *Hub) Run(ctx context.Context) error {
 		return fmt.Errorf("starting: %w", err)
 	}
 	h.ids.floor(newest)
+	if err := h.readTypeRetries(ctx); err != nil {
+		return fmt.Errorf("starting: %w", err)
+	}
+	if err := h.readOperations(ctx); err != nil {
+		return fmt.Errorf("starting: %w", err)
+	}
 	d := &dispatcher{
 		h:        h,
 		lanes:    lane.New(h.limits()),
@@ -38,6 +44,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		failing:  make(map[EndpointID]time.Time),
 		noting:   make(map[EndpointID]bool),
 		replaced: make(map[waiting]bool),
+		alarms:   make(map[EndpointID]alarm),
 		jobs:     make(chan job),
 		recorder: recorder{wake: make(chan struct{}, 1)},
 		broken:   make(chan error, 1),
@@ -54,6 +61,7 @@ type dispatcher struct {
 	failing   map[EndpointID]time.Time // as the store was last told
 	noting    map[EndpointID]bool      // the store is being told
 	replaced  map[waiting]bool         // deliveries that are arriving, and need not
+	alarms    map[EndpointID]alarm     // of failing endpoints, as the operator was last told
 	work      sync.WaitGroup           // attempts, loads and the like
 	recording sync.WaitGroup           // the recorder
 	jobs      chan job                 // to those who made an attempt and wait for another
@@ -79,6 +87,8 @@ func (d *dispatcher) run(ctx context.Context) error {
 	defer stop()
 	d.work.Go(func() { d.wakeLanes(background) })
 	d.work.Go(func() { d.prune(background) })
+	d.work.Go(func() { d.runTasks(background) })
+	d.work.Go(func() { d.noteUses(background) })
 
 	d.recording.Go(func() { d.recorder.run(inFlight, d) })
 
@@ -299,6 +309,7 @@ func (d *dispatcher) prune(ctx context.Context) {
 	ticker := time.NewTicker(pruneEvery)
 	defer ticker.Stop()
 	for {
+		d.expireConsumers(ctx)
 		before := d.h.now().Add(-d.h.opt.Retention) // the same for all chunks: the store goes on where it stopped
 		for {
 			n, err := d.h.store.Prune(ctx, before, pruneChunk)
@@ -308,6 +319,9 @@ func (d *dispatcher) prune(ctx context.Context) {
 			if n < pruneChunk || err != nil {
 				break
 			}
+		}
+		if err := d.h.pruneAudit(ctx); err != nil {
+			d.fault(ctx, "removing old audit entries", err)
 		}
 		select {
 		case <-ticker.C:
@@ -322,6 +336,7 @@ func (d *dispatcher) forget(id EndpointID) {
 	d.lanes.Remove(string(id))
 	delete(d.targets, id)
 	delete(d.failing, id)
+	delete(d.alarms, id)
 }
 
 // anew has the scheduler forget what it knows of a lane, the endpoint's failures

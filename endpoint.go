@@ -13,7 +13,8 @@ type Endpoint struct {
 	ID          EndpointID
 	Application ApplicationID
 	UID         string // the caller's own name for it, unique in its application
-	URL         string
+	Kind        string // KindPoller, or "" for one that is sent its messages
+	URL         string // a poller has none, or one of no meaning
 	Description string
 	Metadata    map[string]string
 
@@ -37,14 +38,18 @@ type Endpoint struct {
 	// message with a DeliverAt neither waits nor replaces any. Not with Ordered.
 	Debounce time.Duration
 
-	Ordered     bool          // strictly in order of acceptance, across retries and restarts
-	RateLimit   int           // deliveries started per second; 0: no limit
-	MaxInFlight int           // attempts under way at once; 0: the Hub's default
-	Timeout     time.Duration // for one attempt; 0: 20 s
-	Retry       Retry
+	Ordered     bool             // strictly in order of acceptance, across retries and restarts
+	RateLimit   int              // deliveries started per second; 0: no limit
+	MaxInFlight int              // attempts under way at once; 0: the Hub's default
+	Timeout     time.Duration    // for one attempt; 0: 20 s
+	Retry       Retry            // zero: the event type's, the application's or the deployment's
+	RetryByType map[string]Retry // by pattern as in EventTypes, before Retry; an exact name goes first, then the longest group
 	Success     Success
+	Auth        Auth
 
-	Paused         bool   // deliveries are made and wait
+	Paused    bool      // deliveries are made and wait
+	Handshake Handshake // how the receiver shows that it wants messages; zero: it need not
+
 	Disabled       bool   // no deliveries are made; those made before wait
 	DisabledReason string // in words, when it was not the owner who disabled it
 
@@ -113,13 +118,22 @@ func (h *Hub) CreateEndpoint(ctx context.Context, ep *Endpoint) error {
 		return err
 	}
 	now := h.now()
+	if err := ep.Auth.checkExpiry(&Auth{}, now); err != nil {
+		return err
+	}
 	ep.ID = EndpointID(h.ids.next(now, "ep_"))
 	ep.CreatedAt, ep.UpdatedAt = now, now
 	ep.FailingSince, ep.DisabledReason = time.Time{}, ""
+	ep.Handshake = Handshake{Kind: ep.Handshake.Kind}
 	if err := h.store.CreateEndpoint(ctx, ep); err != nil {
 		return fmt.Errorf("endpoint %q: %w", ep.UID, err)
 	}
 	h.catalogue.forget(ep.Application)
+	h.operationsChanged(ctx, ep.Application)
+	h.announce(ctx, EndpointCreated, ep)
+	if ep.handshakeDue() {
+		return h.shakeHands(ctx, ep)
+	}
 	return nil
 }
 
@@ -151,6 +165,9 @@ func (h *Hub) UpdateEndpoint(ctx context.Context, ep *Endpoint) error {
 	if err := h.checkEndpoint(ep); err != nil {
 		return err
 	}
+	if err := h.checkChangedCertificates(ctx, ep); err != nil {
+		return err
+	}
 	if ep.Disabled || ep.DisabledReason != "" {
 		ep.FailingSince = time.Time{} // what is sent nothing does not fail
 	}
@@ -161,19 +178,33 @@ func (h *Hub) UpdateEndpoint(ctx context.Context, ep *Endpoint) error {
 	if err := ep.checkLasting(); err != nil {
 		return err
 	}
+	old := h.before(ctx, ep)
 	if err := h.store.UpdateEndpoint(ctx, ep); err != nil {
 		return fmt.Errorf("endpoint %s: %w", ep.ID, err)
 	}
-	return h.reconfigure(context.WithoutCancel(ctx), ep)
+	if err := h.reconfigure(context.WithoutCancel(ctx), ep); err != nil {
+		return err
+	}
+	h.announceChange(ctx, old, ep)
+	if ep.handshakeDue() {
+		return h.shakeHands(ctx, ep)
+	}
+	return nil
 }
 
 // DeleteEndpoint removes an endpoint; what waits for it is cancelled.
 func (h *Hub) DeleteEndpoint(ctx context.Context, app ApplicationID, id EndpointID) error {
+	old := h.before(ctx, &Endpoint{Application: app, ID: id})
 	if err := h.store.DeleteEndpoint(ctx, app, id); err != nil {
 		return fmt.Errorf("endpoint %s: %w", id, err)
 	}
 	h.catalogue.forget(app)
+	h.grants.forget(id)
 	h.inbox.put(removed{id})
+	h.operationsChanged(ctx, app)
+	if old != nil {
+		h.announce(ctx, EndpointDeleted, old)
+	}
 	return nil
 }
 
@@ -250,12 +281,20 @@ func (h *Hub) disable(ctx context.Context, app ApplicationID, id EndpointID, rea
 	if ep.Disabled {
 		return nil
 	}
+	if err := h.announceDisabling(ctx, ep, reason); err != nil {
+		return err
+	}
 	ep.Disabled, ep.DisabledReason, ep.UpdatedAt = true, reason, h.now()
 	if err := h.store.UpdateEndpoint(ctx, ep); err != nil {
 		return err
 	}
 	h.opt.Logger.WarnContext(ctx, "endpoint disabled", "application", app, "endpoint", id, "reason", reason)
-	return h.reconfigure(ctx, ep)
+	h.auditOwn(ctx, "endpoint.disable", ep, reason)
+	if err := h.reconfigure(ctx, ep); err != nil {
+		return err
+	}
+	h.operationsChanged(ctx, app)
+	return nil
 }
 
 // allEndpoints reads the whole of an application's endpoints.

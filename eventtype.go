@@ -17,9 +17,12 @@ type EventType struct {
 	Description  string
 	GroupName    string
 	Schemas      json.RawMessage // JSON Schemas by version, as the caller gave them; nil: none
+	Examples     json.RawMessage // a list of payloads, as the caller gave it; nil: those of the schema
+	Validation   Validation      // what becomes of messages that the newest schema does not allow
 	FeatureFlags []string
 	Archived     bool
 	Deprecated   bool
+	Retry        Retry // for endpoints that have no plan of their own; zero: the application's
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }
@@ -36,6 +39,8 @@ func (h *Hub) CreateEventType(ctx context.Context, t *EventType) error {
 	if err := h.store.CreateEventType(ctx, t); err != nil {
 		return fmt.Errorf("event type %q: %w", t.Name, err)
 	}
+	h.noteTypeRetry(t.Name, t.Retry)
+	h.checks.forget()
 	return nil
 }
 
@@ -62,6 +67,8 @@ func (h *Hub) UpdateEventType(ctx context.Context, t *EventType) error {
 	if err := h.store.UpdateEventType(ctx, t); err != nil {
 		return fmt.Errorf("event type %q: %w", t.Name, err)
 	}
+	h.noteTypeRetry(t.Name, t.Retry)
+	h.checks.forget()
 	return nil
 }
 
@@ -71,6 +78,8 @@ func (h *Hub) DeleteEventType(ctx context.Context, name string) error {
 	if err := h.store.DeleteEventType(ctx, name); err != nil {
 		return fmt.Errorf("event type %q: %w", name, err)
 	}
+	h.noteTypeRetry(name, Retry{})
+	h.checks.forget()
 	return nil
 }
 
@@ -81,11 +90,41 @@ func (t *EventType) check() error {
 	if len(t.Description) > 4096 {
 		return &InvalidError{"description", "at most 4096 bytes"}
 	}
-	if t.Schemas != nil && !json.Valid(t.Schemas) {
-		return &InvalidError{"schemas", "must be a JSON object of schemas by version"}
+	if len(t.GroupName) > maxEventType {
+		return &InvalidError{"groupName", fmt.Sprintf("at most %d bytes", maxEventType)}
+	}
+	if err := checkText("groupName", t.GroupName); err != nil {
+		return err
+	}
+	if err := t.checkFlags(); err != nil {
+		return err
+	}
+	if err := t.checkSchemas(); err != nil {
+		return err
+	}
+	if err := t.Retry.check(); err != nil {
+		return err
 	}
 	return checkText("description", t.Description)
 }
+
+func (t *EventType) checkFlags() error {
+	if len(t.FeatureFlags) > maxTypeFlags {
+		return &InvalidError{"featureFlags", fmt.Sprintf("at most %d", maxTypeFlags)}
+	}
+	for _, flag := range t.FeatureFlags {
+		if flag == "" || len(flag) > maxEventType {
+			return &InvalidError{"featureFlags", fmt.Sprintf("each has 1 to %d bytes", maxEventType)}
+		}
+		if err := checkText("featureFlags", flag); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxTypeFlags bounds the feature flags of an event type.
+const maxTypeFlags = 32
 
 // maxEventType bounds the name of an event type, in bytes.
 const maxEventType = 256

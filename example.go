@@ -5,38 +5,46 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fanfarehq/fanfare/internal/schema"
 )
 
-// Example returns the example at place i of those that t's newest schema has
-// under "examples", byte for byte, or the only one under "example", whatever i
-// is. Both are keywords of JSON Schema and of OpenAPI.
+// Example returns the example at place i of t's own, or else of those that its
+// newest schema has under "examples", byte for byte, or the only one under
+// "example", whatever i is. Both are keywords of JSON Schema and of OpenAPI.
+// Without any, it is a small payload made to fit the schema.
 func (t *EventType) Example(i int) (json.RawMessage, error) {
-	var versions map[string]json.RawMessage
-	if t.Schemas != nil {
-		if err := json.Unmarshal(t.Schemas, &versions); err != nil {
-			return nil, &InvalidError{"eventType", "its schemas are not an object of schemas by version; give it such an object"}
-		}
-	}
-	if len(versions) == 0 {
-		return nil, &InvalidError{"eventType", `has no schema, and so no example; give it a schema that has "examples"`}
-	}
-	newest := slices.MaxFunc(slices.Collect(maps.Keys(versions)), compareVersions)
-	var schema map[string]json.RawMessage
 	var list []json.RawMessage
-	if json.Unmarshal(versions[newest], &schema) == nil && json.Unmarshal(schema["examples"], &list) == nil && len(list) > 0 {
-		if i < 0 || i >= len(list) {
-			return nil, &InvalidError{"exampleIndex", fmt.Sprintf("from 0 to %d: the schema has no more examples", len(list)-1)}
-		}
-		return list[i], nil
+	if t.Examples != nil && json.Unmarshal(t.Examples, &list) == nil && len(list) > 0 {
+		return exampleAt(list, i)
 	}
-	if only := schema["example"]; only != nil && string(only) != "null" {
+	version, text, err := t.newestSchema()
+	if err != nil {
+		return nil, &InvalidError{"eventType", "its schemas are not an object of schemas by version; give it such an object"}
+	}
+	if text == nil {
+		return nil, &InvalidError{"eventType", `has no schema, and so no example; give it a schema, or "examples"`}
+	}
+	var words map[string]json.RawMessage
+	if json.Unmarshal(text, &words) == nil && json.Unmarshal(words["examples"], &list) == nil && len(list) > 0 {
+		return exampleAt(list, i)
+	}
+	if only := words["example"]; only != nil && string(only) != "null" {
 		return only, nil
 	}
-	return nil, &InvalidError{"eventType", fmt.Sprintf(`has no example in version %q of its schema; add one to its "examples"`, bound(newest, 32))}
+	if made, ok := schema.Example(text); ok {
+		return made, nil
+	}
+	return nil, &InvalidError{"eventType", fmt.Sprintf(`has no example in version %q of its schema, and none can be made of it; add one to its "examples"`, bound(version, 32))}
+}
+
+func exampleAt(list []json.RawMessage, i int) (json.RawMessage, error) {
+	if i < 0 || i >= len(list) {
+		return nil, &InvalidError{"exampleIndex", fmt.Sprintf("from 0 to %d: there are no more examples", len(list)-1)}
+	}
+	return list[i], nil
 }
 
 // compareVersions puts numbers in their order, and behind all other names.
@@ -58,6 +66,9 @@ func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int
 	if ep.Disabled {
 		return nil, &InvalidError{"endpoint", "is disabled, and would not be sent it; enable it first"}
 	}
+	if err := ep.checkSent(); err != nil {
+		return nil, err
+	}
 	payload, err := t.Example(i)
 	if err != nil {
 		return nil, err
@@ -66,6 +77,8 @@ func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int
 	if err := h.checkMessage(msg); err != nil {
 		return nil, err
 	}
+	arriving := h.feed.begin(ep.Application, &h.ids)
+	defer h.feed.end(arriving)
 	now := h.now()
 	msg.ID, msg.CreatedAt = MessageID(h.ids.next(now, "msg_")), now
 	in := &Intake{Message: msg, Deliveries: []Delivery{{
@@ -75,6 +88,7 @@ func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int
 	if _, err := h.store.Accept(ctx, ep.Application, []*Intake{in}, nil); err != nil {
 		return nil, fmt.Errorf("application %s: accepting an example: %w", ep.Application, err)
 	}
+	arriving.newest = msg.ID
 	h.counters.accepted.Add(1)
 	h.rouse(ctx, ep.Application, ep.ID)
 	return msg, nil

@@ -15,6 +15,10 @@ func (a *Attempt) Explain() (what, fix string) {
 		if to := a.header("Location"); to != "" && a.Status >= 300 && a.Status < 400 {
 			what += fmt.Sprintf(" It points to %s, which was not followed: the answer itself counts as success.", bound(to, 200))
 		}
+		if a.retires() {
+			what += " It asked to be sent nothing any more, so the endpoint was disabled."
+			return what, "Enable the endpoint again if that was a mistake."
+		}
 		return what, ""
 	case ClassStatus:
 		return fmt.Sprintf("The endpoint answered %s, which is not among the statuses that mean success.", statusText(a.Status)), statusFix(a.Status)
@@ -23,7 +27,7 @@ func (a *Attempt) Explain() (what, fix string) {
 		if to := a.header("Location"); to != "" {
 			where = "to " + bound(to, 200)
 		}
-		return fmt.Sprintf("The endpoint answered %s and points %s; redirects are never followed.", statusText(a.Status), where),
+		return fmt.Sprintf("The endpoint answered %s and points %s, which was not followed.", statusText(a.Status), where),
 			redirectFix(a.header("Location"))
 	case ClassBody:
 		return fmt.Sprintf("The endpoint answered %s, but the body does not meet the endpoint's condition.", statusText(a.Status)),
@@ -47,7 +51,10 @@ func (a *Attempt) Explain() (what, fix string) {
 		return "The name in the URL does not resolve.", "Check the URL for a typing error, and the name's DNS records."
 	case ClassTLS:
 		return "There was no trusted encrypted connection.",
-			"Check that the certificate is valid, complete with its chain, and made out to the name in the URL."
+			"Check that the certificate is valid, complete with its chain, and made out to the name in the URL; if the endpoint has a CA or a client certificate of its own, check these too."
+	case ClassToken:
+		return "No access token could be had from the token endpoint, so nothing was sent.",
+			"Check the endpoint's token URL, client id, client secret, style, scopes and audience against what the token endpoint asks for."
 	case ClassDenied:
 		return "The address is not one that messages may be sent to.",
 			"Use a public address; on your own machine start the server with --dev, or open the network with --allow."

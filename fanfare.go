@@ -29,6 +29,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,6 +54,9 @@ type Options struct {
 	DisableAfter time.Duration // of nothing but failures, an endpoint is disabled; 0: 5 days
 	DrainTimeout time.Duration // how long Run sees attempts through when told to stop; 0: 30 s
 
+	AuditRetention time.Duration // how long the audit log is kept; 0: 90 days
+	Retry          Retry         // where neither endpoint, event type nor application says when to try again; zero: standard
+
 	// AllowLoopback lets endpoints be on this machine. It is for development:
 	// whoever may add an endpoint can then reach what listens here.
 	AllowLoopback bool
@@ -61,6 +65,13 @@ type Options struct {
 	// Listen holds the addresses this program itself listens on, which are never
 	// sent to.
 	Listen []netip.AddrPort
+
+	// BaseURL is where the world reaches this program, such as
+	// https://hooks.example.com, if it does: that host is never sent to.
+	BaseURL string
+	// Origin is the DNS name by which this system calls itself in handshakes; "":
+	// fanfare.
+	Origin string
 
 	// Dial, if set, makes the connections instead of the guarded dialer, which
 	// lets tests run on a network of their own.
@@ -83,8 +94,10 @@ func (o Options) withDefaults() Options {
 	o.PerEndpoint = orDefault(o.PerEndpoint, 128)
 	o.PerHost = orDefault(o.PerHost, 256)
 	o.Retention = orDefault(o.Retention, 30*24*time.Hour)
+	o.AuditRetention = orDefault(o.AuditRetention, 90*24*time.Hour)
 	o.DisableAfter = orDefault(o.DisableAfter, 5*24*time.Hour)
 	o.DrainTimeout = orDefault(o.DrainTimeout, 30*time.Second)
+	o.Origin = orDefault(o.Origin, "fanfare")
 	return o
 }
 
@@ -107,12 +120,24 @@ type Hub struct {
 	client    post.Client
 	ids       ids
 	catalogue catalogue
+	grants    grants
 	recent    recent
 	inbox     inbox
+	tasks     taskSignals
+	bearers   bearers
 	ran       atomic.Bool
 	cancels   atomic.Int64 // cancellations, counted when they are in the store
+	audited   atomic.Int64 // entries of the audit log since the start
 	watchers  watchers
+	feed      feed
 	counters  counters
+	checks    checks
+
+	operations  operations
+	handshakes  chan struct{}                    // has room for those under way
+	typesMu     sync.Mutex                       // held while typeRetries is replaced
+	typesRead   atomic.Bool                      // typeRetries has been read from the store
+	typeRetries atomic.Pointer[map[string]Retry] // of event types that have a plan; nil: none has
 }
 
 // New makes a Hub on store, which it does not close. A nil opt means the
@@ -122,7 +147,7 @@ func New(store Store, opt *Options) *Hub {
 		opt = &Options{}
 	}
 	h := &Hub{opt: opt.withDefaults(), store: store}
-	policy := &safedial.Policy{Loopback: h.opt.AllowLoopback, Allow: h.opt.Allow, Listen: h.opt.Listen}
+	policy := &safedial.Policy{Loopback: h.opt.AllowLoopback, Allow: h.opt.Allow, Listen: h.opt.Listen, BaseURL: h.opt.BaseURL}
 	h.guard, h.invalid = safedial.New(policy)
 	if h.invalid != nil {
 		h.guard, _ = safedial.New(nil)
@@ -134,6 +159,9 @@ func New(store Store, opt *Options) *Hub {
 	h.client.Dial = dial
 	h.catalogue.load = h.loadRoster
 	h.inbox.wake = make(chan struct{}, 1)
+	h.handshakes = make(chan struct{}, handshakesAtOnce)
+	h.tasks.wake = make(chan struct{}, 1)
+	h.bearers.store, h.bearers.wake = store, make(chan struct{}, 1)
 	return h
 }
 

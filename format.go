@@ -22,7 +22,7 @@ import (
 //	envelope            {"id","created","type","data"}; created is in Unix seconds
 //	event               {"id","event","data"}
 //	fulcrum             {"id","type","owner_id","data"}, as Fulcrum sends it; owner_id is the application's uid or else id
-//	thin                {"id","type","created","resource_url"}: where the API has the message
+//	thin                {"id","type","created","resource_url"}: where the API has the message, below [Options.BaseURL]
 //	form                payload=…, URL-encoded, as GitHub's
 //	cloudevents         CloudEvents 1.0, the whole event in one JSON document
 //	cloudevents-binary  CloudEvents 1.0, the payload as it came in and the rest in the header
@@ -85,10 +85,17 @@ func fulcrum(msg *Message, owner string) formatted {
 	return formatted{body: o.data(msg), contentType: typeJSON}
 }
 
-func thin(msg *Message, _ string) formatted {
-	o := object("{").text("id", string(msg.ID)).text("type", msg.EventType).number("created", msg.CreatedAt.Unix())
-	o = o.text("resource_url", "/api/v1/app/"+string(msg.Application)+"/msg/"+string(msg.ID))
-	return formatted{body: append(o, '}'), contentType: typeJSON}
+func thin(msg *Message, owner string) formatted { return thinAt("")(msg, owner) }
+
+// thinAt is thin with the whole address of the message, where the API is known to
+// be at base.
+func thinAt(base string) format {
+	base = strings.TrimRight(base, "/") + "/api/v1/app/"
+	return func(msg *Message, _ string) formatted {
+		o := object("{").text("id", string(msg.ID)).text("type", msg.EventType).number("created", msg.CreatedAt.Unix())
+		o = o.text("resource_url", base+string(msg.Application)+"/msg/"+string(msg.ID))
+		return formatted{body: append(o, '}'), contentType: typeJSON}
+	}
 }
 
 func form(msg *Message, _ string) formatted {
@@ -138,7 +145,7 @@ func cloudAttributes(msg *Message, owner string) []Header {
 // itself. Other ce- headers are welcome: they are extension attributes.
 func (ep *Endpoint) checkFormat() error {
 	if formatNamed(ep.Format) == nil {
-		return &InvalidError{"format", fmt.Sprintf("must be one of %q", Formats)}
+		return &InvalidError{"format", oneOf(Formats)}
 	}
 	if ep.Format != "cloudevents-binary" {
 		return nil

@@ -25,6 +25,19 @@ func verified(t *testing.T, ep *fanfare.Endpoint, msg *fanfare.Message, r reques
 	}
 }
 
+func TestAThinMessageHasAWholeAddressWhereThereIsOne(t *testing.T) {
+	inBubble(t, &fanfare.Options{BaseURL: "https://hooks.example.com/"}, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", nil)
+		w.endpoint(fanfare.Endpoint{URL: rcv.url, Format: "thin"})
+		msg := w.send("record.created", 1)
+		synctest.Wait()
+		want := `"resource_url":"https://hooks.example.com/api/v1/app/` + string(w.app.ID) + "/msg/" + string(msg.ID) + `"}`
+		if got := rcv.bodies(); len(got) != 1 || !strings.HasSuffix(got[0], want) {
+			t.Errorf("received %q, want one that ends with %s", got, want)
+		}
+	})
+}
+
 func TestEachFormatArrivesSignedAsItIsSent(t *testing.T) {
 	const payload = ` { "n": 12345678901234567890, "a":1e400,"a":2, "z":"\u0000é" } `
 	tests := map[string]struct{ body, contentType string }{

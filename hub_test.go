@@ -47,7 +47,9 @@ func (w *world) run(opt *fanfare.Options) {
 	}
 	o := *opt
 	o.Dial = w.net.DialContext
-	o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
 	o.AllowLoopback = true
 	if o.Chance == nil {
 		o.Chance = func() float64 { return 0.5 }

@@ -21,6 +21,10 @@ type Message struct {
 	OrderingKey string    // ordered endpoints keep messages of one key in order, and only those wait for each other
 	DeliverAt   time.Time // not before; zero: at once
 	CreatedAt   time.Time // when it was accepted
+
+	// Warnings, set when it is accepted, tell where the payload is not as the
+	// schema of its event type wants it. They are not stored.
+	Warnings []Violation
 }
 
 // Idempotency names a request so that repeating it does nothing again.
@@ -81,6 +85,7 @@ func (h *Hub) ExpungePayload(ctx context.Context, app ApplicationID, id MessageI
 		return fmt.Errorf("message %s: %w", id, err)
 	}
 	h.recent.drop(id)
+	h.feed.changed(app)
 	return nil
 }
 

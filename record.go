@@ -50,16 +50,19 @@ func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) {
 // attempted has an attempt recorded. It is apart from attempt so that a stack is
 // small while it waits for a receiver.
 func (d *dispatcher) attempted(ctx context.Context, t *target, s lane.Start, a *Attempt) {
-	next := settle(a, t.Endpoint, s.Attempts, d.h.opt.Chance())
+	next := settle(a, round{d.h.retryOf(t, a.EventType), t.Ordered, s.Attempts}, d.h.opt.Chance())
+	if d.h.operations.on.Load() {
+		d.report(ctx, t, a)
+	}
 	r := recording{&Outcome{Attempt: a, Delivery: next.delivery}, finished{t, a.Message, next.verdict, a.StartedAt.Add(a.Duration)}}
 	if a.Class == ClassSuccess {
 		d.h.inbox.put(sent{t.ID, a.Message})
 		d.recorder.put(r)
-		return
+	} else {
+		d.recordAll(ctx, []recording{r})
 	}
-	d.recordAll(ctx, []recording{r})
 	if next.gone {
-		if err := d.h.disable(ctx, t.Application, t.ID, "the endpoint answered "+statusText(a.Status)); err != nil {
+		if err := d.h.disable(ctx, t.Application, t.ID, goneReason(a)); err != nil {
 			d.fault(ctx, "disabling an endpoint", err)
 		}
 	}
@@ -112,20 +115,27 @@ type settlement struct {
 	gone     bool // the endpoint wants nothing any more
 }
 
-// settle decides what follows from an attempt at a delivery that had made so
-// many before in this round, and writes it into a. chance spreads retries out.
-func settle(a *Attempt, ep *Endpoint, made int, chance float64) settlement {
+// A round is what has to be known of a delivery to say what follows an attempt.
+type round struct {
+	retry   Retry
+	ordered bool
+	made    int // attempts before
+}
+
+// settle decides what follows from an attempt, and writes it into a. chance
+// spreads retries out.
+func settle(a *Attempt, r round, chance float64) settlement {
 	now := a.StartedAt.Add(a.Duration)
-	a.Number = made + 1
+	a.Number = r.made + 1
 	next := settlement{delivery: Delivery{Message: a.Message, Endpoint: a.Endpoint, Attempts: a.Number}}
 	var due time.Time
-	switch wait, again := ep.Retry.After(a.Number, chance); {
+	switch wait, again := r.retry.After(a.Number, chance); {
 	case a.Class == ClassSuccess:
 		a.State = Delivered
-		next.verdict.OK = true
+		next.verdict.OK, next.gone = true, a.retires()
 	case a.Class == ClassInterrupted:
 		a.State, due = Waiting, now
-		next.delivery.Attempts = made
+		next.delivery.Attempts = r.made
 	case a.Status == http.StatusGone, a.Class == ClassGone:
 		a.State, next.gone = GivenUp, true
 	case a.Class == ClassRejected, a.Class == ClassNoPayload, a.Class == ClassDamaged, !again:
@@ -154,7 +164,7 @@ func settle(a *Attempt, ep *Endpoint, made int, chance float64) settlement {
 	next.delivery.State = a.State
 	if a.State == Waiting {
 		a.NextAt = due.Truncate(time.Microsecond)
-		next.delivery.Due, next.delivery.Rank = a.NextAt, RankOf(ep.Ordered, a.NextAt)
+		next.delivery.Due, next.delivery.Rank = a.NextAt, RankOf(r.ordered, a.NextAt)
 		next.verdict.Again = true
 		next.verdict.Due, next.verdict.Rank = a.NextAt, next.delivery.Rank
 		next.verdict.Attempts = next.delivery.Attempts
@@ -195,6 +205,9 @@ func (in finished) apply(ctx context.Context, d *dispatcher, now time.Time) {
 		return
 	}
 	d.note(ctx, id)
+	if d.h.operations.on.Load() {
+		d.watchHealth(ctx, in.target, now)
+	}
 	_, since := d.lanes.Health(string(id))
 	if !since.IsZero() && !in.verdict.OK && in.at.Sub(since) >= d.h.opt.DisableAfter {
 		d.work.Go(func() { d.giveUpOn(ctx, in.target, since) })
@@ -219,7 +232,12 @@ func (d *dispatcher) note(ctx context.Context, id EndpointID) {
 		return
 	}
 	d.noting[id] = true
+	t, before := d.targets[id], d.failing[id]
+	over := d.h.operations.on.Load() && since.IsZero() && !t.Paused && !t.Disabled
 	d.work.Go(func() {
+		if over {
+			d.relief(ctx, t, before)
+		}
 		if err := d.h.store.SetFailingSince(ctx, id, since); err != nil {
 			d.fault(ctx, "noting an endpoint's health", err)
 		}

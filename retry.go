@@ -116,7 +116,7 @@ func (s Retry) check() error {
 	case s.Preset != "" && len(s.Delays) > 0:
 		return &InvalidError{"retry", "give either a preset or a list of delays"}
 	case s.Preset != "" && !slices.Contains(RetryPresets, s.Preset):
-		return &InvalidError{"retry.preset", fmt.Sprintf("must be one of %q", RetryPresets)}
+		return &InvalidError{"retry.preset", oneOf(RetryPresets)}
 	case len(s.Delays) > maxDelays:
 		return &InvalidError{"retry.delays", fmt.Sprintf("at most %d", maxDelays)}
 	}

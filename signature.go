@@ -27,7 +27,7 @@ func (ep *Endpoint) profile() webhook.Profile {
 func (ep *Endpoint) checkSignature() error {
 	profile := ep.profile()
 	if !profile.Known() {
-		return &InvalidError{"signature", fmt.Sprintf("must be one of %q", webhook.Profiles())}
+		return &InvalidError{"signature", oneOf(webhook.Profiles())}
 	}
 	for _, s := range ep.Secrets {
 		if err := checkSecret(profile, s.Text); err != nil {
@@ -111,5 +111,5 @@ func (t *target) withQuery(query string) (rawURL string, to *post.Target) {
 	if err != nil {
 		panic(err) // t.URL is a URL, and query is escaped
 	}
-	return rawURL, post.NewTarget(u, appendLines(nil, t.constant))
+	return rawURL, t.reach(u)
 }

@@ -19,6 +19,11 @@ type Store interface {
 	Catalogue
 	Queue
 	Log
+	Pollers
+	Tasks
+	Access
+	AuditLog
+	Checks
 	// Newest is the largest identifier of a message or attempt that was ever
 	// stored, so that new ones can be made larger; zero when there is none.
 	Newest(ctx context.Context) ([16]byte, error)
@@ -110,6 +115,8 @@ type Log interface {
 	Deliveries(ctx context.Context, app ApplicationID, f DeliveryFilter) ([]*Delivery, error)
 	Attempts(ctx context.Context, app ApplicationID, f AttemptFilter) ([]*Attempt, error)
 	Attempt(ctx context.Context, app ApplicationID, msg MessageID, id AttemptID) (*Attempt, error)
+	// ExpungeResponse removes an attempt's response body and headers for good.
+	ExpungeResponse(ctx context.Context, app ApplicationID, msg MessageID, id AttemptID) error
 	// Stats counts an endpoint's deliveries by state, of messages accepted in
 	// [since, until).
 	Stats(ctx context.Context, app ApplicationID, ep EndpointID, since, until time.Time) (map[State]int, error)

@@ -10,12 +10,16 @@ import (
 
 // Success says which responses mean that the receiver has the message: a preset
 // by name, or conditions of one's own. The zero value takes any status from 200 to
-// 299. A redirect is never followed.
+// 299, and no redirect.
 type Success struct {
 	Preset   string // one of SuccessPresets; "" with the others: custom
 	Statuses string // such as "200-207" or "200,202,304"; "" means "200-299"
 	Contains string // the body must contain it
 	Lacks    string // the body must not contain it
+
+	// Redirects is what becomes of a 3xx that is none of the above, one of
+	// [Redirects]; it may stand beside a preset. "" is RedirectsRefuse.
+	Redirects string
 }
 
 // Class sorts attempts by what happened.
@@ -26,6 +30,7 @@ const (
 	ClassSuccess     Class = "success"
 	ClassStatus      Class = "status"        // a status that is not among the endpoint's successes
 	ClassRedirect    Class = "redirect"      // 3xx
+	ClassToken       Class = "token"         // no access token could be had, so nothing was sent
 	ClassBody        Class = "body"          // the status was right, the body was not
 	ClassRejected    Class = "rejected"      // the receiver will never take this message
 	ClassGone        Class = "gone"          // the receiver will take no message any more
@@ -55,10 +60,13 @@ func (s Success) judge(status int, location string, body []byte) (class Class, w
 		why = fmt.Sprintf("%s takes %s", s.Preset, s.Statuses)
 	}
 	switch {
-	case !s.takes(status) && status >= 300 && status < 400:
+	case s.takes(status), s.Redirects == RedirectsSuccess && status >= 300 && status < 400:
+	case status >= 300 && status < 400:
 		return ClassRedirect, why
-	case !s.takes(status):
+	default:
 		return ClassStatus, why
+	}
+	switch {
 	case s.Contains != "" && !bytes.Contains(body, []byte(s.Contains)),
 		s.Lacks != "" && bytes.Contains(body, []byte(s.Lacks)):
 		return ClassBody, ""
@@ -91,10 +99,12 @@ func statusRange(text string) (low, high int, ok bool) {
 
 func (s Success) check() error {
 	switch {
-	case s.Preset != "" && s != Success{Preset: s.Preset}:
+	case s.Redirects != "" && !slices.Contains(Redirects, s.Redirects):
+		return &InvalidError{"success.redirects", oneOf(Redirects)}
+	case s.Preset != "" && s != Success{Preset: s.Preset, Redirects: s.Redirects}:
 		return &InvalidError{"success", "give either a preset or conditions of your own"}
 	case s.Preset != "" && !slices.Contains(SuccessPresets, s.Preset):
-		return &InvalidError{"success.preset", fmt.Sprintf("must be one of %q", SuccessPresets)}
+		return &InvalidError{"success.preset", oneOf(SuccessPresets)}
 	}
 	if len(s.Statuses) > 256 {
 		return &InvalidError{"success.statuses", "at most 256 bytes"}

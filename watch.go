@@ -14,6 +14,8 @@ const watchBuffer = 256
 
 // watchers are those who look on.
 type watchers struct {
+	bells bells // of those who only want to know that there is something
+
 	mu  sync.Mutex
 	all map[chan<- *Attempt]ApplicationID
 }
@@ -40,10 +42,11 @@ func (h *Hub) Watch(ctx context.Context, app ApplicationID) <-chan *Attempt {
 }
 
 func (w *watchers) tell(app ApplicationID, a *Attempt) {
+	w.bells.ring(app)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c, of := range w.all {
-		if of != "" && of != app {
+		if of != app && (of != "" || app == OperationalApplication) {
 			continue
 		}
 		select {
@@ -64,7 +67,8 @@ func (w *watchers) leaveLocked(c chan<- *Attempt) {
 // counters count since the Hub was made, but for the gauges, which are as the
 // scheduler last was.
 type counters struct {
-	accepted, delivered, givenUp atomic.Int64
+	accepted, delivered, givenUp  atomic.Int64
+	schemaWarnings, schemaRejects atomic.Int64
 
 	inFlight, lanes, window atomic.Int64
 	oldest                  atomic.Int64 // microseconds since 1970; 0: none
@@ -77,6 +81,10 @@ type Counters struct {
 	Attempts  map[Class]int64 // by class
 	Delivered int64           // deliveries
 	GivenUp   int64
+
+	SchemaWarnings int64 // messages accepted though their schema does not allow their payload
+	SchemaRejects  int64 // messages refused for it
+
 	InFlight  int64     // attempts under way
 	Lanes     int64     // endpoints that the scheduler knows
 	Window    int64     // deliveries in memory
@@ -89,6 +97,7 @@ func (h *Hub) Counters() Counters {
 	out := Counters{
 		Accepted: c.accepted.Load(), Delivered: c.delivered.Load(), GivenUp: c.givenUp.Load(),
 		InFlight: c.inFlight.Load(), Lanes: c.lanes.Load(), Window: c.window.Load(),
+		SchemaWarnings: c.schemaWarnings.Load(), SchemaRejects: c.schemaRejects.Load(),
 		Attempts: make(map[Class]int64),
 	}
 	if oldest := c.oldest.Load(); oldest != 0 {

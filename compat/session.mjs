@@ -21,7 +21,7 @@ const setHeaders = two ? "setHeaders" : "updateHeaders";
 const types = two ? "eventTypes" : "filterTypes";
 const rate = two ? "throttleRate" : "rateLimit";
 
-const resources = ["application", "endpoint", "eventType", "health", "message", "messageAttempt"];
+const resources = ["application", "authentication", "endpoint", "eventType", "health", "message", "messageAttempt"];
 const called = new Set();
 
 // spy is a client that notes which methods of its resources are called.
@@ -30,6 +30,7 @@ function spy(client) {
     new Proxy(resource, {
       get(target, key) {
         const value = Reflect.get(target, key);
+        if (value !== null && typeof value === "object" && key === "poller") return watch(value, `${path}.${key}`);
         if (typeof value !== "function") return value;
         return (...args) => (called.add(`${path}.${key}`), value.apply(target, args));
       },
@@ -47,13 +48,13 @@ function methodsOf(client) {
 }
 
 const client = new Svix(token, { serverUrl });
-const { application, endpoint, eventType, health, message, messageAttempt } = spy(client);
+const { application, authentication, endpoint, eventType, health, message, messageAttempt } = spy(client);
 
 // own calls a route that the client does not know.
 async function own(method, path, body) {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   const answer = await fetch(`${serverUrl}/api/v1${path}`, { method, headers, body: JSON.stringify(body) });
-  assert.equal(answer.status, 200, await answer.clone().text());
+  assert.ok(answer.ok, await answer.clone().text());
   return answer.json();
 }
 
@@ -159,6 +160,15 @@ await check("event type", async () => {
   await eventType.delete("js.viewed", { expunge: true });
   await refused(eventType.get("js.viewed"), 404, "not_found");
   await refused(eventType.create({ name: "js.created", description: "" }), 409, "conflict");
+  const post = { summary: "Taken in", requestBody: { content: { "application/json": { schema: { type: "object" } } } } };
+  const spec = { openapi: "3.1.0", webhooks: { "js.imported": { post } } };
+  const dry = await eventType.importOpenapi({ spec, dryRun: true });
+  assert.deepEqual(dry.data.modified, []);
+  has(dry.data.toModify[0], { name: "js.imported", description: "Taken in", deprecated: false, schemas: { 1: { type: "object" } } });
+  await refused(eventType.get("js.imported"), 404, "not_found");
+  assert.deepEqual((await eventType.importOpenapi({ specRaw: JSON.stringify(spec) })).data.modified, ["js.imported"]);
+  has(await eventType.get("js.imported"), { description: "Taken in", archived: false });
+  await eventType.delete("js.imported", { expunge: true });
 });
 
 await check("endpoint", async () => {
@@ -296,6 +306,29 @@ await check("attempt", async () => {
   await endpoint.delete(app, id);
 });
 
+await check("poller", async () => {
+  const { id } = await own("POST", `/app/${app}/endpoint`, { kind: "poller", url: "", filterTypes: ["js.polled.*"] });
+  const sent = [];
+  for (const n of [1, 2, 3]) {
+    sent.push((await message.create(app, { eventType: "js.polled.here", payload: { n } })).id);
+    await message.create(app, { eventType: "js.polled-not", payload: {} });
+  }
+  const idsOf = ({ data }) => data.map((m) => m.id);
+  const first = await message.poller.poll(app, id, { limit: 2 });
+  assert.deepEqual([idsOf(first), first.done, first.data[0].payload], [sent.slice(0, 2), false, { n: 1 }]);
+  const rest = await message.poller.poll(app, id, { iterator: first.iterator });
+  assert.deepEqual([idsOf(rest), rest.done], [sent.slice(2), true]);
+  assert.deepEqual(idsOf(await message.poller.poll(app, id, { after: new Date(Date.now() + 1000), eventType: "js.polled.here" })), []);
+  const one = await message.poller.consumerPoll(app, id, "one", { limit: 2 });
+  assert.deepEqual(await message.poller.consumerPoll(app, id, "one", { limit: 2 }), one);
+  assert.deepEqual(idsOf(await message.poller.consumerPoll(app, id, "one", { iterator: one.iterator })), sent.slice(2));
+  assert.deepEqual(idsOf(await message.poller.consumerPoll(app, id, "one")), sent.slice(2));
+  const { iterator } = await message.poller.consumerSeek(app, id, "one", { after: new Date(Date.now() - 3_600_000) });
+  assert.deepEqual(idsOf(await message.poller.consumerPoll(app, id, "one", { iterator })), sent);
+  await refused(message.poller.consumerPoll(app, id, "one", { iterator: one.iterator }), 409, "conflict");
+  await endpoint.delete(app, id);
+});
+
 await check("resend", async () => {
   const rcv = await receiver();
   const { id } = await endpoint.create(app, { url: rcv.url, [types]: ["js.resend"] });
@@ -324,7 +357,8 @@ await check("example", async () => {
   has((await attemptsOf(first.id, 1))[0], { endpointId: id, triggerType: 1, status: 0 });
   assert.equal(other.got.length, 0);
   await refused(endpoint.sendExample(app, id, { eventType: "js.example", exampleIndex: 2 }), 422);
-  await refused(endpoint.sendExample(app, id, { eventType: "js.updated" }), 422); // has a schema, but no example
+  await eventType.create({ name: "js.unmade", description: "", schemas: { 1: { type: "string", minLength: 100000 } } });
+  await refused(endpoint.sendExample(app, id, { eventType: "js.unmade" }), 422); // has no example, and none can be made
   await refused(endpoint.sendExample(app, id, { eventType: "js.unknown" }), 404, "not_found");
   await refused(endpoint.sendExample(app, "ep_nobody", { eventType: "js.example" }), 404, "not_found");
   for (const ep of [id, otherId]) await endpoint.delete(app, ep);
@@ -356,6 +390,50 @@ await check("error", async () => {
   assert.deepEqual(body.detail.map((d) => [typeof d.msg, typeof d.type]), [["string", "string"]]);
   await refused(message.create(app, { eventType: "not a type", payload: {} }), 422);
   await refused(message.get("two", "msg_nobody"), 404, "not_found");
+});
+
+await check("access", async () => {
+  const uid = "js-portal";
+  const begun = await authentication.appPortalAccess(uid, { application: { name: "Portal" }, capabilities: ["ViewBase", "CreateAttempts"], sessionId: "one" });
+  assert.equal(begun.url, `${serverUrl}/portal#key=${begun.token}`);
+  const all = await authentication.appPortalAccess(uid, { sessionId: "two", expiry: 3600 });
+  const as = ({ token }) => spy(new Svix(token, { serverUrl }));
+  const { id } = await as(all).endpoint.create(uid, { url: "http://127.0.0.1:8999/portal" });
+  assert.equal((await as(begun).endpoint.list(uid)).data[0].id, id);
+  await refused(as(begun).endpoint.getSecret(uid, id), 403, "insufficient_access");
+  assert.match((await as(all).endpoint.getSecret(uid, id)).key, /^whsec_/);
+  await refused(as(all).endpoint.list(app), 404, "not_found");
+  await refused(as(all).application.list(), 403, "insufficient_access");
+  await as(all).authentication.logout();
+  await refused(as(all).endpoint.get(uid, id), 401, "authentication_failed");
+  await authentication.expireAll(uid, { sessionIds: ["two"] });
+  await as(begun).endpoint.get(uid, id);
+  await authentication.expireAll(uid);
+  await refused(as(begun).endpoint.get(uid, id), 401, "authentication_failed");
+  if (!two) await as(await authentication.dashboardAccess(uid)).endpoint.get(uid, id);
+});
+
+await check("operational webhooks", async () => {
+  const ops = client.operationalWebhook?.endpoint ?? client.operationalWebhookEndpoint;
+  const rcv = await receiver();
+  const { id } = await ops.create({ url: rcv.url, uid: "js-ops", [types]: ["endpoint.created"] });
+  assert.equal((await ops.get("js-ops")).id, id);
+  assert.deepEqual((await ops.list()).data.map((e) => e.id), [id]);
+  await ops[put](id, { url: rcv.url, uid: "js-ops", [types]: ["endpoint.deleted"] });
+  await ops[setHeaders](id, { headers: { "X-Ops": "1" } });
+  assert.deepEqual((await ops.getHeaders(id)).headers, { "X-Ops": "1" });
+  await ops.rotateSecret(id, {});
+  const { key } = await ops.getSecret(id);
+  const made = await endpoint.create(app, { url: rcv.url, [types]: ["js.none"] });
+  await endpoint.delete(app, made.id);
+  const [a] = await rcv.wait(1);
+  assert.equal(a.headers["x-ops"], "1");
+  new Webhook(key).verify(a.body, a.headers);
+  const told = JSON.parse(a.body);
+  has(told, { type: "endpoint.deleted" });
+  has(told.data, { appId: (await application.get(app)).id, endpointId: made.id });
+  await ops.delete(id);
+  await refused(ops.get(id), 404, "not_found");
 });
 
 // The answer to each first try is lost, so that the client tries again of itself,

@@ -24,8 +24,6 @@ var goLater = map[string]string{
 	"Endpoint.SendExampleWithOptions":      "this client loses the body, and asks nothing of a server",
 	"Endpoint.TransformationGet":           "transformations come with the JavaScript sandbox",
 	"Endpoint.TransformationPartialUpdate": "transformations come with the JavaScript sandbox",
-	"EventType.ImportOpenApi":              "import comes with schema checking",
-	"EventType.ImportOpenApiWithOptions":   "import comes with schema checking",
 	"MessageAttempt.ExpungeContent":        "attempts are append-only until contents can be removed in bulk",
 }
 
@@ -43,6 +41,7 @@ func TestSvixGo(t *testing.T) {
 	t.Run("attempt", s.attempts)
 	t.Run("resend", s.resends)
 	t.Run("recover", s.recovers)
+	t.Run("access", s.access)
 	t.Run("error", s.errors)
 	t.Run("lost answer", s.lostAnswers)
 	t.Run("every method was called", s.coverage)
@@ -113,7 +112,7 @@ func (s *goSession) coverage(t *testing.T) {
 		left[name] = true
 	}
 	for _, resource := range []reflect.Type{
-		reflect.TypeFor[*svix.Application](), reflect.TypeFor[*svix.Endpoint](), reflect.TypeFor[*svix.EventType](),
+		reflect.TypeFor[*svix.Application](), reflect.TypeFor[*svix.Authentication](), reflect.TypeFor[*svix.Endpoint](), reflect.TypeFor[*svix.EventType](),
 		reflect.TypeFor[*svix.Message](), reflect.TypeFor[*svix.MessageAttempt](),
 	} {
 		for i := range resource.NumMethod() {
@@ -279,6 +278,33 @@ func (s *goSession) eventTypes(t *testing.T) {
 	refused(t, err, http.StatusNotFound, `"not_found"`)
 	_, err = types.Create(ctx, &svix.EventTypeIn{Name: "go.created"})
 	refused(t, err, http.StatusConflict, `"conflict"`)
+	s.imports(t)
+}
+
+// imports takes in the webhooks of an OpenAPI document, as text and as an object.
+func (s *goSession) imports(t *testing.T) {
+	ctx, types := t.Context(), s.client.EventType
+	const spec = `{"openapi":"3.1.0","webhooks":{"go.imported":{"post":{"summary":"Taken in","tags":["go"],"requestBody":{"content":{"application/json":{"schema":{"type":"object"}}}}}}}}`
+	in := svix.EventTypeImportOpenApiIn{SpecRaw: svix.String(spec), DryRun: new(true)}
+	dry := ok[*svix.EventTypeImportOpenApiOut](t)(types.ImportOpenApi(ctx, in))
+	if len(dry.Data.Modified) != 0 || len(dry.Data.ToModify) != 1 {
+		t.Fatalf("a dry run gives %+v", dry.Data)
+	}
+	would := dry.Data.ToModify[0]
+	is(t, "would be", []any{would.Name, would.Description, *would.GroupName, would.Schemas}, []any{"go.imported", "Taken in", "go", map[string]any{"1": map[string]any{"type": "object"}}})
+	_, err := types.Get(ctx, "go.imported")
+	refused(t, err, http.StatusNotFound, `"not_found"`)
+	in = svix.EventTypeImportOpenApiIn{SpecRaw: svix.String("openapi: 3.1.0\nwebhooks: {go.imported: {post: {summary: Taken in, tags: [go]}}}\n")}
+	is(t, "imported", ok[*svix.EventTypeImportOpenApiOut](t)(types.ImportOpenApi(ctx, in)).Data.Modified, []string{"go.imported"})
+	is(t, "read", ok[*svix.EventTypeOut](t)(types.Get(ctx, "go.imported")).Description, "Taken in")
+	key := "go-import"
+	for range 2 {
+		in = svix.EventTypeImportOpenApiIn{Spec: map[string]any{"openapi": "3.1.0", "webhooks": map[string]any{"go.also": map[string]any{"post": map[string]any{}}}}}
+		out := ok[*svix.EventTypeImportOpenApiOut](t)(types.ImportOpenApiWithOptions(ctx, in, &svix.PostOptions{IdempotencyKey: &key}))
+		is(t, "as an object, and again under the same key", out.Data.Modified, []string{"go.also"})
+	}
+	_, err = types.ImportOpenApi(ctx, svix.EventTypeImportOpenApiIn{})
+	refused(t, err, http.StatusBadRequest, `"bad_request"`)
 }
 
 func (s *goSession) typeNames(t *testing.T, archived bool) []string {

@@ -10,20 +10,21 @@ import (
 // npmLater are the methods of the JavaScript clients, of the resources that are
 // there, whose routes are not, and why. A name is of one version or of both.
 var npmLater = map[string]string{
-	"endpoint.bulkReplay":                  "replay by filter is not built yet",
-	"endpoint.replayMissing":               "replay by filter is not built yet",
-	"endpoint.transformation.get":          "transformations come with the JavaScript sandbox",
-	"endpoint.transformation.patch":        "transformations come with the JavaScript sandbox",
-	"endpoint.transformationGet":           "transformations come with the JavaScript sandbox",
-	"endpoint.patchTransformation":         "transformations come with the JavaScript sandbox",
-	"endpoint.transformationPartialUpdate": "transformations come with the JavaScript sandbox",
-	"eventType.importOpenapi":              "import comes with schema checking",
-	"message.bulkExpungeContent":           "contents can be removed one by one only, until there are background tasks",
-	"message.expungeAllContents":           "contents can be removed one by one only, until there are background tasks",
-	"message.poller.consumerPoll":          "pollers are not built yet",
-	"message.poller.consumerSeek":          "pollers are not built yet",
-	"message.poller.poll":                  "pollers are not built yet",
-	"messageAttempt.expungeContent":        "attempts are append-only until contents can be removed in bulk",
+	"authentication.getStreamPollerToken":    "streams are a service of its own",
+	"authentication.rotateStreamPollerToken": "streams are a service of its own",
+	"authentication.streamExpireAll":         "streams are a service of its own",
+	"authentication.streamLogout":            "streams are a service of its own",
+	"authentication.streamPortalAccess":      "streams are a service of its own",
+	"endpoint.bulkReplay":                    "replay by filter is not built yet",
+	"endpoint.replayMissing":                 "replay by filter is not built yet",
+	"endpoint.transformation.get":            "transformations come with the JavaScript sandbox",
+	"endpoint.transformation.patch":          "transformations come with the JavaScript sandbox",
+	"endpoint.transformationGet":             "transformations come with the JavaScript sandbox",
+	"endpoint.patchTransformation":           "transformations come with the JavaScript sandbox",
+	"endpoint.transformationPartialUpdate":   "transformations come with the JavaScript sandbox",
+	"message.bulkExpungeContent":             "contents can be removed one by one only, until there are background tasks",
+	"message.expungeAllContents":             "contents can be removed one by one only, until there are background tasks",
+	"messageAttempt.expungeContent":          "attempts are append-only until contents can be removed in bulk",
 }
 
 // TestSvixNPM is a session with the official JavaScript client of today.

@@ -10,8 +10,8 @@ import (
 )
 
 const insertApplication = `
-	INSERT INTO application (id, uid, name, rate_limit, metadata, created_at, updated_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?)
+	INSERT INTO application (id, uid, name, rate_limit, metadata, retry, created_at, updated_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 // CreateApplication implements [fanfare.Catalogue].
@@ -27,6 +27,7 @@ func (s *Store) CreateApplication(ctx context.Context, app *fanfare.Application)
 			bind.text(app.Name)
 			bind.number(int64(app.RateLimit))
 			bind.optional(list(app.Metadata))
+			bind.optional(planText(app.Retry))
 			bind.time(app.CreatedAt)
 			bind.time(app.UpdatedAt)
 		})
@@ -38,7 +39,7 @@ func (s *Store) CreateApplication(ctx context.Context, app *fanfare.Application)
 	return s.write(ctx, &job{run: run, grows: true, hot: true})
 }
 
-const applicationColumns = `id, uid, name, rate_limit, metadata, created_at, updated_at`
+const applicationColumns = `id, uid, name, rate_limit, metadata, retry, created_at, updated_at`
 
 func scanApplication(row *row) (app *fanfare.Application, err error) {
 	app = &fanfare.Application{
@@ -49,6 +50,9 @@ func scanApplication(row *row) (app *fanfare.Application, err error) {
 	}
 	if app.Metadata, err = unlist[map[string]string](row.text()); err != nil {
 		return nil, fmt.Errorf("application %s: metadata: %w", app.ID, err)
+	}
+	if app.Retry, err = readPlan(row.text()); err != nil {
+		return nil, fmt.Errorf("application %s: retry: %w", app.ID, err)
 	}
 	app.CreatedAt, app.UpdatedAt = row.time(), row.time()
 	return app, nil
@@ -157,7 +161,7 @@ func (s *Store) Applications(ctx context.Context, page fanfare.Page) (apps []*fa
 // updateApplication does nothing if another has the uid.
 const updateApplication = `
 	UPDATE OR IGNORE application
-	SET uid = ?, name = ?, rate_limit = ?, metadata = ?, created_at = ?, updated_at = ?
+	SET uid = ?, name = ?, rate_limit = ?, metadata = ?, retry = ?, created_at = ?, updated_at = ?
 	WHERE id = ?`
 
 // UpdateApplication implements [fanfare.Catalogue].
@@ -179,6 +183,7 @@ func (s *Store) UpdateApplication(ctx context.Context, app *fanfare.Application)
 			bind.text(app.Name)
 			bind.number(int64(app.RateLimit))
 			bind.optional(list(app.Metadata))
+			bind.optional(planText(app.Retry))
 			bind.time(app.CreatedAt)
 			bind.time(app.UpdatedAt)
 			bind.id(raw)
@@ -202,6 +207,14 @@ const deleteEndpointsOf = `
 	DELETE FROM endpoint
 	WHERE application = ?`
 
+const deleteKeysOf = `
+	DELETE FROM key
+	WHERE application = ?`
+
+const deleteSessionsOf = `
+	DELETE FROM session
+	WHERE application = ?`
+
 const deleteApplication = `
 	DELETE FROM application
 	WHERE id = ?`
@@ -213,6 +226,7 @@ func (s *Store) DeleteApplication(ctx context.Context, application fanfare.Appli
 	if !ok {
 		return fanfare.ErrNotFound
 	}
+	defer s.consumers.drop(func(k consumerKey) bool { return k.application == app })
 	return s.change(ctx, func(w *writer) error {
 		ok, err := w.hasApplication(app)
 		if err != nil {
@@ -222,7 +236,7 @@ func (s *Store) DeleteApplication(ctx context.Context, application fanfare.Appli
 			return fanfare.ErrNotFound
 		}
 		clear(w.live)
-		for _, query := range []string{doomApplication, deleteEndpointsOf, deleteApplication} {
+		for _, query := range []string{doomApplication, deleteConsumersOf, deleteEndpointsOf, deleteTasksOf, deleteKeysOf, deleteSessionsOf, deleteApplication} {
 			if err := w.exec(query, func(bind *binder) { bind.id(app) }); err != nil {
 				return err
 			}

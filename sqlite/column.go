@@ -70,6 +70,15 @@ func (b *binder) optional(v string) {
 	b.stmt.BindText(b.n, v)
 }
 
+// asIs binds bytes that are NULL where there are none.
+func (b *binder) asIs(v []byte) {
+	if v == nil {
+		b.null()
+		return
+	}
+	b.blob(v)
+}
+
 func (b *binder) null() { b.n++; b.stmt.BindNull(b.n) }
 
 // A row reads the columns of a result one after the other.

@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 		load(os.Args[1])
 	case "limit":
 		limit(os.Args[1])
+	case "rekey":
+		rekey(os.Args[1])
 	default:
 		os.Exit(m.Run())
 	}

@@ -23,15 +23,20 @@ type settings struct {
 	Format         string            `json:"format,omitempty"`
 	Signature      string            `json:"signature,omitempty"`
 	Debounce       int64             `json:"debounce,omitempty"`
+	Kind           string            `json:"kind,omitempty"`
 	RateLimit      int               `json:"rateLimit,omitempty"`
 	MaxInFlight    int               `json:"maxInFlight,omitempty"`
 	Timeout        int64             `json:"timeout,omitempty"`
 	RetryPreset    string            `json:"retryPreset,omitempty"`
 	RetryDelays    []int64           `json:"retryDelays,omitempty"`
+	RetryByType    map[string]plan   `json:"retryByType,omitempty"`
+	Handshake      *handshake        `json:"handshake,omitempty"`
 	SuccessPreset  string            `json:"successPreset,omitempty"`
 	Statuses       string            `json:"statuses,omitempty"`
 	Contains       string            `json:"contains,omitempty"`
 	Lacks          string            `json:"lacks,omitempty"`
+	Redirects      string            `json:"redirects,omitempty"`
+	Auth           *auth             `json:"auth,omitempty"`
 	Paused         bool              `json:"paused,omitempty"`
 	Disabled       bool              `json:"disabled,omitempty"`
 	DisabledReason string            `json:"disabledReason,omitempty"`
@@ -46,8 +51,9 @@ func settingsOf(ep *fanfare.Endpoint) string {
 	v := settings{
 		Description: ep.Description, Metadata: ep.Metadata, EventTypes: ep.EventTypes, Channels: ep.Channels,
 		Headers: ep.Headers, Format: ep.Format, Signature: ep.Signature, RateLimit: ep.RateLimit, MaxInFlight: ep.MaxInFlight,
-		Debounce: ep.Debounce.Microseconds(), Timeout: ep.Timeout.Microseconds(), RetryPreset: ep.Retry.Preset,
+		Timeout: ep.Timeout.Microseconds(), Debounce: ep.Debounce.Microseconds(), Kind: ep.Kind, RetryPreset: ep.Retry.Preset,
 		SuccessPreset: ep.Success.Preset, Statuses: ep.Success.Statuses, Contains: ep.Success.Contains, Lacks: ep.Success.Lacks,
+		Redirects: ep.Success.Redirects, Auth: authOf(ep.Auth),
 		Paused: ep.Paused, Disabled: ep.Disabled, DisabledReason: ep.DisabledReason,
 	}
 	for _, s := range ep.Secrets {
@@ -56,6 +62,8 @@ func settingsOf(ep *fanfare.Endpoint) string {
 	for _, d := range ep.Retry.Delays {
 		v.RetryDelays = append(v.RetryDelays, d.Microseconds())
 	}
+	v.RetryByType = plansByType(ep.RetryByType)
+	v.Handshake = handshakeOf(ep.Handshake)
 	text, _ := json.Marshal(v) // nothing in it can fail
 	return string(text)
 }
@@ -65,9 +73,11 @@ func (v *settings) fill(ep *fanfare.Endpoint) {
 	ep.Headers, ep.Format, ep.Signature = v.Headers, v.Format, v.Signature
 	ep.RateLimit, ep.MaxInFlight = v.RateLimit, v.MaxInFlight
 	ep.Timeout = time.Duration(v.Timeout) * time.Microsecond
+	ep.Kind = v.Kind
 	ep.Debounce = time.Duration(v.Debounce) * time.Microsecond
 	ep.Retry.Preset = v.RetryPreset
-	ep.Success = fanfare.Success{Preset: v.SuccessPreset, Statuses: v.Statuses, Contains: v.Contains, Lacks: v.Lacks}
+	ep.Success = fanfare.Success{Preset: v.SuccessPreset, Statuses: v.Statuses, Contains: v.Contains, Lacks: v.Lacks, Redirects: v.Redirects}
+	ep.Auth = v.Auth.fanfare()
 	ep.Paused, ep.Disabled, ep.DisabledReason = v.Paused, v.Disabled, v.DisabledReason
 	for _, s := range v.Secrets {
 		ep.Secrets = append(ep.Secrets, fanfare.Secret{Text: s.Text, ExpiresAt: instant(s.ExpiresAt)})
@@ -75,20 +85,24 @@ func (v *settings) fill(ep *fanfare.Endpoint) {
 	for _, d := range v.RetryDelays {
 		ep.Retry.Delays = append(ep.Retry.Delays, time.Duration(d)*time.Microsecond)
 	}
+	ep.RetryByType = retriesByType(v.RetryByType)
+	ep.Handshake = v.Handshake.handshake()
 }
 
 const insertEndpoint = `
-	INSERT INTO endpoint (uid, url, ordered, failing_since, settings, created_at, updated_at, id, application)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	INSERT INTO endpoint (uid, url, ordered, failing_since, settings, sealed_by, created_at, updated_at, id, application)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 // bindEndpoint binds the parameters of insertEndpoint and updateEndpoint.
-func bindEndpoint(bind *binder, ep *fanfare.Endpoint, raw, app id) {
+func (w *writer) bindEndpoint(bind *binder, ep *fanfare.Endpoint, raw, app id) {
 	bind.optional(ep.UID)
 	bind.text(ep.URL)
 	bind.truth(ep.Ordered)
 	bind.time(ep.FailingSince)
-	bind.text(settingsOf(ep))
+	settings, sealedBy := w.sealSettings(raw, settingsOf(ep))
+	bind.text(settings)
+	bind.text(sealedBy)
 	bind.time(ep.CreatedAt)
 	bind.time(ep.UpdatedAt)
 	bind.id(raw)
@@ -113,7 +127,7 @@ func (s *Store) CreateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 		if !ok {
 			return fanfare.ErrNotFound
 		}
-		err = w.exec(insertEndpoint, func(bind *binder) { bindEndpoint(bind, ep, raw, app) })
+		err = w.exec(insertEndpoint, func(bind *binder) { w.bindEndpoint(bind, ep, raw, app) })
 		if err == nil && w.conn.Changes() == 0 {
 			err = fanfare.ErrExists
 		}
@@ -122,9 +136,9 @@ func (s *Store) CreateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 	return s.write(ctx, &job{run: run, grows: true, hot: true})
 }
 
-const endpointColumns = `id, application, uid, url, ordered, failing_since, settings, created_at, updated_at`
+const endpointColumns = `id, application, uid, url, ordered, failing_since, settings, sealed_by, created_at, updated_at`
 
-func scanEndpoint(row *row) (*fanfare.Endpoint, error) {
+func (s *Store) scanEndpoint(row *row) (*fanfare.Endpoint, error) {
 	ep := &fanfare.Endpoint{
 		ID:           fanfare.EndpointID(row.name(endpointPrefix)),
 		Application:  fanfare.ApplicationID(row.name(applicationPrefix)),
@@ -134,7 +148,12 @@ func scanEndpoint(row *row) (*fanfare.Endpoint, error) {
 		FailingSince: row.time(),
 	}
 	var v settings
-	if err := json.Unmarshal([]byte(row.text()), &v); err != nil {
+	stored, sealedBy := row.text(), row.text()
+	text, err := s.unsealSettings(ep.ID, stored, sealedBy)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
 		return nil, fmt.Errorf("endpoint %s: settings: %w", ep.ID, err)
 	}
 	v.fill(ep)
@@ -163,7 +182,7 @@ func (s *Store) Endpoint(ctx context.Context, application fanfare.ApplicationID,
 		bind := binder{stmt: stmt}
 		bindRef(&bind, endpointPrefix, ref)
 		bind.id(app)
-		ep, err = scanOne(stmt, scanEndpoint)
+		ep, err = scanOne(stmt, s.scanEndpoint)
 		return err
 	})
 	return ep, err
@@ -203,7 +222,7 @@ func (s *Store) Endpoints(ctx context.Context, application fanfare.ApplicationID
 		bind.id(app)
 		bind.blob(after)
 		bind.number(int64(page.Limit))
-		eps, err = scanAll(stmt, scanEndpoint)
+		eps, err = scanAll(stmt, s.scanEndpoint)
 		return err
 	})
 	return eps, err
@@ -217,7 +236,7 @@ const selectOrdered = `
 // updateEndpoint does nothing if another of the application has the uid.
 const updateEndpoint = `
 	UPDATE OR IGNORE endpoint
-	SET uid = ?, url = ?, ordered = ?, failing_since = iif(? = 0, 0, failing_since), settings = ?, created_at = ?, updated_at = ?
+	SET uid = ?, url = ?, ordered = ?, failing_since = iif(? = 0, 0, failing_since), settings = ?, sealed_by = ?, created_at = ?, updated_at = ?
 	WHERE id = ? AND application = ?`
 
 const updateRanks = `
@@ -237,7 +256,7 @@ func (s *Store) UpdateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 		if err != nil {
 			return err
 		}
-		err = w.exec(updateEndpoint, func(bind *binder) { bindEndpoint(bind, ep, raw, app) })
+		err = w.exec(updateEndpoint, func(bind *binder) { w.bindEndpoint(bind, ep, raw, app) })
 		if err != nil {
 			return err
 		}
@@ -283,12 +302,13 @@ func (s *Store) DeleteEndpoint(ctx context.Context, application fanfare.Applicat
 	if !ok1 || !ok2 {
 		return fanfare.ErrNotFound
 	}
+	defer s.consumers.drop(func(k consumerKey) bool { return k.endpoint == ep })
 	return s.change(ctx, func(w *writer) error {
 		if err := w.mustHaveEndpoint(app, ep); err != nil {
 			return err
 		}
 		delete(w.live, ep)
-		for _, query := range []string{doomEndpoint, deleteEndpoint} {
+		for _, query := range []string{doomEndpoint, deleteEndpoint, deleteConsumersAt} {
 			if err := w.exec(query, func(bind *binder) { bind.id(ep) }); err != nil {
 				return err
 			}

@@ -10,9 +10,9 @@ import (
 )
 
 const insertEventType = `
-	INSERT INTO event_type (id, description, group_name, schemas, feature_flags, archived, deprecated,
-		created_at, updated_at, name)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	INSERT INTO event_type (id, description, group_name, schemas, feature_flags, archived, deprecated, retry,
+		examples, validation, created_at, updated_at, name)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 // bindEventType binds the parameters of insertEventType and updateEventType.
@@ -20,14 +20,13 @@ func bindEventType(bind *binder, t *fanfare.EventType, raw id) {
 	bind.id(raw)
 	bind.text(t.Description)
 	bind.text(t.GroupName)
-	if t.Schemas == nil {
-		bind.null()
-	} else {
-		bind.blob(t.Schemas)
-	}
+	bind.asIs(t.Schemas)
 	bind.optional(list(t.FeatureFlags))
 	bind.truth(t.Archived)
 	bind.truth(t.Deprecated)
+	bind.optional(planText(t.Retry))
+	bind.asIs(t.Examples)
+	bind.optional(string(t.Validation))
 	bind.time(t.CreatedAt)
 	bind.time(t.UpdatedAt)
 	bind.text(t.Name)
@@ -49,7 +48,8 @@ func (s *Store) CreateEventType(ctx context.Context, t *fanfare.EventType) error
 	return s.write(ctx, &job{run: run, grows: true, hot: true})
 }
 
-const eventTypeColumns = `name, id, description, group_name, schemas, feature_flags, archived, deprecated, created_at, updated_at`
+const eventTypeColumns = `name, id, description, group_name, schemas, feature_flags, archived, deprecated, retry,
+	examples, validation, created_at, updated_at`
 
 func scanEventType(row *row) (t *fanfare.EventType, err error) {
 	t = &fanfare.EventType{
@@ -63,6 +63,10 @@ func scanEventType(row *row) (t *fanfare.EventType, err error) {
 		return nil, fmt.Errorf("event type %q: feature flags: %w", t.Name, err)
 	}
 	t.Archived, t.Deprecated = row.truth(), row.truth()
+	if t.Retry, err = readPlan(row.text()); err != nil {
+		return nil, fmt.Errorf("event type %q: retry: %w", t.Name, err)
+	}
+	t.Examples, t.Validation = row.blob(), fanfare.Validation(row.text())
 	t.CreatedAt, t.UpdatedAt = row.time(), row.time()
 	return t, nil
 }
@@ -122,10 +126,44 @@ func (s *Store) EventTypes(ctx context.Context, page fanfare.Page, archived bool
 	return ts, err
 }
 
+const selectCheckedUp = `
+	SELECT ` + eventTypeColumns + `
+	FROM event_type
+	WHERE name > ?1 AND archived = 0 AND validation IS NOT NULL
+	ORDER BY name
+	LIMIT ?2`
+
+const selectCheckedDown = `
+	SELECT ` + eventTypeColumns + `
+	FROM event_type
+	WHERE (?1 = '' OR name < ?1) AND archived = 0 AND validation IS NOT NULL
+	ORDER BY name DESC
+	LIMIT ?2`
+
+// CheckedEventTypes implements [fanfare.Checks].
+func (s *Store) CheckedEventTypes(ctx context.Context, page fanfare.Page) (ts []*fanfare.EventType, err error) {
+	query := selectCheckedDown
+	if page.Ascending {
+		query = selectCheckedUp
+	}
+	err = s.read(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(query)
+		if err != nil {
+			return err
+		}
+		bind := binder{stmt: stmt}
+		bind.text(page.After)
+		bind.number(int64(page.Limit))
+		ts, err = scanAll(stmt, scanEventType)
+		return err
+	})
+	return ts, err
+}
+
 const updateEventType = `
 	UPDATE event_type
-	SET id = ?, description = ?, group_name = ?, schemas = ?, feature_flags = ?, archived = ?, deprecated = ?,
-		created_at = ?, updated_at = ?
+	SET id = ?, description = ?, group_name = ?, schemas = ?, feature_flags = ?, archived = ?, deprecated = ?, retry = ?,
+		examples = ?, validation = ?, created_at = ?, updated_at = ?
 	WHERE name = ?`
 
 // UpdateEventType implements [fanfare.Catalogue]. The name says which.

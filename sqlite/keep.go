@@ -11,7 +11,7 @@ import (
 )
 
 const selectAnswer = `
-	SELECT fingerprint, status, body
+	SELECT fingerprint, status, body, sealed_by
 	FROM answer
 	WHERE scope = ? AND key = ? AND expires_at > ?`
 
@@ -30,8 +30,8 @@ func (s *Store) Answer(ctx context.Context, scope, key string) (a *fanfare.Answe
 			var a fanfare.Answer
 			copy(a.Fingerprint[:], row.blob())
 			a.Status = int(row.number())
-			a.Body = row.blob()
-			return &a, nil
+			a.Body, err = s.unseal(answerPlace(scope, key), row.blob(), row.text())
+			return &a, err
 		})
 		return err
 	})
@@ -40,11 +40,11 @@ func (s *Store) Answer(ctx context.Context, scope, key string) (a *fanfare.Answe
 
 // upsertAnswer replaces only an answer that has expired.
 const upsertAnswer = `
-	INSERT INTO answer (scope, key, fingerprint, status, body, expires_at)
-	VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+	INSERT INTO answer (scope, key, fingerprint, status, body, sealed_by, expires_at)
+	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 	ON CONFLICT DO UPDATE
-	SET fingerprint = ?3, status = ?4, body = ?5, expires_at = ?6
-	WHERE expires_at <= ?7`
+	SET fingerprint = ?3, status = ?4, body = ?5, sealed_by = ?6, expires_at = ?7
+	WHERE expires_at <= ?8`
 
 // Remember implements [fanfare.Log].
 func (s *Store) Remember(ctx context.Context, scope, key string, a *fanfare.Answer) error {
@@ -55,7 +55,9 @@ func (s *Store) Remember(ctx context.Context, scope, key string, a *fanfare.Answ
 			bind.text(key)
 			bind.blob(a.Fingerprint[:])
 			bind.number(int64(a.Status))
-			bind.blob(a.Body)
+			body, sealedBy := w.seal(answerPlace(scope, key), a.Body)
+			bind.blob(body)
+			bind.text(sealedBy)
 			bind.time(now.Add(keyRetention))
 			bind.time(now)
 		})
@@ -67,7 +69,7 @@ func (s *Store) Remember(ctx context.Context, scope, key string, a *fanfare.Answ
 }
 
 const selectSetting = `
-	SELECT value
+	SELECT value, sealed_by
 	FROM setting
 	WHERE name = ?`
 
@@ -80,9 +82,13 @@ func (s *Store) Setting(ctx context.Context, name string) (value []byte, err err
 		}
 		bind := binder{stmt: stmt}
 		bind.text(name)
-		found, err := one(stmt, func(row *row) { value = row.blob() })
+		var sealedBy string
+		found, err := one(stmt, func(row *row) { value, sealedBy = row.blob(), row.text() })
 		if err == nil && !found {
 			err = fanfare.ErrNotFound
+		}
+		if err == nil {
+			value, err = s.unseal(settingPlace(name), value, sealedBy)
 		}
 		return err
 	})
@@ -90,12 +96,13 @@ func (s *Store) Setting(ctx context.Context, name string) (value []byte, err err
 }
 
 const upsertSetting = `
-	INSERT OR REPLACE INTO setting (name, value)
-	VALUES (?, ?)`
+	INSERT OR REPLACE INTO setting (name, value, sealed_by)
+	VALUES (?, ?, ?)`
 
 // SetSetting implements [fanfare.Log].
 func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error {
 	return s.note(ctx, func(w *writer) error {
-		return w.exec(upsertSetting, func(bind *binder) { bind.text(name); bind.blob(value) })
+		sealed, sealedBy := w.seal(settingPlace(name), value)
+		return w.exec(upsertSetting, func(bind *binder) { bind.text(name); bind.blob(sealed); bind.text(sealedBy) })
 	})
 }

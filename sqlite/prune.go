@@ -237,13 +237,14 @@ func (w *writer) query(query string, parameters func(bind *binder), scan func(ro
 }
 
 const upsertNewest = `
-	INSERT OR REPLACE INTO newest (one, id)
-	VALUES (1, ?)`
+	INSERT OR REPLACE INTO newest (one, id, attempt_row)
+	VALUES (1, ?, ?)`
 
-// keepNewest notes the largest id there was, as it may be gone now.
+// keepNewest notes the largest id there was, and the largest rowid of an attempt,
+// as they may be gone now.
 func (w *writer) keepNewest() error {
 	newest := w.newest.load()
-	return w.exec(upsertNewest, func(bind *binder) { bind.id(newest) })
+	return w.exec(upsertNewest, func(bind *binder) { bind.id(newest); bind.number(w.attemptRow) })
 }
 
 const expireChunk = 1000

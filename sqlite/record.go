@@ -141,14 +141,16 @@ const selectStanding = `
 
 // insertAttempt does nothing if the attempt is there.
 const insertAttempt = `
-	INSERT INTO attempt (endpoint, id, message, previous, number, manual, url, started_at, duration, first_byte,
+	INSERT INTO attempt (rowid, endpoint, id, message, previous, number, manual, url, started_at, duration, first_byte,
 		status, class, detail, state, next_at, truncated, request_header, response_header, response_body)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 func (w *writer) insertAttempt(r *report, previous int64) error {
 	a := r.Attempt
+	w.attemptRow++
 	bind := binder{stmt: w.hot.attempt}
+	bind.number(w.attemptRow)
 	bind.id(r.endpoint)
 	bind.id(r.id)
 	bind.id(r.message)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/seal"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -99,16 +101,21 @@ func TestASecondOpenerIsRefused(t *testing.T) {
 
 func TestANewerVersionIsRefused(t *testing.T) {
 	s, path := openTemp(t)
-	if version := s.number(t, "PRAGMA user_version"); version != 1 {
-		t.Fatalf("the version is %d, want 1", version)
+	files, err := migrations.ReadDir("migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := s.number(t, "PRAGMA user_version")
+	if version != int64(len(files)) {
+		t.Fatalf("the version is %d, want %d", version, len(files))
 	}
 	s.Close()
-	alter(t, path, "PRAGMA user_version = 2")
-	_, err := Open(t.Context(), path)
-	if err == nil || !strings.Contains(err.Error(), "version 2") || !strings.Contains(err.Error(), "newer program") {
+	alter(t, path, fmt.Sprintf("PRAGMA user_version = %d", version+1))
+	_, err = Open(t.Context(), path)
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("version %d", version+1)) || !strings.Contains(err.Error(), "newer program") {
 		t.Errorf("the error is %v, want one that says what to do", err)
 	}
-	alter(t, path, "PRAGMA user_version = 1")
+	alter(t, path, fmt.Sprintf("PRAGMA user_version = %d", version))
 	reopen(t, path)
 }
 
@@ -160,7 +167,7 @@ func TestAJobFailsAlone(t *testing.T) {
 	<-entered
 	set := func(name string, wrong error) *job {
 		return &job{run: func(w *writer) error {
-			err := w.exec(upsertSetting, func(bind *binder) { bind.text(name); bind.blob(nil) })
+			err := w.exec(upsertSetting, func(bind *binder) { bind.text(name); bind.blob(nil); bind.text(plain) })
 			return errors.Join(err, wrong)
 		}}
 	}
@@ -200,6 +207,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		selectDelivery, selectDeliveriesUp, selectDeliveriesDown, selectStats,
 		selectAttempt, selectAttemptsUp, selectAttemptsDown, selectChain,
 		selectOld, selectWaits, selectRemoved, deleteDelivery, deleteAttempt, deleteMessage, deleteKeys, deleteAnswers,
+		selectAuditUp, selectAuditDown, deleteOldAudit, deleteAuditBeyond,
 		sweepAttempts, sweepDeliveries, sweepMessages, findNewestQuery,
 	} {
 		err := s.read(t.Context(), func(conn *sqlite.Conn) error {
@@ -209,11 +217,37 @@ func TestQueriesUseIndexes(t *testing.T) {
 			}
 			return each(stmt, func(row *row) bool {
 				step := row.stmt.ColumnText(3)
-				scans := slices.ContainsFunc([]string{"message", "delivery", "attempt", "idempotency", "answer"}, func(table string) bool {
+				scans := slices.ContainsFunc([]string{"message", "delivery", "attempt", "idempotency", "answer", "audit"}, func(table string) bool {
 					return step == "SCAN "+table || strings.HasPrefix(step, "SCAN "+table+" ")
 				})
 				sorts := strings.Contains(step, "TEMP B-TREE") && query != selectStats
 				if scans || sorts {
+					t.Errorf("%s\n%s", query, step)
+				}
+				return true
+			})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestResealingUsesIndexes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fanfare.db")
+	s, err := OpenWith(t.Context(), path, &Options{Keys: seal.NewRing(seal.NewKey())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, query := range []string{resealEndpoints, resealAnswers} {
+		err := s.note(t.Context(), func(w *writer) error {
+			stmt, err := w.conn.Prepare("EXPLAIN QUERY PLAN " + query)
+			if err != nil {
+				return err
+			}
+			return each(stmt, func(row *row) bool {
+				if step := row.stmt.ColumnText(3); strings.HasPrefix(step, "SCAN ") {
 					t.Errorf("%s\n%s", query, step)
 				}
 				return true

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/seal"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -36,9 +37,15 @@ type Store struct {
 	writer  *writer
 	queue   queue
 	pruning pruning
-	fresh   atomic.Int64          // deliveries without a row
-	full    atomic.Bool           // the disk is; only state changes are taken
-	broken  atomic.Pointer[error] // set once, by the first I/O error
+
+	consumers consumers
+
+	fresh  atomic.Int64              // deliveries without a row
+	full   atomic.Bool               // the disk is; only state changes are taken
+	keys   atomic.Pointer[seal.Ring] // nil: nothing is sealed
+	broken atomic.Pointer[error]     // set once, by the first I/O error
+
+	resealing resealing
 
 	closing sync.Once
 	closed  error // what closing came to
@@ -46,17 +53,35 @@ type Store struct {
 
 var errClosed = errors.New("the store is closed")
 
-// Open opens the database in that file, in a folder that exists, and makes it
-// if there is none. It is an error if another process has it open.
-func Open(ctx context.Context, path string) (*Store, error) {
-	s, err := open(ctx, path)
+// Options are the settings of a Store. The zero value of each field is a good
+// default.
+type Options struct {
+	// Keys seal what is secret in the database, such as what endpoints sign and
+	// authenticate with: a copy of the file alone discloses none of it. From the
+	// first time on they are needed to open it; they must be kept elsewhere, and a
+	// backup of them too. What was stored before without keys is sealed then, and
+	// the file rewritten once. nil: nothing is sealed.
+	Keys *seal.Ring
+}
+
+// Open is [OpenWith] without options.
+func Open(ctx context.Context, path string) (*Store, error) { return OpenWith(ctx, path, nil) }
+
+// OpenWith opens the database in that file, in a folder that exists, and makes it
+// if there is none. It is an error if another process has it open, and a
+// [seal.MissingKeyError] if its secrets are sealed with a key that is not given.
+func OpenWith(ctx context.Context, path string, opt *Options) (*Store, error) {
+	if opt == nil {
+		opt = &Options{}
+	}
+	s, err := open(ctx, path, opt)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
 	return s, nil
 }
 
-func open(ctx context.Context, path string) (_ *Store, err error) {
+func open(ctx context.Context, path string, opt *Options) (_ *Store, err error) {
 	if sqlite.VersionNumber < oldestSQLite {
 		return nil, fmt.Errorf("this program was built with SQLite %d, which can damage databases; at least %d is needed", sqlite.VersionNumber, oldestSQLite)
 	}
@@ -79,6 +104,10 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 			conn.Close()
 		}
 	}()
+	reseal, err := s.takeKeys(conn, opt.Keys)
+	if err != nil {
+		return nil, err
+	}
 	s.pool, err = sqlitex.NewPool(path, sqlitex.PoolOptions{
 		Flags: sqlite.OpenReadOnly, PoolSize: readers, PrepareConn: prepareReader,
 	})
@@ -101,6 +130,10 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	}
 	s.queue.init()
 	go s.writer.run()
+	if reseal {
+		s.resealing.runs.Store(true)
+		s.resealing.work.Go(s.resealAll)
+	}
 	return s, nil
 }
 
@@ -232,6 +265,7 @@ func (s *Store) Close() error {
 func (s *Store) close() error {
 	s.queue.close()
 	<-s.writer.done
+	s.resealing.work.Wait() // what it asks for now is refused
 	if s.broken.Load() != nil {
 		return s.lock.Close() // closing the connections would have SQLite write
 	}

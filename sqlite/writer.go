@@ -25,10 +25,11 @@ type writer struct {
 
 	// live holds applications, and endpoints with their application, that are
 	// known to exist, so that no job need look them up again.
-	live   map[id]id
-	newest highWater
-	fresh  fresh
-	doomed bool // there are rows of deleted ones to remove
+	live       map[id]id
+	newest     highWater
+	attemptRow int64 // of the attempt stored last; none is ever used twice
+	fresh      fresh
+	doomed     bool // there are rows of deleted ones to remove
 
 	checkpointAt int64     // frames in the WAL at which the next one is due
 	unchecked    int       // transactions since the size of the WAL was looked at
@@ -93,9 +94,9 @@ func newWriter(ctx context.Context, s *Store, conn *sqlite.Conn) (*writer, error
 	doomed, err := pragma(conn, "SELECT count(*) FROM doomed")
 	w.doomed = doomed > 0
 	if err == nil {
-		err = ctx.Err()
+		w.attemptRow, err = pragma(conn, selectLastRecorded)
 	}
-	return w, err
+	return w, errors.Join(err, ctx.Err())
 }
 
 // A transaction costs about as much as storing fifteen messages, so when there

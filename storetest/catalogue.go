@@ -61,7 +61,14 @@ func endpointComesBack(w *world) {
 		ep.Debounce = 1500 * time.Millisecond
 		ep.Ordered, ep.RateLimit, ep.MaxInFlight, ep.Timeout = true, 9, 3, 1500*time.Microsecond
 		ep.Retry = fanfare.Retry{Delays: []time.Duration{time.Second, 30 * 24 * time.Hour, time.Second}}
-		ep.Success = fanfare.Success{Preset: "slack", Statuses: "200-207,304", Contains: `"ok":true`, Lacks: "é"}
+		ep.Success = fanfare.Success{Preset: "slack", Statuses: "200-207,304", Contains: `"ok":true`, Lacks: "é", Redirects: "follow"}
+		ep.Auth = fanfare.Auth{
+			Basic: &fanfare.BasicAuth{Username: "ü", Password: ":"}, Bearer: &fanfare.BearerAuth{Token: "t"},
+			OAuth2: &fanfare.OAuth2{
+				TokenURL: "https://example.com/token", ClientID: "c", ClientSecret: "s", Scopes: []string{"b", "a"}, Audience: "d", Style: "body",
+			},
+			Certificate: "-----BEGIN\n", Key: "k", CA: "\n",
+		}
 		ep.Paused, ep.Disabled, ep.DisabledReason = true, true, "it answered 410"
 		ep.FailingSince = time.Unix(1.7e9, 1500).UTC()
 	})

@@ -142,6 +142,7 @@ func nothingShared(w *world) {
 	ep := w.endpoint(app, func(ep *fanfare.Endpoint) {
 		ep.Channels, ep.Metadata = []string{"eu"}, map[string]string{"a": "b"}
 		ep.Retry.Delays = []time.Duration{time.Second}
+		ep.Auth.Basic, ep.Auth.OAuth2 = &fanfare.BasicAuth{Username: "a"}, &fanfare.OAuth2{Scopes: []string{"s"}}
 	})
 	msg := w.draft(app, func(m *fanfare.Message) { m.Channels, m.Tags = []string{"eu"}, []string{"t"} })
 	w.accept(msg, ep)
@@ -155,6 +156,7 @@ func nothingShared(w *world) {
 
 	for _, p := range []photograph{w.photograph(app), {Endpoints: []*fanfare.Endpoint{ep}, Messages: []*fanfare.Message{msg}, Attempts: []*fanfare.Attempt{o.Attempt}}} {
 		for _, ep := range p.Endpoints {
+			ep.Auth.Basic.Username, ep.Auth.OAuth2.Scopes[0], ep.Auth.OAuth2.Audience = "x", "x", "x"
 			ep.URL, ep.Channels[0], ep.Metadata["a"], ep.Secrets[0].Text, ep.Retry.Delays[0] = "x", "x", "x", "x", 0
 		}
 		for _, msg := range p.Messages {
@@ -203,12 +205,13 @@ func eventTypeComesBack(w *world) {
 	t.Description, t.GroupName = "a “record” came to be", "record"
 	t.Schemas = json.RawMessage("{ \"1\" : {\"b\":1, \"a\":12345678901234567890,\"a\":\"\\ud800\"} }\n")
 	t.FeatureFlags, t.Archived, t.Deprecated = []string{"beta", "alpha"}, true, true
+	t.Examples, t.Validation = json.RawMessage("[ 1.0 ]\n"), fanfare.ValidationReject
 	t.UpdatedAt = t.UpdatedAt.Add(time.Nanosecond * 1999)
 	w.ok(w.store.UpdateEventType(w.Context(), t))
 	check()
 	w.reopen()
 	check()
-	t.Schemas, t.FeatureFlags = nil, nil
+	t.Schemas, t.FeatureFlags, t.Examples, t.Validation = nil, nil, nil, fanfare.ValidationWarn
 	w.ok(w.store.UpdateEventType(w.Context(), t))
 	check()
 	w.ok(w.store.DeleteEventType(w.Context(), t.Name))

@@ -23,6 +23,7 @@ func stored(t time.Time) time.Time {
 func cloneApplication(app *fanfare.Application) *fanfare.Application {
 	c := *app
 	c.Metadata = maps.Clone(app.Metadata)
+	c.Retry.Delays = slices.Clone(app.Retry.Delays)
 	c.CreatedAt, c.UpdatedAt = stored(app.CreatedAt), stored(app.UpdatedAt)
 	return &c
 }
@@ -37,7 +38,10 @@ func cloneEndpoint(ep *fanfare.Endpoint) *fanfare.Endpoint {
 		c.Secrets[i].ExpiresAt = stored(c.Secrets[i].ExpiresAt)
 	}
 	c.Headers = maps.Clone(ep.Headers)
+	c.Auth = cloneAuth(ep.Auth)
 	c.Retry.Delays = slices.Clone(ep.Retry.Delays)
+	c.RetryByType = maps.Clone(ep.RetryByType)
+	c.Handshake.AskedAt, c.Handshake.VerifiedAt = stored(ep.Handshake.AskedAt), stored(ep.Handshake.VerifiedAt)
 	c.FailingSince = stored(ep.FailingSince)
 	c.CreatedAt, c.UpdatedAt = stored(ep.CreatedAt), stored(ep.UpdatedAt)
 	return &c
@@ -46,7 +50,9 @@ func cloneEndpoint(ep *fanfare.Endpoint) *fanfare.Endpoint {
 func cloneEventType(t *fanfare.EventType) *fanfare.EventType {
 	c := *t
 	c.Schemas = slices.Clone(t.Schemas)
+	c.Examples = slices.Clone(t.Examples)
 	c.FeatureFlags = slices.Clone(t.FeatureFlags)
+	c.Retry.Delays = slices.Clone(t.Retry.Delays)
 	c.CreatedAt, c.UpdatedAt = stored(t.CreatedAt), stored(t.UpdatedAt)
 	return &c
 }

@@ -78,6 +78,7 @@ func (h *history) eventTypeStep() {
 	t := &fanfare.EventType{
 		ID: fanfare.EventTypeID(idAt("evtype_", start)), Name: draw(h, "name", "a", "a.b", "B"),
 		Archived: rapid.Bool().Draw(h.T, "archived"), Schemas: draw(h, "schemas", nil, json.RawMessage(`{ "1":{}}`)),
+		Validation: draw(h, "validation", fanfare.ValidationOff, fanfare.ValidationWarn, fanfare.ValidationReject),
 	}
 	op := draw(h, "operation", "create", "update", "delete", "list")
 	what := fmt.Sprintf("%s event type %s, archived %t", op, t.Name, t.Archived)
@@ -94,6 +95,7 @@ func (h *history) eventTypeStep() {
 	case "list":
 		page := h.page("a", "b", "a.b")
 		both(h, what, func(s fanfare.Store) ([]*fanfare.EventType, error) { return s.EventTypes(h.ctx, page, t.Archived) })
+		both(h, what, func(s fanfare.Store) ([]*fanfare.EventType, error) { return s.CheckedEventTypes(h.ctx, page) })
 	}
 }
 

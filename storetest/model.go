@@ -29,7 +29,14 @@ type Model struct {
 	requests     map[requestKey]request
 	answers      map[answerKey]kept
 	settings     map[string][]byte
+	audit        map[fanfare.AuditID]*fanfare.AuditEntry
+	tasks        map[fanfare.TaskID]*fanfare.Task
+	keys         map[fanfare.KeyID]*fanfare.Key
+	sessions     map[[32]byte]*fanfare.Session
 	newest       [16]byte
+	consumers    map[consumerKey]*fanfare.Consumer
+	places       map[fanfare.AttemptID]fanfare.Place
+	lastPlace    fanfare.Place
 }
 
 // A way is what identifies a delivery.
@@ -69,6 +76,11 @@ func NewModel() *Model {
 		requests:     map[requestKey]request{},
 		answers:      map[answerKey]kept{},
 		settings:     map[string][]byte{},
+		consumers:    map[consumerKey]*fanfare.Consumer{},
+		places:       map[fanfare.AttemptID]fanfare.Place{},
+		tasks:        map[fanfare.TaskID]*fanfare.Task{},
+		keys:         map[fanfare.KeyID]*fanfare.Key{},
+		sessions:     map[[32]byte]*fanfare.Session{},
 	}
 }
 
@@ -123,6 +135,7 @@ func (m *Model) dropMessageLocked(id fanfare.MessageID) {
 // dropEndpointLocked removes an endpoint with its deliveries and attempts.
 func (m *Model) dropEndpointLocked(id fanfare.EndpointID) {
 	delete(m.endpoints, id)
+	m.dropConsumersLocked(id)
 	for w := range m.deliveries {
 		if w.endpoint == id {
 			delete(m.deliveries, w)

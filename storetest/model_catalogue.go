@@ -74,6 +74,7 @@ func (m *Model) DeleteApplication(_ context.Context, id fanfare.ApplicationID) e
 		return fanfare.ErrNotFound
 	}
 	delete(m.applications, id)
+	m.dropAccessLocked(id)
 	for _, ep := range m.endpoints {
 		if ep.Application == id {
 			m.dropEndpointLocked(ep.ID)
@@ -87,6 +88,11 @@ func (m *Model) DeleteApplication(_ context.Context, id fanfare.ApplicationID) e
 	for k := range m.requests {
 		if k.application == id {
 			delete(m.requests, k)
+		}
+	}
+	for _, t := range m.tasks {
+		if t.Application == id {
+			delete(m.tasks, t.ID)
 		}
 	}
 	return nil

@@ -115,6 +115,7 @@ func (m *Model) recordLocked(o *fanfare.Outcome) {
 	}
 	o.Attempt.Manual = d.Manual
 	m.attempts[o.Attempt.ID] = cloneAttempt(o.Attempt)
+	m.placeLocked(o.Attempt.ID)
 	m.sawLocked("atmpt_", string(o.Attempt.ID))
 	if d.State != fanfare.Waiting {
 		return

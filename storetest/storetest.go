@@ -52,6 +52,8 @@ func Run(t *testing.T, open Opener) {
 	}{
 		{"catalogue", catalogueTests},
 		{"event types", eventTypeTests},
+		{"retries and handshakes", settingTests},
+		{"schemas", schemaTests},
 		{"accept", acceptTests},
 		{"record", recordTests},
 		{"lanes", laneTests},
@@ -61,6 +63,10 @@ func Run(t *testing.T, open Opener) {
 		{"pages", pageTests},
 		{"prune", pruneTests},
 		{"keeping", keepingTests},
+		{"audit", auditTests},
+		{"access", accessTests},
+		{"tasks", taskTests},
+		{"pollers", pollerTests},
 		{"concurrency", concurrencyTests},
 	}
 	for i, g := range groups {

@@ -62,6 +62,9 @@ func ParseSecret(text string) (*Secret, error) {
 		return nil, fmt.Errorf("%w: it must start with whsec_, whsk_ or whpk_", ErrSecret)
 	}
 	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	if err != nil && encoded == text {
+		return nil, fmt.Errorf("%w: it must be whsec_ and base64 of %d to %d bytes, and is not base64: %w", ErrSecret, minHMACKey, maxHMACKey, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: what follows %s is not standard base64: %w", ErrSecret, kind, err)
 	}

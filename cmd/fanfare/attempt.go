@@ -26,6 +26,7 @@ type attempt struct {
 	Status          int // 0: a success
 	StatusCode      int `json:"responseStatusCode"` // 0: there was no response
 	Response        string
+	Number          int // in its round of the schedule, from 1
 	ErrorClass      string
 	Detail          string // what the machine said of a failure
 	Explanation     struct{ What, Fix string }
@@ -147,13 +148,20 @@ func attemptCommand(e *env) *cobra.Command {
 	return noun("attempt", "Attempts: each try of each delivery, explained", verbs...)
 }
 
-func (a *attempt) show(r *request) error {
-	again := ""
-	if !a.NextAttempt.IsZero() {
-		again = stamp(a.NextAttempt)
+// again says when there is another attempt, or that there is none.
+func (a *attempt) again() string {
+	switch {
+	case !a.NextAttempt.IsZero():
+		return stamp(a.NextAttempt)
+	case a.failed():
+		return fmt.Sprintf("no, attempt %d was the last; send it again with %q", a.Number, "fanfare message resend "+a.MsgID)
 	}
+	return ""
+}
+
+func (a *attempt) show(r *request) error {
 	err := fields(r.out, "id", a.ID, "message", a.MsgID, "event type", a.EventType, "endpoint", a.EndpointID,
-		"url", a.URL, "at", stamp(a.Timestamp), "took", a.took(), "result", a.result(), "again at", again)
+		"url", a.URL, "at", stamp(a.Timestamp), "took", a.took(), "result", a.result(), "again", a.again())
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ func backupCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup TARGET",
 		Short: "Copy a server's database to a new file",
-		Long: "Copies the database as it is at one moment. The copy is complete by itself: a server\n" +
-			"that is given a folder with it as fanfare.db goes on from there. The server may be running.",
+		Long: "Copies the database as it is at one moment. A server that is given a folder with it as\n" +
+			"fanfare.db, and the file of keys that its secrets are sealed with, goes on from there. That\n" +
+			"file is not copied: who has one of the two has none of the secrets. The server may be running.",
 		Example: "fanfare backup fanfare-$(date +%F).db\nfanfare backup /mnt/backup/fanfare.db --data /var/lib/fanfare",
 		Args:    takes,
 	}
@@ -47,7 +48,12 @@ func backup(ctx context.Context, e *env, from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.stderr, "Copied %s to %s.\n", bytesText(int(bar.total)), printable(to))
+	fmt.Fprintf(e.stderr, "Copied %s to %s.\n", bytesText(int(bar.total)), printable(to))
+	keys, err := sqlite.SealedBy(to)
+	if err == nil && len(keys) > 0 {
+		fmt.Fprintf(e.stderr, "What is secret in it is sealed with %s, and no key is in it: keep a copy of the server's\nfile of keys as well (%s, if it was not told otherwise), and not in the same place.\n",
+			strings.Join(keys, " and "), printable(filepath.Join(filepath.Dir(from), secretsKeyFile)))
+	}
 	return err
 }
 

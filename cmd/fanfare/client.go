@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,7 +23,19 @@ type client struct {
 	base string // such as http://127.0.0.1:8080
 	key  string
 	app  string // id or uid the user named; "" if none
+	ours bool   // it is about the operator's own endpoints, which belong to no application
 	http *http.Client
+}
+
+// errNoServer says that nothing listens where a server should.
+var errNoServer = errors.New("no server")
+
+// isAway reports whether an error may be one of a server that is being restarted.
+func isAway(err error) bool {
+	var refused *apiError
+	var broken *url.Error
+	return errors.As(err, &refused) && refused.Status >= 500 || errors.As(err, &broken) ||
+		errors.Is(err, errNoServer) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // maxAnswer bounds what is read of an answer, in bytes.
@@ -53,6 +66,15 @@ func (e *env) clientFlags(cmd *cobra.Command) func() (*client, error) {
 // clientAppFlags is clientFlags for commands that work within an application.
 func (e *env) clientAppFlags(cmd *cobra.Command) func() (*client, error) {
 	connect := e.clientFlags(cmd)
+	if e.ours {
+		return func() (*client, error) {
+			c, err := connect()
+			if err == nil {
+				c.ours = true
+			}
+			return c, err
+		}
+	}
 	app := cmd.Flags().StringP("app", "a", "", "id or uid of the application; not needed while there is only one")
 	setBy(cmd, "app", "FANFARE_APP")
 	return func() (*client, error) {
@@ -146,7 +168,12 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) ([]
 // open makes a request and returns the answer, whose body the caller closes, if
 // it is a success.
 func (c *client) open(ctx context.Context, method, path string, body io.Reader, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+"/api/v1"+path, body)
+	return c.send(ctx, method, c.base+"/api/v1"+path, body, header)
+}
+
+// send is open for any address of the server.
+func (c *client) send(ctx context.Context, method, to string, body io.Reader, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to, body)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +187,7 @@ func (c *client) open(ctx context.Context, method, path string, body io.Reader, 
 	}
 	resp, err := c.http.Do(req)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, fmt.Errorf(`no server at %s; start one with "fanfare serve", or name another with --server`, c.base)
+		return nil, fmt.Errorf(`%w at %s; start one with "fanfare serve", or name another with --server`, errNoServer, c.base)
 	}
 	if err != nil {
 		return nil, err
@@ -176,12 +203,25 @@ func (c *client) open(ctx context.Context, method, path string, body io.Reader, 
 	return nil, readError(resp.StatusCode, text)
 }
 
+// document reads the server's description of its API, which stands beside it.
+func (c *client) document(ctx context.Context) ([]byte, error) {
+	resp, err := c.send(ctx, http.MethodGet, c.base+"/openapi.json", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+}
+
 // within is the path of something in the application the user named, or in the
 // only one there is.
 func (c *client) within(ctx context.Context, parts ...string) (string, error) {
+	if c.ours {
+		return "/operational-webhook" + route(parts...), nil
+	}
 	if c.app == "" {
 		var page struct{ Data []application }
-		if _, err := c.call(ctx, http.MethodGet, "/app?limit=2", nil, &page); err != nil {
+		if _, err := c.call(ctx, http.MethodGet, "/app?limit="+strconv.Itoa(maxNamed+1), nil, &page); err != nil {
 			return "", err
 		}
 		switch len(page.Data) {
@@ -190,10 +230,25 @@ func (c *client) within(ctx context.Context, parts ...string) (string, error) {
 		case 1:
 			c.app = page.Data[0].ID
 		default:
-			return "", usagef(`say which application with --app or FANFARE_APP; "fanfare app list" names them`)
+			return "", usagef("say which application with --app or FANFARE_APP; there are %s", named(page.Data))
 		}
 	}
 	return "/app/" + url.PathEscape(c.app) + route(parts...), nil
+}
+
+// maxNamed bounds how many applications an error names.
+const maxNamed = 10
+
+// named are the names by which applications can be given.
+func named(apps []application) string {
+	var names []string
+	for _, app := range apps[:min(len(apps), maxNamed)] {
+		names = append(names, fmt.Sprintf("%s (%s)", cmp.Or(app.UID, app.ID), app.Name))
+	}
+	if len(apps) > maxNamed {
+		names = append(names, `and more ("fanfare app list")`)
+	}
+	return strings.Join(names, ", ")
 }
 
 // route joins the parts of a path, of which some come from the user.

@@ -68,7 +68,7 @@ func showDeliveries(ctx context.Context, r *request) error {
 		return nil
 	}
 	fmt.Fprintln(r.out)
-	t := newTable(r.out, "ENDPOINT", "STATE", "URL")
+	t := r.table("ENDPOINT", "STATE", "URL")
 	now := time.Now()
 	for _, d := range ds {
 		t.row(d.ID, d.stands(now), d.URL)

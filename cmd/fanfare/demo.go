@@ -135,7 +135,7 @@ func newDemo(ctx context.Context, e *env, hub *fanfare.Hub, ln net.Listener) (*r
 		}
 	}}
 	fmt.Fprintf(e.stderr, "A listener is at %s, and so is an endpoint for %s.\n\n", ep.URL, numberGenerated)
-	return d, d.listener.verifyWith([]string{ep.Secrets[0].Text})
+	return d, d.listener.verifyWith("", []string{ep.Secrets[0].Text})
 }
 
 const numberGenerated = "random_number:generate"

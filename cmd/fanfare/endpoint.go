@@ -28,6 +28,7 @@ type endpoint struct {
 	Signature      string
 	Retry          retry
 	Success        success
+	Auth           *auth
 	Debounce       float64 // in seconds
 	Timeout        float64 // in seconds; 0: the server's
 	MaxInFlight    int
@@ -35,6 +36,8 @@ type endpoint struct {
 	Paused         bool
 	Disabled       bool
 	DisabledReason string
+	Handshake      string
+	Unverified     string // why it is sent nothing for want of a handshake
 	FailingSince   time.Time
 	CreatedAt      time.Time
 }
@@ -47,6 +50,8 @@ func (ep *endpoint) state() string {
 		return "disabled"
 	case ep.Paused:
 		return "paused"
+	case ep.Unverified != "":
+		return "waits for a handshake"
 	case !ep.FailingSince.IsZero():
 		return "failing since " + stamp(ep.FailingSince)
 	}
@@ -62,6 +67,8 @@ func (ep *endpoint) why() string {
 		return fmt.Sprintf("its owner disabled it, and no deliveries are made; undo it with: fanfare endpoint enable %s", ep.ID)
 	case ep.Paused:
 		return fmt.Sprintf("its owner paused it, and what is for it waits; undo it with: fanfare endpoint resume %s", ep.ID)
+	case ep.Unverified != "":
+		return ep.Unverified
 	}
 	return ""
 }
@@ -90,8 +97,8 @@ func (ep *endpoint) show(r *request) error {
 		inFlight = fmt.Sprintf("%d at most", ep.MaxInFlight)
 	}
 	return fields(r.out, "id", ep.ID, "uid", ep.UID, "url", ep.URL, "description", ep.Description,
-		"state", ep.state(), "why", ep.why(), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "),
-		"ordered", ordered, "debounce", debounce, "format", ep.Format, "signature", ep.Signature, "retry", ep.Retry.String(), "timeout", timeout, "success", ep.Success.String(),
+		"state", ep.state(), "why", r.advice(ep.why()), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "),
+		"ordered", ordered, "debounce", debounce, "format", ep.Format, "signature", ep.Signature, "retry", ep.Retry.String(), "handshake", ep.Handshake, "timeout", timeout, "success", ep.Success.String(), "auth", ep.Auth.String(),
 		"rate limit", perSecond(ep.RateLimit), "in flight", inFlight, "created", stamp(ep.CreatedAt))
 }
 
@@ -115,6 +122,7 @@ func orNull[T comparable](v T) any {
 func endpointCommand(e *env) *cobra.Command {
 	verbs := append(endpointVerbs(e), endpointSecretVerbs(e)...)
 	verbs = append(verbs, endpointStateVerbs(e)...)
+	verbs = append(verbs, verifyVerb(e)...)
 	return noun("endpoint", "Endpoints: where an application wants its messages", verbs...)
 }
 
@@ -155,6 +163,7 @@ func endpointVerbs(e *env) []*cobra.Command {
 				return showIt(ctx, r, http.MethodGet, path, nil)
 			}},
 		verb{use: "create [URL]", short: "Add an endpoint",
+			long:    "Adds an endpoint: where messages go, which ones, and how.\n" + endpointWords(),
 			example: createEndpoint + "\nfanfare endpoint create https://example.com/hooks --type 'record.*' --ordered --retry 5s,5m,1h",
 			flags: func(flags *pflag.FlagSet) {
 				s.flags(flags)
@@ -183,6 +192,7 @@ func endpointVerbs(e *env) []*cobra.Command {
 				return showIt(ctx, r, http.MethodPost, path, body)
 			}},
 		verb{use: "update ENDPOINT", short: "Change an endpoint",
+			long:    "Changes what the flags say of an endpoint, and nothing else.\n" + endpointWords(),
 			example: "fanfare endpoint update ep_… --url https://example.com/new --retry standard",
 			flags:   s.flags,
 			do: func(ctx context.Context, r *request) error {

@@ -22,9 +22,12 @@ type endpointSettings struct {
 	secret                string
 	signature, format     string
 	retry, success        string
+	handshake             string
 	rate, inFlight        int
 	timeout, debounce     time.Duration
 	ordered, disabled     bool
+	redirects             string
+	auth                  endpointAuth
 }
 
 func (s *endpointSettings) flags(flags *pflag.FlagSet) {
@@ -37,10 +40,13 @@ func (s *endpointSettings) flags(flags *pflag.FlagSet) {
 	flags.IntVar(&s.inFlight, "max-in-flight", 0, "attempts under way at once at most; 0: the server's default")
 	flags.StringVar(&s.format, "format", "raw", "what the body is made of: "+strings.Join(fanfare.Formats, ", "))
 	flags.StringVar(&s.signature, "signature", "standard", "how it is signed: "+profiles())
-	flags.StringVar(&s.retry, "retry", "standard", "when to try again: "+strings.Join(fanfare.RetryPresets, ", ")+", or delays such as 5s,5m,1h")
+	flags.StringVar(&s.retry, "retry", inherit, "when to try again: "+strings.Join(fanfare.RetryPresets, ", ")+", delays such as 5s,5m,1h, or "+inherit+": as the event type, the application or the server has it")
 	flags.DurationVar(&s.debounce, "debounce", 0, "time that a message waits for a later one of its type and ordering key, to be sent in its place; 0: none")
 	flags.DurationVar(&s.timeout, "timeout", 0, "time to wait for an answer, up to 60s; 0: 20s")
 	flags.StringVar(&s.success, "success", "200-299", "answers that mean success: "+strings.Join(fanfare.SuccessPresets, ", ")+", or statuses such as 200-207 or 200,204")
+	flags.StringVar(&s.redirects, "redirects", "refuse", "what becomes of a redirect: "+strings.Join(fanfare.Redirects, ", "))
+	s.auth.flags(flags)
+	flags.StringVar(&s.handshake, "handshake", "", "how its receiver shows that it wants messages before it is sent any: "+strings.Join(fanfare.Handshakes, ", ")+"; none means it need not")
 	flags.BoolVar(&s.ordered, "ordered", false, "deliver strictly in order of acceptance")
 	flags.BoolVar(&s.disabled, "disabled", false, "make no deliveries to it")
 }
@@ -79,25 +85,41 @@ func (s *endpointSettings) body(r *request) (map[string]any, error) {
 	set("debounce", "debounce", orNull(s.debounce.Seconds()))
 	set("timeout", "timeout", orNull(s.timeout.Seconds()))
 	set("success", "success", readSuccess(s.success))
+	set("redirects", "success", s.wanted(r))
+	set("handshake", "handshake", orNull(s.handshake))
 	set("ordered", "ordered", s.ordered)
 	set("disabled", "disabled", s.disabled)
 	set("secret", "secret", s.secret)
-	return body, nil
+	auth, err := s.auth.body(r)
+	if auth != nil {
+		body["auth"] = auth
+	}
+	return body, err
 }
 
-// keepSuccess keeps the conditions on the response's body that the endpoint at
-// path has, where body sets which statuses mean success: the API takes them as
-// one.
+// wanted is what the flags say of success.
+func (s *endpointSettings) wanted(r *request) success {
+	var want success
+	if r.given("success") {
+		want = readSuccess(s.success)
+	}
+	if r.given("redirects") {
+		want.Redirects = s.redirects
+	}
+	return want
+}
+
+// keepSuccess keeps what the endpoint at path has of conditions on success that no
+// flag is about: the API takes them as one.
 func (s *endpointSettings) keepSuccess(ctx context.Context, r *request, path string, body map[string]any) error {
-	if !r.given("success") || readSuccess(s.success).Preset != "" {
+	if !r.given("success") && !r.given("redirects") {
 		return nil
 	}
 	var ep endpoint
 	if _, err := r.call(ctx, http.MethodGet, path, nil, &ep); err != nil {
 		return err
 	}
-	ep.Success.Preset, ep.Success.Statuses = "", s.success
-	body["success"] = ep.Success
+	body["success"] = ep.Success.changed(s.wanted(r))
 	return nil
 }
 
@@ -109,7 +131,7 @@ type retry struct {
 
 // readRetry reads the name of a schedule, or its delays.
 func readRetry(text string) (retry, error) {
-	if slices.Contains(fanfare.RetryPresets, text) {
+	if text == inherit || slices.Contains(fanfare.RetryPresets, text) {
 		return retry{Preset: text}, nil
 	}
 	var r retry
@@ -141,6 +163,22 @@ type success struct {
 	Statuses string `json:"statuses,omitempty"`
 	Contains string `json:"contains,omitempty"`
 	Lacks    string `json:"lacks,omitempty"`
+
+	Redirects string `json:"redirects,omitempty"`
+}
+
+// changed is s with what want has. A preset replaces one's own conditions.
+func (s success) changed(want success) success {
+	if want.Redirects != "" {
+		s.Redirects = want.Redirects
+	}
+	if want.Preset != "" {
+		return success{Preset: want.Preset, Redirects: s.Redirects}
+	}
+	if want.Statuses != "" {
+		s.Preset, s.Statuses = "", want.Statuses
+	}
+	return s
 }
 
 // readSuccess reads the name of a preset, or statuses.
@@ -158,6 +196,12 @@ func (s success) String() string {
 	}
 	if s.Lacks != "" {
 		text += fmt.Sprintf(", without %q in the body", s.Lacks)
+	}
+	switch s.Redirects {
+	case fanfare.RedirectsSuccess:
+		text += ", or a redirect"
+	case fanfare.RedirectsFollow:
+		text += ", where redirects lead to"
 	}
 	return text
 }

@@ -34,7 +34,7 @@ func endpointStateVerbs(e *env) []*cobra.Command {
 			}},
 		changeVerb("enable", "Make deliveries to a disabled endpoint again", "disabled", false, "is enabled"),
 		changeVerb("disable", "Make no more deliveries to an endpoint", "disabled", true, "is disabled"),
-	), endpointHistoryVerbs(e)...)
+	), append(endpointHistoryVerbs(e), endpointReplayVerbs(e)...)...)
 }
 
 // changeVerb is a verb that sets one field of an endpoint.
@@ -82,7 +82,6 @@ func (c cancelled) String() string {
 func endpointHistoryVerbs(e *env) []*cobra.Command {
 	var since, until string
 	type stats struct{ Success, Pending, Fail, Sending, Canceled int }
-	type task struct{ Count int }
 	span := func(flags *pflag.FlagSet) {
 		flags.StringVar(&since, "since", "", "messages accepted from then on: a time, or how long ago, such as 2h")
 		flags.StringVar(&until, "until", "", "messages accepted before then")
@@ -101,25 +100,6 @@ func endpointHistoryVerbs(e *env) []*cobra.Command {
 				return show(ctx, r, http.MethodGet, path+"?"+query.Encode(), nil, func(s *stats) error {
 					return fields(r.out, "delivered", fmt.Sprint(s.Success), "waiting", fmt.Sprint(s.Pending),
 						"sending", fmt.Sprint(s.Sending), "given up", fmt.Sprint(s.Fail), "cancelled", fmt.Sprint(s.Canceled))
-				})
-			}},
-		verb{use: "recover ENDPOINT", short: "Send again what was given up", flags: span,
-			example: "fanfare endpoint recover ep_… --since 24h",
-			do: func(ctx context.Context, r *request) error {
-				if since == "" {
-					return usagef("say from when on with --since, such as --since 24h")
-				}
-				path, err := r.atEndpoint(ctx, "recover")
-				if err != nil {
-					return err
-				}
-				body := make(map[string]string)
-				if err := setTimes(func(name, value string) { body[name] = value }, since, until); err != nil {
-					return err
-				}
-				return show(ctx, r, http.MethodPost, path, body, func(t *task) error {
-					r.say("Sent again: %d that were given up. Watch them with \"fanfare tail\".", t.Count)
-					return nil
 				})
 			}},
 	)

@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,12 +21,32 @@ type eventType struct {
 	GroupName   string
 	Archived    bool
 	Deprecated  bool
+	Validation  string
+	Schemas     json.RawMessage
 	CreatedAt   time.Time
 }
 
 func (t *eventType) show(r *request) error {
 	return fields(r.out, "name", t.Name, "description", t.Description, "group", t.GroupName,
-		"state", t.state(), "created", stamp(t.CreatedAt))
+		"state", t.state(), "schema versions", strings.Join(t.versions(), ", "), "validation", t.validation(), "created", stamp(t.CreatedAt))
+}
+
+// versions are the names of the versions of its schema.
+func (t *eventType) versions() []string {
+	var schemas map[string]json.RawMessage
+	if json.Unmarshal(t.Schemas, &schemas) != nil { // it is not shown as what it is not
+		return nil
+	}
+	return slices.Sorted(maps.Keys(schemas))
+}
+
+// validation is what becomes of messages that the schema does not allow; "" if
+// nothing does.
+func (t *eventType) validation() string {
+	if t.Validation == "off" {
+		return ""
+	}
+	return t.Validation
 }
 
 func (t *eventType) state() string {
@@ -39,10 +63,12 @@ func eventTypeCommand(e *env) *cobra.Command {
 	var limit int
 	var archived, deprecated bool
 	var description, group string
+	var schema schemaFlags
 	describe := func(flags *pflag.FlagSet) {
 		flags.StringVar(&description, "description", "", "what it means that this happened")
 		flags.StringVar(&group, "group", "", "group it belongs to")
 		flags.BoolVar(&deprecated, "deprecated", false, "it should not be used any more")
+		schema.flags(flags)
 	}
 	change := func(r *request) map[string]any {
 		body := make(map[string]any)
@@ -81,15 +107,22 @@ func eventTypeCommand(e *env) *cobra.Command {
 				return show(ctx, r, http.MethodGet, route("event-type", r.args[0]), nil, func(t *eventType) error { return t.show(r) })
 			}},
 		verb{use: "create NAME", short: "Add an event type to the catalogue", flags: describe,
-			example: `fanfare event-type create record.created --description "A record was created"`,
+			example: `fanfare event-type create record.created --description "A record was created" --schema record.json --validation reject`,
 			do: func(ctx context.Context, r *request) error {
 				body := change(r)
 				body["name"], body["description"] = r.args[0], description
+				if err := schema.into(ctx, e, r, body, false); err != nil {
+					return err
+				}
 				return show(ctx, r, http.MethodPost, "/event-type", body, func(t *eventType) error { return t.show(r) })
 			}},
 		verb{use: "update NAME", short: "Change an event type", flags: describe,
 			do: func(ctx context.Context, r *request) error {
-				return show(ctx, r, http.MethodPatch, route("event-type", r.args[0]), change(r), func(t *eventType) error { return t.show(r) })
+				body := change(r)
+				if err := schema.into(ctx, e, r, body, true); err != nil {
+					return err
+				}
+				return show(ctx, r, http.MethodPatch, route("event-type", r.args[0]), body, func(t *eventType) error { return t.show(r) })
 			}},
 		verb{use: "delete NAME", short: "Archive an event type; messages of the type stay",
 			do: func(ctx context.Context, r *request) error {
@@ -99,6 +132,8 @@ func eventTypeCommand(e *env) *cobra.Command {
 				r.say("Event type %s is archived.", r.args[0])
 				return nil
 			}},
+		importVerb(e),
+		validateVerb(e),
 	)
 	return noun("event-type", "Event types: the catalogue of what can happen", verbs...)
 }

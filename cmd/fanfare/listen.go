@@ -23,6 +23,7 @@ func listenCommand(e *env) *cobra.Command {
 		status  = sequence{http.StatusOK}
 		delay   seconds
 		secrets []string
+		profile string
 		forward string
 		show    reporter
 	)
@@ -35,6 +36,7 @@ func listenCommand(e *env) *cobra.Command {
 			"fanfare listen 3000 --secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n" +
 			"# fail twice, then succeed, and take 2.5 seconds each time\n" +
 			"fanfare listen --status 500,500,200 --delay 2.5\n" +
+			"fanfare listen --signature github --secret 'a secret of 8 characters or more'\n" +
 			"# pass everything on and answer what comes back\n" +
 			"fanfare listen --forward http://localhost:3000/hooks --quiet",
 		Args: takes,
@@ -44,7 +46,8 @@ func listenCommand(e *env) *cobra.Command {
 	flags.StringVar(&host, "host", "127.0.0.1", "address to listen on")
 	flags.Var(&status, "status", "status to answer, or several in turn, of which the last stays: 500,500,200")
 	flags.Var(&delay, "delay", "time to take before answering: 2.5 or 300ms")
-	flags.StringArrayVar(&secrets, "secret", nil, "secret to verify signatures with (whsec_…, whsk_…, whpk_…); repeatable")
+	flags.StringArrayVar(&secrets, "secret", nil, "secret to verify signatures with: whsec_…, whsk_… or whpk_…, or any text with --signature; repeatable")
+	flags.StringVar(&profile, "signature", "standard", "how requests must be signed: "+profiles())
 	flags.StringVar(&forward, "forward", "", "pass requests on to this URL, and answer what it answers")
 	flags.BoolVar(&show.json, "json", false, "print one JSON object a request")
 	flags.BoolVarP(&show.quiet, "quiet", "q", false, "print one line a request")
@@ -59,7 +62,7 @@ func listenCommand(e *env) *cobra.Command {
 			return usagef("port %q is not a number from 0 to 65535", port)
 		}
 		l := &listener{status: status, delay: time.Duration(delay), forward: forward}
-		if err := l.verifyWith(secrets); err != nil {
+		if err := l.verifyWith(webhook.Profile(profile), secrets); err != nil {
 			return err
 		}
 		if u, err := url.Parse(forward); forward != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
@@ -91,8 +94,20 @@ func listenOn(address, otherwise string) (net.Listener, error) {
 	return ln, err
 }
 
-// verifyWith makes the listener check signatures by these secrets.
-func (l *listener) verifyWith(texts []string) error {
+// verifyWith makes the listener check signatures of a profile by these secrets.
+func (l *listener) verifyWith(profile webhook.Profile, texts []string) (err error) {
+	switch l.profile = profile; {
+	case profile == "", profile == webhook.Standard:
+	case !profile.Known():
+		return usagef("--signature %q is none of %s", profile, profiles())
+	case len(texts) == 0 && profile != webhook.None:
+		return usagef("--signature %s needs the secret too; give it with --secret", profile)
+	default:
+		if l.verifier, err = profile.Verifier(texts...); err != nil {
+			return usagef("--secret: %w", err)
+		}
+		return nil
+	}
 	for i, text := range texts {
 		secret, err := webhook.ParseSecret(text)
 		if err != nil {

@@ -22,11 +22,13 @@ const maxArrival = 1 << 20
 // A listener is a small receiver of webhooks: it reports each request and echoes
 // its body.
 type listener struct {
-	status  sequence
-	delay   time.Duration
-	secrets []*webhook.Secret
-	forward string // URL to pass requests on to; "": none
-	report  func(*arrival)
+	status   sequence
+	delay    time.Duration
+	secrets  []*webhook.Secret // of the standard signature
+	profile  webhook.Profile   // that signatures must be of; "": standard
+	verifier *webhook.Verifier // of a profile other than the standard's
+	forward  string            // URL to pass requests on to; "": none
+	report   func(*arrival)
 
 	answered atomic.Int64
 	mu       sync.Mutex // held while reporting, so that reports do not mix
@@ -71,7 +73,7 @@ func (l *listener) receive(w http.ResponseWriter, r *http.Request) {
 		return // the sender has gone, and with it what it wanted to say
 	}
 	a.body, a.tooLong = body, long != nil
-	a.signature = judge(r.Header, body, l.secrets, a.at)
+	a.signature = l.judge(r, body, a.at)
 	answer := l.answer(r.Context(), a)
 	l.mu.Lock()
 	l.report(a)
@@ -150,48 +152,6 @@ func (l *listener) pass(ctx context.Context, a *arrival) (answer, error) {
 	}
 	a.status = resp.StatusCode
 	return answer{resp.Header.Get("Content-Type"), body}, nil
-}
-
-// A verdict says what is known of a request's signature.
-type verdict struct {
-	state  string // "valid", "invalid", "unchecked" for want of a secret, or "absent"
-	scheme string // of a valid one: v1 or v1a
-	reason string // of an invalid one
-}
-
-// judge verifies the signature of a request.
-func judge(header http.Header, body []byte, secrets []*webhook.Secret, now time.Time) verdict {
-	if len(secrets) == 0 {
-		if header.Get(webhook.HeaderSignature) == "" && header.Get("svix-signature") == "" {
-			return verdict{state: "absent"}
-		}
-		return verdict{state: "unchecked"}
-	}
-	var first error
-	for _, secret := range secrets {
-		_, err := webhook.NewVerifier(secret).Verify(header, body, now)
-		switch {
-		case err == nil && secret.Public() != "":
-			return verdict{state: "valid", scheme: "v1a"}
-		case err == nil:
-			return verdict{state: "valid", scheme: "v1"}
-		case first == nil:
-			first = err
-		}
-	}
-	return verdict{state: "invalid", reason: first.Error()}
-}
-
-func (v verdict) String() string {
-	switch v.state {
-	case "valid":
-		return "valid (" + v.scheme + ")"
-	case "invalid":
-		return "not valid: " + v.reason
-	case "unchecked":
-		return `not checked; give the endpoint's secret with --secret (see "fanfare endpoint secret")`
-	}
-	return "none"
 }
 
 // A sequence is the statuses to answer one after the other; the last one stays.

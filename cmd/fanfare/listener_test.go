@@ -171,13 +171,71 @@ func TestSignatureVerdicts(t *testing.T) {
 		"nothing to verify": {nil, nil, "none"},
 	} {
 		l, all := arrivals(&listener{})
-		if err := l.verifyWith(test.secrets); err != nil {
+		if err := l.verifyWith("", test.secrets); err != nil {
 			t.Fatal(err)
 		}
 		post(l, "x", test.header)
 		if got := (*all)[0].signature.String(); !strings.HasPrefix(got, test.want) {
 			t.Errorf("%s: the verdict is %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+func TestAListenerVerifiesEveryProfile(t *testing.T) {
+	const body = `{"a":1}`
+	for _, p := range webhook.Profiles() {
+		secret := p.GenerateSecret()
+		request := func(secret string) *http.Request {
+			m := &webhook.Message{ID: "msg_1", Type: "a.b", Time: time.Now(), URL: "http://example.com/in", ContentType: "application/json", Body: []byte(body)}
+			s, err := p.Sign(m, secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent := m.Body
+			if s.Body != nil {
+				sent = s.Body
+			}
+			r := httptest.NewRequest(http.MethodPost, webhook.AddQuery(m.URL, s.Query), strings.NewReader(string(sent)))
+			r.Header.Set("Content-Type", "application/json")
+			for _, f := range s.Header {
+				r.Header.Set(f.Name, f.Value)
+			}
+			return r
+		}
+		ask := func(told webhook.Profile, secrets []string, by string) string {
+			l, all := arrivals(&listener{})
+			if err := l.verifyWith(told, secrets); err != nil {
+				t.Fatal(err)
+			}
+			l.ServeHTTP(httptest.NewRecorder(), request(by))
+			return (*all)[0].signature.String()
+		}
+		scheme := string(p)
+		if p == webhook.Standard {
+			scheme = "v1"
+		}
+		if got := ask(p, []string{secret}, secret); got != "valid ("+scheme+")" {
+			t.Errorf("%s: %s", p, got)
+		}
+		if p == webhook.None {
+			continue
+		}
+		if got := ask(p, []string{p.GenerateSecret()}, secret); !strings.HasPrefix(got, "not valid: ") {
+			t.Errorf("%s by another secret: %s", p, got)
+		}
+		if p == webhook.Standard || p == webhook.BodyToken { // which shows only to who looks into the body
+			continue
+		}
+		want := "not checked: it is of another profile, " + string(p) + "; give --signature " + string(p) + " and its --secret"
+		if got := ask("", []string{webhook.GenerateSecret().Reveal()}, secret); got != want {
+			t.Errorf("%s, and the listener was told of none: %s", p, got)
+		}
+	}
+	if err := (&listener{}).verifyWith("md5", nil); err == nil || !strings.Contains(err.Error(), `"md5" is none of basic, body-token, `) {
+		t.Errorf("a profile that does not exist: %v", err)
+	}
+	if err := (&listener{}).verifyWith(webhook.GitHub, nil); err == nil {
+		t.Error("no secret is needed")
 	}
 }
 

@@ -25,12 +25,21 @@ var commands = []func(*env) *cobra.Command{
 	listenCommand,
 	sendCommand,
 	tailCommand,
+	pollCommand,
 	appCommand,
 	endpointCommand,
+	operationalCommand,
 	eventTypeCommand,
 	messageCommand,
+	taskCommand,
 	attemptCommand,
+	applyCommand,
+	exportCommand,
+	importCommand,
+	keyCommand,
 	retryPlanCommand,
+	auditCommand,
+	secretsCommand,
 	backupCommand,
 	benchCommand,
 	versionCommand,
@@ -45,6 +54,7 @@ type env struct {
 	stderr     io.Writer
 	getenv     func(string) string
 	isTerminal func(stream any) bool
+	ours       bool // the commands are about the operator's own endpoints
 }
 
 func main() {
@@ -81,12 +91,22 @@ func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
+// An exitCode is an outcome that is not an error, but which programs must be able
+// to tell from others.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
 // run runs the command that e.args name and returns the exit code: 0, 1 for what
 // went wrong, 2 for what was asked wrongly.
 func run(ctx context.Context, e *env) int {
 	err := rootCommand(ctx, e).ExecuteContext(ctx)
 	if err == nil {
 		return 0
+	}
+	var code exitCode
+	if errors.As(err, &code) {
+		return int(code)
 	}
 	e.complain(ctx, err)
 	var usage usageError
@@ -105,13 +125,21 @@ func (e *env) complain(ctx context.Context, err error) {
 	fmt.Fprintf(e.stderr, "%s %s\n", e.paint(e.stderr).red("fanfare:"), printableLines(text))
 }
 
+// firstSteps can be typed as they are, in an empty folder. The README has the same.
+const firstSteps = "# in each of three terminals, the key to the server: without it one is made, and shown once\n" +
+	"export FANFARE_ADMIN_KEY=only-to-try-it-out\n" +
+	"# a server, a listener and a first message, each in one of them\n" +
+	"fanfare serve\n" +
+	"fanfare listen\n" +
+	"fanfare send random_number:generate 863 --wait"
+
 func rootCommand(ctx context.Context, e *env) *cobra.Command {
 	cobra.EnableCommandSorting = false // the table's order is the one to learn them in
 	root := noun("fanfare", "Send webhooks: signed, retried for days, logged and explained")
 	root.Long = "Fanfare sends webhooks. A program tells it that something happened; Fanfare sees to\n" +
 		"it that everyone who asked hears of it: signed, retried for days, logged, and\n" +
 		"explained when it fails."
-	root.Example = "# a server, a listener, and a first message\nfanfare serve\nfanfare listen\nfanfare send random_number:generate 863"
+	root.Example = firstSteps
 	root.Version = version()
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetArgs(e.args)

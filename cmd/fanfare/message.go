@@ -42,6 +42,7 @@ func (r *request) atMessage(ctx context.Context, below ...string) (string, error
 
 func messageCommand(e *env) *cobra.Command {
 	verbs := append(messageReadVerbs(e), messageChangeVerbs(e)...)
+	verbs = append(verbs, messageExpungeVerb(e), messageExportVerb(e))
 	return noun("message", "Messages: what was sent, and what became of it", verbs...)
 }
 

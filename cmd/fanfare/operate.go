@@ -31,11 +31,12 @@ func newServer(handler http.Handler, log *slog.Logger) *front.Server {
 	}}
 }
 
-// endStreams ends event streams when ctx does: they would otherwise hold up the
-// end of the server, which waits for requests under way.
+// endStreams ends event streams, and what waits for something new, when ctx does:
+// they would otherwise hold up the end of the server, which waits for requests
+// under way.
 func endStreams(ctx context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		if !strings.Contains(r.Header.Get("Accept"), "text/event-stream") && !strings.Contains(r.URL.RawQuery, "wait=") {
 			next.ServeHTTP(w, r)
 			return
 		}

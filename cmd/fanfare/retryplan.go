@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 // once. Times are in seconds, as in the API.
 type retryPlan struct {
 	Preset   string           `json:"preset,omitempty"`
+	Source   string           `json:"source,omitempty"` // whose setting it is, where it is an endpoint's
 	Attempts []plannedAttempt `json:"attempts"`
 	Total    float64          `json:"total"`
 }
@@ -33,16 +35,26 @@ func retryPlanCommand(e *env) *cobra.Command {
 		Short: "Show when a delivery that fails is tried again",
 		Long: "Shows when a delivery that fails is tried again, attempt by attempt. A server moves every\n" +
 			"delay by up to a fifth either way, so that not all retries come at once.",
-		Example: "fanfare retry-plan --preset stripe-2017\nfanfare retry-plan --delays 5s,5m,1h --json",
-		Args:    takes,
+		Example: "fanfare retry-plan --preset stripe-2017\nfanfare retry-plan --delays 5s,5m,1h --json\n" +
+			"fanfare retry-plan --endpoint ep_… --type record.created",
+		Args: takes,
 	}
 	preset := cmd.Flags().String("preset", "standard", "one of "+strings.Join(fanfare.RetryPresets, ", "))
 	delays := cmd.Flags().String("delays", "", "delays of your own, such as 5s,5m,1h")
+	ep := cmd.Flags().String("endpoint", "", "ask the server for the plan of this endpoint, for messages of --type")
+	eventType := cmd.Flags().String("type", "", "type of the message, with --endpoint")
+	connect := e.clientAppFlags(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print one JSON object")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		given := cmd.Flags().Changed
 		if given("preset") && given("delays") {
 			return usagef("--preset is given, and --delays too; leave one out")
+		}
+		if *ep != "" {
+			return showEndpointPlan(cmd, e, connect, *ep, *eventType, *asJSON)
+		}
+		if *eventType != "" {
+			return usagef("--type is for --endpoint, which is not given")
 		}
 		schedule := fanfare.Retry{Preset: *preset}
 		if given("delays") {
@@ -58,12 +70,35 @@ func retryPlanCommand(e *env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if *asJSON {
-			return json.NewEncoder(e.stdout).Encode(plan)
-		}
-		return plan.show(e)
+		return plan.print(e, *asJSON)
 	}
 	return cmd
+}
+
+// showEndpointPlan shows the plan that is in force for an endpoint and an event type.
+func showEndpointPlan(cmd *cobra.Command, e *env, connect func() (*client, error), ep, eventType string, asJSON bool) error {
+	if cmd.Flags().Changed("preset") || cmd.Flags().Changed("delays") {
+		return usagef("--endpoint is given, and a plan too; leave one out")
+	}
+	if eventType == "" {
+		return usagef("say the type of the message with --type, such as record.created: plans may differ by it")
+	}
+	c, err := connect()
+	if err != nil {
+		return err
+	}
+	plan, err := planOfEndpoint(cmd.Context(), c, ep, eventType)
+	if err != nil {
+		return err
+	}
+	return plan.print(e, asJSON)
+}
+
+func (p *retryPlan) print(e *env, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(e.stdout).Encode(p)
+	}
+	return p.show(e)
 }
 
 // readDelays reads delays separated by commas.
@@ -108,7 +143,10 @@ func (p *retryPlan) show(e *env) error {
 	if days := p.Total / (24 * 60 * 60); days >= 1 {
 		total += fmt.Sprintf(" (%.1f days)", days)
 	}
-	_, err := fmt.Fprintf(e.stdout, "\n%s in %s\n", attempts(len(p.Attempts)), total)
+	if _, err := fmt.Fprintf(e.stdout, "\n%s in %s\n", attempts(len(p.Attempts)), total); err != nil || p.Source == "" {
+		return err
+	}
+	_, err := fmt.Fprintf(e.stdout, "%s, as the %s has it\n", cmp.Or(p.Preset, "a plan of its own"), p.Source)
 	return err
 }
 

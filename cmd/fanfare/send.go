@@ -136,40 +136,62 @@ const pollEvery = 250 * time.Millisecond
 // follow prints the attempts of the message that the first argument names until
 // all its deliveries have ended. It returns an error unless all were delivered.
 func follow(ctx context.Context, r *request) error {
-	seen := make(map[string]bool)
+	seen, lost := make(map[string]bool), false
 	for {
 		ds, err := deliveries(ctx, r)
+		if err == nil {
+			// Read after the deliveries, so that none is missing once they have ended.
+			err = newAttempts(ctx, r, seen)
+		}
+		if ctx.Err() == nil && isAway(err) {
+			if !lost {
+				r.say("The server is away (%v); waiting for it to be back.", err)
+			}
+			lost = true
+			if err := doze(ctx, pollEvery); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		// Read after the deliveries, so that none is missing once they have ended.
-		if err := newAttempts(ctx, r, seen); err != nil {
-			return err
+		if lost {
+			r.say("The server is back.")
+			lost = false
 		}
 		if len(ds) == 0 {
 			r.say(`No endpoint wanted it; add one with "fanfare endpoint create URL".`)
 			return nil
 		}
-		waiting, lost := 0, 0
+		waiting, failed := 0, 0
 		for _, d := range ds {
 			switch d.Status {
 			case statusPending, statusSending:
 				waiting++
 			case statusFail, statusCanceled:
-				lost++
+				failed++
 			}
 		}
-		if waiting == 0 && lost > 0 {
-			return fmt.Errorf("%d of %d deliveries did not succeed; send them again with %q", lost, len(ds), "fanfare message resend "+r.args[0])
+		if waiting == 0 && failed > 0 {
+			return fmt.Errorf("%d of %d deliveries did not succeed; send them again with %q", failed, len(ds), "fanfare message resend "+r.args[0])
 		}
 		if waiting == 0 {
 			return nil
 		}
-		select {
-		case <-time.After(pollEvery):
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := doze(ctx, pollEvery); err != nil {
+			return err
 		}
+	}
+}
+
+// doze waits, unless ctx ends before.
+func doze(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

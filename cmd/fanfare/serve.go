@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -18,7 +20,6 @@ import (
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/api"
-	"github.com/fanfarehq/fanfare/sqlite"
 )
 
 // serveSettings are what serve can be told.
@@ -28,8 +29,13 @@ type serveSettings struct {
 	dev         bool
 	allow       []string
 	egress      []string
+	publicURL   string
+	retry       string
 	retention   time.Duration
+	audit       time.Duration
+	secretsKey  string // its file
 	maxBody     size
+	rateLimit   keyRate
 	logFormat   string
 	logLevel    slog.Level
 	newAdminKey bool
@@ -41,9 +47,15 @@ func serveCommand(e *env) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the server",
 		Long: "Runs the server: it accepts messages over HTTP and delivers them. Everything it\n" +
-			"knows is in one folder, which is made at the first start.\n\n" +
+			"knows is in one folder, which is made at the first start: fanfare.db is the database,\n" +
+			"with fanfare.db-wal and fanfare.db-shm while it is open. fanfare.db.reserve holds nothing:\n" +
+			"it is room that is given up when the disk is full, so that what is under way can still be\n" +
+			"recorded, and taken again afterwards. Copies are made by \"fanfare backup\".\n\n" +
 			"FANFARE_ADMIN_KEY sets the key to the API; without it one is made at the first\n" +
-			"start and shown once.",
+			"start and shown once.\n\n" +
+			"What is secret in the database is sealed with a key that is not in it: the one in\n" +
+			"--secrets-key-file or in FANFARE_SECRETS_KEY. Without either, one is made beside the\n" +
+			"database at the first start. Keep a copy of it apart from copies of the database.",
 		Example: "fanfare serve\n" +
 			"fanfare serve --listen :8080 --data /var/lib/fanfare --log-format json\n" +
 			"fanfare serve --config fanfare.json",
@@ -55,7 +67,12 @@ func serveCommand(e *env) *cobra.Command {
 	flags.BoolVar(&s.dev, "dev", false, "let endpoints be on this machine; the default when listening on a loopback address")
 	flags.StringSliceVar(&s.allow, "allow", nil, "network that is not public and may be sent to, such as 10.0.0.0/8; repeatable")
 	flags.StringSliceVar(&s.egress, "egress", nil, "address or network that deliveries come from, for consumers to let in, such as 203.0.113.7; GET /api/v1/meta lists them; repeatable")
+	flags.StringVar(&s.publicURL, "public-url", "", "address at which people reach this server, for links to the portal, such as https://hooks.example.com; where it listens unless told")
 	flags.DurationVar(&s.retention, "retention", 30*24*time.Hour, "how long messages that have ended are kept")
+	flags.StringVar(&s.retry, "retry", "standard", "when to try again where neither endpoint, event type nor application says: "+strings.Join(fanfare.RetryPresets, ", ")+", or delays such as 5s,5m,1h")
+	flags.DurationVar(&s.audit, "audit-retention", 90*24*time.Hour, "how long the audit log is kept")
+	flags.StringVar(&s.secretsKey, "secrets-key-file", "", "file of the keys that secrets in the database are sealed with, one a line, the one in use first; unless told, "+secretsKeyFile+" in the folder of the data, which is made at the first start")
+	flags.Var(&s.rateLimit, "rate-limit", "requests that each key may make, such as 100/s; 0: any; the admin key may make any")
 	flags.Var(&s.maxBody, "max-body", "largest request body that is taken, such as 512KiB or 4MiB")
 	flags.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
@@ -96,13 +113,20 @@ func (s *serveSettings) logger(e *env) (*slog.Logger, error) {
 // options are the Hub's, for a server that listens on ln.
 func (s *serveSettings) options(log *slog.Logger, ln net.Listener) (*fanfare.Options, error) {
 	opt := &fanfare.Options{
-		Logger:        log,
-		MaxPayload:    int(s.maxBody),
-		Retention:     s.retention,
-		AllowLoopback: s.dev,
+		Logger:         log,
+		MaxPayload:     int(s.maxBody),
+		Retention:      s.retention,
+		AuditRetention: s.audit,
+		AllowLoopback:  s.dev,
+	}
+	if err := s.reachable(opt); err != nil {
+		return nil, err
 	}
 	if s.retention <= 0 {
 		return nil, usagef("--retention must be longer than nothing, such as 720h")
+	}
+	if s.audit <= 0 {
+		return nil, usagef("--audit-retention must be longer than nothing, such as 2160h")
 	}
 	for _, text := range s.allow {
 		prefix, err := netip.ParsePrefix(text)
@@ -115,6 +139,26 @@ func (s *serveSettings) options(log *slog.Logger, ln net.Listener) (*fanfare.Opt
 		opt.Listen = []netip.AddrPort{addr}
 	}
 	return opt, nil
+}
+
+// reachable tells the Hub under which name the world knows it, and when to try
+// again unless somebody says otherwise.
+func (s *serveSettings) reachable(opt *fanfare.Options) error {
+	plan, err := readRetry(s.retry)
+	if err != nil {
+		return err
+	}
+	opt.Retry.Preset = plan.Preset
+	for _, delay := range plan.Delays {
+		opt.Retry.Delays = append(opt.Retry.Delays, time.Duration(delay*float64(time.Second)))
+	}
+	if _, err := opt.Retry.Plan(); err != nil {
+		return usagef("--retry: %v", err)
+	}
+	if u, err := url.Parse(s.publicURL); err == nil && u.Host != "" {
+		opt.BaseURL, opt.Origin = s.publicURL, u.Hostname()
+	}
+	return nil
 }
 
 // egressNetworks are where deliveries come from, by the operator's word.
@@ -134,6 +178,18 @@ func (s *serveSettings) egressNetworks() ([]netip.Prefix, error) {
 		networks = append(networks, n)
 	}
 	return networks, nil
+}
+
+// checkPublicURL refuses what no link can begin with.
+func checkPublicURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return usagef("--public-url %q is not an address such as https://hooks.example.com", text)
+	}
+	return nil
 }
 
 // tuneMemory lets the heap grow to five times what lives in it, up to a GiB,
@@ -163,6 +219,9 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := checkPublicURL(s.publicURL); err != nil {
+		return err
+	}
 	slog.SetDefault(log) // which also takes what the standard log is told
 	tuneMemory(e)
 	ln, err := listenOn(s.listen, "choose another address with --listen")
@@ -177,7 +236,11 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return err
 	}
-	store, err := sqlite.Open(ctx, filepath.Join(s.data, databaseFile))
+	secrets, err := findSecretsKeys(e.getenv(secretsKeyVariable), s.secretsKey, s.data)
+	if err != nil {
+		return err
+	}
+	store, err := secrets.open(ctx, filepath.Join(s.data, databaseFile))
 	if err != nil {
 		return err
 	}
@@ -187,8 +250,19 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	if err != nil {
 		return err
 	}
-	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), KeyHash: key.hash, Egress: egress})
+	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), RateLimit: float64(s.rateLimit), KeyHash: key.hash, Secrets: secrets, Egress: egress, BaseURL: cmp.Or(s.publicURL, localURL(ln.Addr()))})
+	if key.replaced {
+		if err := hub.Audit(ctx, &fanfare.AuditEntry{Actor: "cli", Action: "admin-key.replace"}); err != nil {
+			return err
+		}
+	}
+	if sealing, err := store.Sealing(ctx); err == nil && sealing.Traces {
+		log.Warn("secrets stored before there was a key may still be found in unused parts of the database file, which could not be rewritten: see that there is room for a second one, in the folder for temporary files too, and start again")
+	}
 	w := &welcome{url: localURL(ln.Addr()), data: s.data, key: key}
+	if secrets.made {
+		w.secretsKey = secrets.path
+	}
 	if key.first && s.dev {
 		// What the Hub refuses here it refuses because of its options, and Run
 		// says what is wrong with those.

@@ -12,17 +12,30 @@ const cellWidth = 60
 
 // A table is rows of text under headings, for people to read. What it shows is
 // made printable.
-type table struct{ *tabwriter.Writer }
+type table struct {
+	*tabwriter.Writer
+	whole bool // values are not cut
+}
 
 func newTable(w io.Writer, headings ...string) table {
-	t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	t := table{Writer: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	t.row(headings...)
+	return t
+}
+
+// table is newTable for what a verb prints. What goes to another program is not cut:
+// it has no width.
+func (r *request) table(headings ...string) table {
+	t := newTable(r.out, headings...)
+	t.whole = !r.terminal
 	return t
 }
 
 func (t table) row(cells ...string) {
 	for i, cell := range cells {
-		cells[i] = cut(printable(cell), cellWidth)
+		if cells[i] = printable(cell); !t.whole {
+			cells[i] = cut(cells[i], cellWidth)
+		}
 	}
 	fmt.Fprintln(t, strings.Join(cells, "\t"))
 }

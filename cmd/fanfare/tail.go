@@ -66,9 +66,10 @@ func tail(ctx context.Context, r *request, app string, failed bool) error {
 // A tailer prints attempts from one stream after the other.
 type tailer struct {
 	*request
-	failed bool // print only failures
-	begun  bool // there has been a stream
-	lost   bool // it ended, and the user was told
+	failed bool   // print only failures
+	last   string // id of the last event, behind which the next stream goes on
+	begun  bool   // there has been a stream
+	lost   bool   // it ended, and the user was told
 }
 
 // opened tells the user that a stream has begun.
@@ -77,7 +78,7 @@ func (t *tailer) opened() {
 	case !t.begun:
 		t.say("Watching attempts at %s; Ctrl-C ends it.", t.base)
 	case t.lost:
-		t.say("Connected again; what was attempted meanwhile is not shown.")
+		t.say("Connected again; what was attempted meanwhile follows.")
 	}
 	t.begun, t.lost = true, false
 }
@@ -105,7 +106,11 @@ func (t *tailer) print(text []byte) error {
 
 // watch reads a stream of events until it ends. It always returns an error.
 func (t *tailer) watch(ctx context.Context, path string) error {
-	resp, err := t.open(ctx, http.MethodGet, path, nil, http.Header{"Accept": {"text/event-stream"}})
+	header := http.Header{"Accept": {"text/event-stream"}}
+	if t.last != "" {
+		header["Last-Event-Id"] = []string{t.last}
+	}
+	resp, err := t.open(ctx, http.MethodGet, path, nil, header)
 	if err != nil {
 		return err
 	}
@@ -113,35 +118,28 @@ func (t *tailer) watch(ctx context.Context, path string) error {
 	t.opened()
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 4<<20)
-	event, data := "", ""
+	event, data, id := "", "", t.last
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), ":")
 		value = strings.TrimPrefix(value, " ")
 		switch {
 		case name == "event":
 			event = value
+		case name == "id":
+			id = value
 		case name == "data":
 			data = value // attempts are one line each
 		case lines.Text() == "":
-			if err := t.event(event, data); err != nil {
-				return err
+			if event == "attempt" {
+				if err := t.print([]byte(data)); err != nil {
+					return err
+				}
 			}
-			event, data = "", ""
+			event, data, t.last = "", "", id // which it may be without an event
 		}
 	}
 	if lines.Err() == nil {
 		return errors.New("the server ended it")
 	}
 	return lines.Err()
-}
-
-// event does what one event of a stream asks for.
-func (t *tailer) event(event, data string) error {
-	switch event {
-	case "attempt":
-		return t.print([]byte(data))
-	case "behind":
-		return errors.New("there were more attempts than could be shown, and some are missing")
-	}
-	return nil
 }

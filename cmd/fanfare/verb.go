@@ -25,12 +25,14 @@ type verb struct {
 // A request is a verb being carried out.
 type request struct {
 	*client
-	args  []string
-	out   io.Writer
-	err   io.Writer
-	json  bool
-	paint paint
-	given func(flag string) bool // whether the user set it
+	args     []string
+	out      io.Writer
+	err      io.Writer
+	json     bool
+	paint    paint
+	terminal bool                   // out is a terminal, which is only so wide
+	live     bool                   // err is a terminal, where a line can be drawn anew
+	given    func(flag string) bool // whether the user set it
 }
 
 // atServer makes commands of verbs that need no application, and inApp of verbs
@@ -54,7 +56,7 @@ func (e *env) verbs(flags func(*cobra.Command) func() (*client, error), verbs []
 			}
 			return v.do(cmd.Context(), &request{
 				client: c, args: args, out: e.stdout, err: e.stderr, json: *asJSON,
-				paint: e.paint(e.stdout), given: cmd.Flags().Changed,
+				paint: e.paint(e.stdout), terminal: e.isTerminal(e.stdout), live: e.isTerminal(e.stderr), given: cmd.Flags().Changed,
 			})
 		}
 		cmds[i] = cmd
@@ -136,7 +138,7 @@ func (l listing[T]) print(r *request, read func(each func(json.RawMessage) error
 		r.say("There are none.")
 		return nil
 	}
-	t := newTable(r.out, l.headings...)
+	t := r.table(l.headings...)
 	for _, row := range rows {
 		t.row(row...)
 	}

@@ -17,6 +17,8 @@ type key struct {
 	text  string // "" unless it was made now and is to be shown
 	given bool   // by the environment
 	first bool   // there was none before: this is the first start
+
+	replaced bool // there was another before
 }
 
 // minKey is how long a key that someone thought of must be, in bytes.
@@ -54,6 +56,7 @@ func adminKey(ctx context.Context, store fanfare.Store, given string, replace bo
 	if subtle.ConstantTimeCompare(k.hash, stored) == 1 {
 		return k, nil
 	}
+	k.replaced = !k.first
 	return k, store.SetSetting(ctx, api.KeySetting, k.hash)
 }
 
@@ -63,6 +66,8 @@ type welcome struct {
 	data   string
 	key    key
 	secret string // of the demo endpoint; "" if none was made
+
+	secretsKey string // the file that was made now for the keys of secrets; "": none was
 }
 
 // demo is the application that a first start for development makes, with an
@@ -100,6 +105,9 @@ func (w *welcome) print(e *env) {
 		fmt.Fprintln(e.stdout, "  admin key  the one in FANFARE_ADMIN_KEY")
 	default:
 		fmt.Fprintln(e.stdout, "  admin key  shown at the first start; replace it with \"fanfare serve --new-admin-key\"")
+	}
+	if w.secretsKey != "" {
+		fmt.Fprintf(e.stdout, "  secrets    sealed with %s  %s\n", printable(w.secretsKey), p.yellow("keep a copy, apart from copies of the database"))
 	}
 	fmt.Fprintln(e.stdout)
 	if w.key.first {

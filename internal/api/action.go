@@ -1,7 +1,6 @@
 package api
 
 import (
-	"crypto/rand"
 	"net/http"
 	"time"
 
@@ -11,16 +10,16 @@ import (
 // endpointActionRoutes are what can be done with an endpoint beyond writing it.
 func (s *server) endpointActionRoutes() []*route {
 	return []*route{
-		on("GET /app/{app}/endpoint/{endpoint}/secret", "Read an endpoint's signing secret", readSecret),
-		on("POST /app/{app}/endpoint/{endpoint}/secret/rotate", "Change the signing secret; the old one signs beside it for a while", rotateSecret),
-		on("GET /app/{app}/endpoint/{endpoint}/headers", "Read the headers sent with every attempt", readHeaders),
-		on("PUT /app/{app}/endpoint/{endpoint}/headers", "Replace the headers", replaceHeaders),
-		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders),
-		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam),
-		on("POST /app/{app}/endpoint/{endpoint}/recover", "Make the deliveries that were given up wait again", recoverEndpoint).answering(http.StatusAccepted),
-		on("POST /app/{app}/endpoint/{endpoint}/send-example", "Send an event type's example to an endpoint", sendExample).answering(http.StatusAccepted),
-		on("POST /app/{app}/endpoint/{endpoint}/pause", "Hold an endpoint's deliveries, or cancel those that wait", pauseEndpoint),
-		on("POST /app/{app}/endpoint/{endpoint}/resume", "Undo a pause", resumeEndpoint),
+		on("GET /app/{app}/endpoint/{endpoint}/secret", "Read an endpoint's signing secret", readSecret).needs(fanfare.ScopeWriteEndpoints, fanfare.ViewEndpointSecret).doing("endpoint.secret.read"),
+		on("POST /app/{app}/endpoint/{endpoint}/secret/rotate", "Change the signing secret; the old one signs beside it for a while", rotateSecret).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpointSecret).doing("endpoint.secret.rotate"),
+		on("GET /app/{app}/endpoint/{endpoint}/headers", "Read the headers sent with every attempt", readHeaders).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
+		on("PUT /app/{app}/endpoint/{endpoint}/headers", "Replace the headers", replaceHeaders).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.headers.replace"),
+		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.headers.update"),
+		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
+		on("POST /app/{app}/endpoint/{endpoint}/recover", "Make the deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).doing("endpoint.recover"),
+		on("POST /app/{app}/endpoint/{endpoint}/send-example", "Send an event type's example to an endpoint", sendExample).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).doing("endpoint.send-example"),
+		on("POST /app/{app}/endpoint/{endpoint}/pause", "Hold an endpoint's deliveries, or cancel those that wait", pauseEndpoint).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.pause"),
+		on("POST /app/{app}/endpoint/{endpoint}/resume", "Undo a pause", resumeEndpoint).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.resume"),
 	}
 }
 
@@ -75,42 +74,6 @@ func endpointStats(c *call, _ *none) (*statsOut, error) {
 		return nil, err
 	}
 	return &statsOut{Success: n[fanfare.Delivered], Pending: n[fanfare.Waiting], Fail: n[fanfare.GivenUp], Canceled: n[fanfare.Cancelled]}, nil
-}
-
-type recoverIn struct {
-	Since time.Time        `json:"since"`
-	Until field[time.Time] `json:"until,omitzero" doc:"Now unless told."`
-}
-
-// A taskOut is a background task as clients know them. Ours has finished when
-// the answer comes.
-type taskOut struct {
-	ID        string         `json:"id"`
-	Status    string         `json:"status"`
-	Task      string         `json:"task"`
-	UpdatedAt time.Time      `json:"updatedAt" newer:"true"`
-	Count     int            `json:"count" newer:"true" doc:"How many deliveries wait again."`
-	Data      map[string]int `json:"data" newer:"true"`
-}
-
-func recoverEndpoint(c *call, in *recoverIn) (*taskOut, error) {
-	ep, err := c.endpoint()
-	if err != nil {
-		return nil, err
-	}
-	if until := in.Until.value; !until.IsZero() && !in.Since.Before(until) {
-		return nil, &fanfare.InvalidError{Field: "until", Reason: "must be later than since"}
-	}
-	n, err := c.hub.Recover(c.r.Context(), ep, in.Since, in.Until.value)
-	if err != nil {
-		return nil, err
-	}
-	var id [16]byte
-	rand.Read(id[:])
-	return &taskOut{
-		ID: fanfare.EncodeID("qtask_", id), Status: "finished", Task: "endpoint.recover",
-		UpdatedAt: time.Now().UTC(), Count: n, Data: map[string]int{"messagesSent": n},
-	}, nil
 }
 
 type pauseIn struct {

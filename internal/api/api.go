@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -25,6 +26,17 @@ type Options struct {
 
 	// Egress is where deliveries come from, as consumers are told to let in.
 	Egress []netip.Prefix
+
+	// BaseURL is where people reach the server, for links to the portal; "":
+	// http://127.0.0.1:8080.
+	BaseURL string
+
+	// Secrets are how the store seals what is secret; nil: it does not.
+	Secrets Secrets
+
+	// RateLimit is how many requests a second each key may make; 0: any. The admin
+	// key may make any.
+	RateLimit float64
 
 	// KeyHash is HashKey of the admin key. Without it no key opens anything.
 	KeyHash []byte
@@ -41,12 +53,18 @@ type server struct {
 	log     *slog.Logger
 	maxBody int64
 	keyHash []byte
+	secrets Secrets
+	baseURL string
 	egress  []string
 
 	mux     *http.ServeMux
 	routes  []*route
 	metrics *metrics
 	repeats repeats
+	checks  checks
+	buckets buckets
+	waiting atomic.Int64 // requests and streams that wait for something new
+	places  placeCipher
 }
 
 // New returns the API over hub, with all its routes below /api/v1, and with
@@ -58,7 +76,7 @@ func New(hub *fanfare.Hub, store fanfare.Store, opt *Options) http.Handler {
 	}
 	s := &server{
 		hub: hub, store: store, log: opt.Logger,
-		maxBody: opt.MaxBody, keyHash: opt.KeyHash, egress: addresses(opt.Egress),
+		maxBody: opt.MaxBody, keyHash: opt.KeyHash, secrets: opt.Secrets, egress: addresses(opt.Egress),
 		mux: http.NewServeMux(), metrics: newMetrics(hub),
 	}
 	if s.log == nil {
@@ -67,6 +85,10 @@ func New(hub *fanfare.Hub, store fanfare.Store, opt *Options) http.Handler {
 	if s.maxBody == 0 {
 		s.maxBody = 1 << 20
 	}
+	if s.baseURL = strings.TrimRight(opt.BaseURL, "/"); s.baseURL == "" {
+		s.baseURL = "http://127.0.0.1:8080"
+	}
+	s.buckets.rate = opt.RateLimit
 	s.routes = s.table()
 	for _, rt := range s.routes {
 		s.metrics.watch(rt)
@@ -83,7 +105,7 @@ func (s *server) table() []*route {
 	var all []*route
 	for _, some := range [][]*route{
 		s.applicationRoutes(), s.endpointRoutes(), s.endpointActionRoutes(), s.eventTypeRoutes(),
-		s.messageRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.streamRoutes(), s.healthRoutes(), s.metaRoutes(),
+		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.keyRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(),
 	} {
 		all = append(all, some...)
 	}

@@ -25,12 +25,16 @@ type applicationFields struct {
 	RateLimit    field[int]               `json:"rateLimit,omitzero" doc:"Deliveries started per second, over all its endpoints."`
 	ThrottleRate field[int]               `json:"throttleRate,omitzero" doc:"Another name of rateLimit."`
 	Metadata     field[map[string]string] `json:"metadata,omitzero"`
+	Retry        field[retryIn]           `json:"retry,omitzero" doc:"When to try again, for endpoints and event types that do not say; null leaves it to the deployment. A PUT that leaves it out leaves it as it is."`
 }
 
 func (f *applicationFields) apply(app *fanfare.Application) {
 	f.UID.into(&app.UID)
 	f.ThrottleRate.or(f.RateLimit).into(&app.RateLimit)
 	f.Metadata.into(&app.Metadata)
+	if f.Retry.set {
+		app.Retry = f.Retry.value.retry()
+	}
 }
 
 func (in *applicationIn) application() *fanfare.Application {
@@ -46,6 +50,7 @@ type applicationOut struct {
 	RateLimit    *int                  `json:"rateLimit"`
 	ThrottleRate *int                  `json:"throttleRate" newer:"true"`
 	Metadata     map[string]string     `json:"metadata"`
+	Retry        retryIn               `json:"retry" newer:"true" doc:"When to try again, for endpoints and event types that do not say."`
 	CreatedAt    time.Time             `json:"createdAt"`
 	UpdatedAt    time.Time             `json:"updatedAt"`
 }
@@ -53,7 +58,7 @@ type applicationOut struct {
 func showApplication(app *fanfare.Application) (*applicationOut, error) {
 	return &applicationOut{
 		ID: app.ID, UID: pointer(app.UID), Name: app.Name,
-		RateLimit: pointer(app.RateLimit), ThrottleRate: pointer(app.RateLimit),
+		RateLimit: pointer(app.RateLimit), ThrottleRate: pointer(app.RateLimit), Retry: showRetry(app.Retry),
 		Metadata: app.Metadata, CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt,
 	}, nil
 }
@@ -61,12 +66,12 @@ func showApplication(app *fanfare.Application) (*applicationOut, error) {
 func (s *server) applicationRoutes() []*route {
 	existing := param{name: "get_if_exists", kind: "boolean", doc: "Whether to answer 200 with the application that has the uid already, rather than 409."}
 	return []*route{
-		on("GET /app", "List applications", listApplications, params()...),
-		on("POST /app", "Create an application", createApplication, existing).answering(http.StatusCreated),
-		on("GET /app/{app}", "Read an application", readApplication),
-		on("PUT /app/{app}", "Replace an application, or create it under this uid", replaceApplication),
-		on("PATCH /app/{app}", "Change an application", changeApplication),
-		on("DELETE /app/{app}", "Delete an application with all that is its own", deleteApplication),
+		on("GET /app", "List applications", listApplications, params()...).needs(fanfare.ScopeReadApplications, noSession).toAll(),
+		on("POST /app", "Create an application", createApplication, existing).answering(http.StatusCreated).needs(fanfare.ScopeWriteApplications, noSession).doing("application.create"),
+		on("GET /app/{app}", "Read an application", readApplication).needs(fanfare.ScopeReadApplications, fanfare.ViewBase),
+		on("PUT /app/{app}", "Replace an application, or create it under this uid", replaceApplication).needs(fanfare.ScopeWriteApplications, noSession).doing("application.replace"),
+		on("PATCH /app/{app}", "Change an application", changeApplication).needs(fanfare.ScopeWriteApplications, noSession).doing("application.update"),
+		on("DELETE /app/{app}", "Delete an application with all that is its own", deleteApplication).needs(fanfare.ScopeWriteApplications, noSession).doing("application.delete"),
 	}
 }
 
@@ -75,9 +80,22 @@ func listApplications(c *call, _ *none) (*list[*applicationOut], error) {
 		descending: true,
 		id:         func(app *fanfare.Application) string { return string(app.ID) },
 		fetch: func(p fanfare.Page) ([]*fanfare.Application, error) {
+			if own := c.who.application(); own != "" {
+				return c.onlyOwn(own, p)
+			}
 			return c.hub.Applications(c.r.Context(), p)
 		},
 	}, showApplication)
+}
+
+// onlyOwn is the list of applications for those who are let into one.
+func (c *call) onlyOwn(own fanfare.ApplicationID, p fanfare.Page) ([]*fanfare.Application, error) {
+	behind := p.After == "" || p.Ascending && p.After < string(own) || !p.Ascending && p.After > string(own)
+	app, err := c.hub.Application(c.r.Context(), string(own))
+	if errors.Is(err, fanfare.ErrNotFound) || !behind {
+		return nil, nil
+	}
+	return []*fanfare.Application{app}, err
 }
 
 func createApplication(c *call, in *applicationIn) (*applicationOut, error) {

@@ -75,7 +75,7 @@ func TestEndpoints(t *testing.T) {
 	w.do("PATCH", path, `{"eventTypes":["a","b"],"rateLimit":4}`).want(200).
 		has(map[string]any{"filterTypes": []any{"a", "b"}, "throttleRate": 4, "description": "d", "ordered": true})
 	w.do("PATCH", path, `{"disabled":true,"channels":null,"retry":null,"timeout":null}`).want(200).
-		has(map[string]any{"disabled": true, "channels": nil, "retry": map[string]any{"preset": "standard"}, "timeout": nil})
+		has(map[string]any{"disabled": true, "channels": nil, "retry": map[string]any{"preset": "inherit"}, "timeout": nil})
 	put := w.do("PUT", path, `{"url":"https://example.com/new","uid":"ep"}`).want(200)
 	put.has(map[string]any{
 		"id": id, "url": "https://example.com/new", "description": "", "disabled": false, "eventTypes": nil, "rateLimit": nil,

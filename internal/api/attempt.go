@@ -68,7 +68,7 @@ func showAttempt(a *fanfare.Attempt, content bool) *attemptOut {
 func headerLines(lines []fanfare.Header) [][2]string {
 	out := make([][2]string, 0, len(lines))
 	for _, h := range lines {
-		if sensitive(h.Name) {
+		if fanfare.SensitiveHeader(h.Name) {
 			h.Value = "(not shown)"
 		}
 		out = append(out, [2]string{asText(h.Name), asText(h.Value)})
@@ -91,19 +91,25 @@ func (out *attemptOut) appendJSON(b []byte) ([]byte, error) {
 	return append(b, '}'), err
 }
 
-func (s *server) attemptRoutes() []*route {
+var withMsgParam = param{name: "with_msg", kind: "boolean", doc: "Whether to show the message with each; false unless told.", view: true}
+
+// attemptFilters are filters, with what only attempts have.
+func attemptFilters(more ...param) []param {
 	class := param{name: "status_code_class", kind: "integer", doc: "Only responses of this class: 100 to 500, or 0 for those without one.", enum: []string{"0", "100", "200", "300", "400", "500"}}
+	return filters(append([]param{statusParam, class, withMsgParam, expandedParam}, more...)...)
+}
+
+func (s *server) attemptRoutes() []*route {
 	only := param{name: "endpoint_id", kind: "string", doc: "Only to this endpoint, by id or uid."}
-	withMsg := param{name: "with_msg", kind: "boolean", doc: "Whether to show the message with each; false unless told.", view: true}
-	query := filters(statusParam, class, withMsg, expandedParam)
-	ofMessage := filters(statusParam, class, withMsg, expandedParam, only)
+	query := attemptFilters(waitParam)
+	ofMessage := attemptFilters(waitParam, only)
 	return []*route{
-		on("GET /app/{app}/attempt/endpoint/{endpoint}", "List the attempts to an endpoint", listAttempts, query...),
-		on("GET /app/{app}/attempt/msg/{msg}", "List the attempts of a message", listAttempts, ofMessage...),
-		on("GET /app/{app}/msg/{msg}/attempt", "List the attempts of a message, as old clients ask", listAttempts, ofMessage...),
-		on("GET /app/{app}/msg/{msg}/endpoint/{endpoint}/attempt", "List the attempts of a message to an endpoint", listAttempts, query...),
-		on("GET /app/{app}/msg/{msg}/attempt/{attempt}", "Read an attempt", readAttempt, contentParam, withMsg, expandedParam),
-		on("GET /app/{app}/msg/{msg}/attempt/{attempt}/headers", "Read the headers of an attempt", readAttemptHeaders),
+		on("GET /app/{app}/attempt/endpoint/{endpoint}", "List the attempts to an endpoint", listAttempts, query...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("GET /app/{app}/attempt/msg/{msg}", "List the attempts of a message", listAttempts, ofMessage...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("GET /app/{app}/msg/{msg}/attempt", "List the attempts of a message, as old clients ask", listAttempts, ofMessage...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("GET /app/{app}/msg/{msg}/endpoint/{endpoint}/attempt", "List the attempts of a message to an endpoint", listAttempts, query...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("GET /app/{app}/msg/{msg}/attempt/{attempt}", "Read an attempt", readAttempt, contentParam, withMsgParam, expandedParam).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("GET /app/{app}/msg/{msg}/attempt/{attempt}/headers", "Read the headers of an attempt", readAttemptHeaders).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
 	}
 }
 
@@ -165,6 +171,7 @@ func listAttempts(c *call, _ *none) (*list[*attemptOut], error) {
 		return nil, err
 	}
 	some := c.filterAttempts(&filter)
+	c.listenForAttempts(app)
 	content, withMsg := c.boolean("with_content", true), c.boolean("with_msg", false)
 	shown := map[fanfare.MessageID]*messageOut{}
 	return paged(c, listing[*fanfare.Attempt]{
@@ -238,7 +245,7 @@ func readAttemptHeaders(c *call, _ *none) (*attemptHeadersOut, error) {
 	}
 	out := &attemptHeadersOut{SentHeaders: map[string]string{}, Sensitive: []string{}, ResponseHeaders: headerLines(a.ResponseHeader)}
 	for _, h := range a.RequestHeader {
-		if sensitive(h.Name) {
+		if fanfare.SensitiveHeader(h.Name) {
 			out.Sensitive = append(out.Sensitive, h.Name)
 		} else {
 			out.SentHeaders[h.Name] = h.Value

@@ -155,7 +155,7 @@ func TestAttemptsAndDeliveries(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		task := w.do("POST", "/api/v1/app/acme/endpoint/ep/recover", `{"since":"2000-01-01T00:00:00Z"}`).want(202)
-		task.has(map[string]any{"status": "finished", "task": "endpoint.recover", "count": 1})
+		task.has(map[string]any{"status": "finished", "task": "endpoint.recover", "total": 1, "done": 1, "state": "finished"})
 		if !strings.HasPrefix(task.id(), "qtask_") || task.object()["updatedAt"] == nil {
 			t.Errorf("recover answers %s", task.body)
 		}

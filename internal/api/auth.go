@@ -51,19 +51,19 @@ const maxKey = 512
 var unauthenticated = refuse(http.StatusUnauthorized, "authentication_failed",
 	`Send the key in one header, "Authorization: Bearer <key>"; the key is missing or not valid.`)
 
-// authenticate is the one place where a request is let in.
-func (s *server) authenticate(r *http.Request) error {
+// authenticate is the one place where it is settled who makes a request.
+func (s *server) authenticate(r *http.Request) (identity, error) {
 	values := r.Header["Authorization"]
 	if len(values) != 1 || len(values[0]) > maxKey || len(s.keyHash) == 0 {
-		return unauthenticated
+		return identity{}, unauthenticated
 	}
 	scheme, key, ok := strings.Cut(values[0], " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") || key == "" {
-		return unauthenticated
+		return identity{}, unauthenticated
 	}
 	sum := sha256.Sum256([]byte(key))
-	if subtle.ConstantTimeCompare(sum[:], s.keyHash) != 1 {
-		return unauthenticated
+	if subtle.ConstantTimeCompare(sum[:], s.keyHash) == 1 {
+		return identity{admin: true}, nil
 	}
-	return nil
+	return s.identify(r.Context(), key)
 }

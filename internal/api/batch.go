@@ -31,7 +31,8 @@ type batchOut struct {
 // A batchResult is a message, or why there is none.
 type batchResult struct {
 	*messageOut
-	Error *batchError `json:"error,omitzero"`
+	Error    *batchError `json:"error,omitzero"`
+	Warnings []string    `json:"warnings,omitzero" doc:"Where the payload is not as the schema of its event type wants it, if that only warns."`
 }
 
 // A batchError is what the message would have been answered on its own.
@@ -43,7 +44,7 @@ type batchError struct {
 
 func (s *server) batchRoute() *route {
 	content := param{name: "with_content", kind: "boolean", doc: "Whether to give the payloads back; false unless told.", view: true}
-	rt := describe[batchIn, *batchOut]("POST /app/{app}/msg/batch", "Send up to 1000 messages in one transaction", content).answering(http.StatusAccepted)
+	rt := describe[batchIn, *batchOut]("POST /app/{app}/msg/batch", "Send up to 1000 messages in one transaction", content).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).unaudited()
 	rt.serve, rt.ownKeys, rt.maxBody = createBatch, true, maxBatchBody
 	rt.alternatives = []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}
 	return rt
@@ -87,6 +88,7 @@ func createBatch(c *call) error {
 	for i, err := range b.errs {
 		if err == nil {
 			out.Data[i].messageOut = c.show(&b.envelopes[i], content)
+			out.Data[i].Warnings = warningTexts(b.envelopes[i].msg.Warnings)
 			continue
 		}
 		p := problemOf(err)
@@ -195,6 +197,10 @@ func (out *batchOut) appendJSON(b []byte) ([]byte, error) {
 		var err error
 		if result.messageOut != nil {
 			b, err = result.messageOut.appendJSON(b)
+			if len(result.Warnings) > 0 {
+				b = appendStrings(append(b[:len(b)-1], `,"warnings":`...), &result.Warnings)
+				b = append(b, '}')
+			}
 		} else {
 			b, err = appendJSON(append(b, `{"error":`...), result.Error)
 			b = append(b, '}')

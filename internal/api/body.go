@@ -70,6 +70,7 @@ func (c *call) decode(in any, s *shape) error {
 	if missing != nil {
 		return invalid(missing...)
 	}
+	c.given = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !s.known[name] })
 	c.ignored(slices.DeleteFunc(names, func(name string) bool { return s.known[name] }))
 	return nil
 }

@@ -125,6 +125,7 @@ func paged[T, Out any](c *call, l listing[T], show func(T) (Out, error)) (*list[
 	if err != nil {
 		return nil, err
 	}
+	c.idle = len(items) == 0
 	out := &list[Out]{Data: make([]Out, 0, len(items)), Done: len(items) < limit}
 	if len(items) == limit {
 		further, err := l.fetch(fanfare.Page{Limit: 1, After: l.id(items[limit-1]), Ascending: page.Ascending})

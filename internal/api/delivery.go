@@ -101,9 +101,9 @@ type messageEndpointOut struct {
 
 func (s *server) deliveryRoutes() []*route {
 	return []*route{
-		on("GET /app/{app}/endpoint/{endpoint}/msg", "List an endpoint's deliveries, with their messages", listEndpointMessages, filters(statusParam, expandedParam)...),
-		on("GET /app/{app}/msg/{msg}/endpoint", "List a message's deliveries, with their endpoints", listMessageEndpoints, params(expandedParam)...),
-		on("POST /app/{app}/msg/{msg}/endpoint/{endpoint}/resend", "Send a message to an endpoint again", resendMessage).answering(http.StatusAccepted),
+		on("GET /app/{app}/endpoint/{endpoint}/msg", "List an endpoint's deliveries, with their messages", listEndpointMessages, filters(statusParam, expandedParam)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("GET /app/{app}/msg/{msg}/endpoint", "List a message's deliveries, with their endpoints", listMessageEndpoints, params(expandedParam)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("POST /app/{app}/msg/{msg}/endpoint/{endpoint}/resend", "Send a message to an endpoint again", resendMessage).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).doing("message.resend"),
 	}
 }
 

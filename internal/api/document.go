@@ -96,7 +96,10 @@ func (rt *route) operation(schemas huma.Registry) *huma.Operation {
 		Responses:   map[string]*huma.Response{},
 	}
 	if !rt.open {
-		op.Security = []map[string][]string{{"key": {}}}
+		op.Security = []map[string][]string{{"key": {string(rt.access.role())}}}
+		if rt.access.capability != noSession {
+			op.Extensions = map[string]any{"x-portal-capability": rt.access.capability}
+		}
 	}
 	for _, m := range pathParam.FindAllStringSubmatch(rt.path, -1) {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: m[1], In: "path", Required: true, Schema: &huma.Schema{Type: "string"}})

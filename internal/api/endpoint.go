@@ -1,8 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -49,20 +51,19 @@ type knownFields struct {
 // ownFields are Fanfare's. A PUT that leaves one out leaves it as it is, so that
 // a client that does not know it cannot undo it.
 type ownFields struct {
-	Ordered     field[bool]      `json:"ordered,omitzero" doc:"Strictly in order of acceptance."`
-	Format      field[string]    `json:"format,omitzero" doc:"Of the body: raw (unless told), envelope, event, fulcrum, thin, form, cloudevents or cloudevents-binary."`
-	Signature   field[string]    `json:"signature,omitzero" doc:"How attempts are signed: standard (unless told), basic, dropbox, github, intercom, mandrill, none, query, resthooks, shopify, slack, stripe or twilio."`
-	Retry       field[retryIn]   `json:"retry,omitzero"`
-	Success     field[successIn] `json:"success,omitzero"`
-	Debounce    field[seconds]   `json:"debounce,omitzero" doc:"How long a message waits for a later one of its type and ordering key, which is then sent in its place, in seconds; 0: every message is sent."`
-	Timeout     field[seconds]   `json:"timeout,omitzero" doc:"Of one attempt, in seconds, 1 to 60."`
-	MaxInFlight field[int]       `json:"maxInFlight,omitzero" doc:"Attempts under way at once."`
-	Paused      field[bool]      `json:"paused,omitzero" doc:"Deliveries are made and wait."`
-}
-
-type retryIn struct {
-	Preset string    `json:"preset,omitzero" enum:"standard,stripe-2017,fulcrum,resthooks,wufoo,shopify,dropbox,github,none" doc:"A schedule by name."`
-	Delays []seconds `json:"delays,omitzero" doc:"One's own, in seconds: between one attempt and the next."`
+	Kind        field[string]             `json:"kind,omitzero" doc:"webhook (unless told), or poller: it is sent nothing, needs no url (leave it empty), and is there to be polled."`
+	Ordered     field[bool]               `json:"ordered,omitzero" doc:"Strictly in order of acceptance."`
+	Format      field[string]             `json:"format,omitzero" doc:"Of the body: raw (unless told), envelope, event, fulcrum, thin, form, cloudevents or cloudevents-binary."`
+	Signature   field[string]             `json:"signature,omitzero" doc:"How attempts are signed: standard (unless told), basic, body-token, dropbox, github, intercom, mandrill, none, query, resthooks, shopify, slack, stripe or twilio."`
+	Retry       field[retryIn]            `json:"retry,omitzero"`
+	RetryByType field[map[string]retryIn] `json:"retryByType,omitzero" doc:"Plans for some event types, by exact name or group such as record.*; they go before retry."`
+	Handshake   field[string]             `json:"handshake,omitzero" doc:"How the receiver shows that it wants messages before it is sent any: x-hook-secret, challenge, dropbox, websub or cloudevents; null: it need not."`
+	Success     field[successIn]          `json:"success,omitzero"`
+	Auth        field[*authIn]            `json:"auth,omitzero" doc:"How the receiver knows who comes, beside the signature. What is left out of it stays as it is."`
+	Debounce    field[seconds]            `json:"debounce,omitzero" doc:"How long a message waits for a later one of its type and ordering key, which is then sent in its place, in seconds; 0: every message is sent."`
+	Timeout     field[seconds]            `json:"timeout,omitzero" doc:"Of one attempt, in seconds, 1 to 60."`
+	MaxInFlight field[int]                `json:"maxInFlight,omitzero" doc:"Attempts under way at once."`
+	Paused      field[bool]               `json:"paused,omitzero" doc:"Deliveries are made and wait."`
 }
 
 type successIn struct {
@@ -70,6 +71,8 @@ type successIn struct {
 	Statuses string `json:"statuses,omitzero" doc:"Such as 200-207 or 200,204; 200-299 unless told."`
 	Contains string `json:"contains,omitzero" doc:"The body must contain it."`
 	Lacks    string `json:"lacks,omitzero" doc:"The body must not contain it."`
+
+	Redirects string `json:"redirects,omitzero" enum:"refuse,success,follow" doc:"What becomes of redirects: a failure (refuse, unless told), a success, or, followed up to five times, what they lead to. It may stand beside a preset."`
 }
 
 func (f *endpointFields) apply(ep *fanfare.Endpoint) {
@@ -85,21 +88,28 @@ func (f *endpointFields) apply(ep *fanfare.Endpoint) {
 	f.Signature.into(&ep.Signature)
 	f.MaxInFlight.into(&ep.MaxInFlight)
 	f.Paused.into(&ep.Paused)
+	if f.Kind.set {
+		ep.Kind = strings.TrimPrefix(f.Kind.value, kindWebhook)
+	}
 	if f.Debounce.set {
 		ep.Debounce = f.Debounce.value.duration()
 	}
 	if f.Timeout.set {
 		ep.Timeout = f.Timeout.value.duration()
 	}
+	if f.Auth.set {
+		f.Auth.value.apply(&ep.Auth)
+	}
 	if f.Success.set {
 		ep.Success = fanfare.Success(f.Success.value)
 	}
 	if f.Retry.set {
-		ep.Retry = fanfare.Retry{Preset: f.Retry.value.Preset}
-		for _, s := range f.Retry.value.Delays {
-			ep.Retry.Delays = append(ep.Retry.Delays, s.duration())
-		}
+		ep.Retry = f.Retry.value.retry()
 	}
+	if f.RetryByType.set {
+		ep.RetryByType = retriesIn(f.RetryByType.value)
+	}
+	f.Handshake.into(&ep.Handshake.Kind)
 }
 
 // replace is apply, after the fields that every client knows were cleared.
@@ -112,6 +122,7 @@ func (f *endpointFields) replace(ep *fanfare.Endpoint) {
 type endpointOut struct {
 	ID             fanfare.EndpointID `json:"id"`
 	UID            *string            `json:"uid"`
+	Kind           string             `json:"kind" newer:"true" enum:"webhook,poller"`
 	URL            string             `json:"url"`
 	Description    string             `json:"description"`
 	Version        int                `json:"version"`
@@ -126,7 +137,12 @@ type endpointOut struct {
 	Format         string             `json:"format" newer:"true" enum:"raw,envelope,event,fulcrum,thin,form,cloudevents,cloudevents-binary" doc:"Of the body."`
 	Signature      string             `json:"signature" newer:"true" enum:"standard,basic,body-token,dropbox,github,intercom,mandrill,none,query,resthooks,shopify,slack,stripe,twilio" doc:"How attempts are signed."`
 	Retry          retryIn            `json:"retry" newer:"true"`
+	RetryByType    map[string]retryIn `json:"retryByType" newer:"true" doc:"Plans for some event types."`
+	Handshake      *string            `json:"handshake" newer:"true" doc:"How the receiver shows that it wants messages."`
+	VerifiedAt     *time.Time         `json:"verifiedAt" newer:"true" doc:"When it did."`
+	Unverified     *string            `json:"unverified" newer:"true" doc:"In words, why it is sent nothing for want of a handshake, and what to do."`
 	Success        successIn          `json:"success" newer:"true"`
+	Auth           *authOut           `json:"auth" newer:"true" doc:"How the receiver knows who comes, beside the signature. Secrets are never shown."`
 	Debounce       *seconds           `json:"debounce" newer:"true"`
 	Timeout        *seconds           `json:"timeout" newer:"true"`
 	MaxInFlight    *int               `json:"maxInFlight" newer:"true"`
@@ -137,21 +153,22 @@ type endpointOut struct {
 	UpdatedAt      time.Time          `json:"updatedAt"`
 }
 
+// kindWebhook is on the wire what is "" within.
+const kindWebhook = "webhook"
+
 func showEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
 	out := &endpointOut{
-		ID: ep.ID, UID: pointer(ep.UID), URL: ep.URL, Description: ep.Description, Version: 1,
+		ID: ep.ID, UID: pointer(ep.UID), Kind: cmp.Or(ep.Kind, kindWebhook), URL: ep.URL, Description: ep.Description, Version: 1,
 		Disabled: ep.Disabled, EventTypes: someOf(ep.EventTypes), FilterTypes: someOf(ep.EventTypes), Channels: someOf(ep.Channels),
 		RateLimit: pointer(ep.RateLimit), ThrottleRate: pointer(ep.RateLimit), Metadata: ep.Metadata,
-		Ordered: ep.Ordered, Format: ep.Format, Signature: ep.Signature, Retry: retryIn{Preset: ep.Retry.Preset}, Success: successIn(ep.Success),
-		Debounce: pointer(secondsOf(ep.Debounce)), Timeout: pointer(secondsOf(ep.Timeout)), MaxInFlight: pointer(ep.MaxInFlight), Paused: ep.Paused,
+		Ordered: ep.Ordered, Format: ep.Format, Signature: ep.Signature, Retry: showRetry(ep.Retry), RetryByType: showRetries(ep.RetryByType), Success: successIn(ep.Success), Auth: showAuth(&ep.Auth),
+		Timeout: pointer(secondsOf(ep.Timeout)), Debounce: pointer(secondsOf(ep.Debounce)), MaxInFlight: pointer(ep.MaxInFlight), Paused: ep.Paused,
 		FailingSince: pointer(ep.FailingSince), DisabledReason: pointer(ep.DisabledReason),
 		CreatedAt: ep.CreatedAt, UpdatedAt: ep.UpdatedAt,
 	}
-	for _, d := range ep.Retry.Delays {
-		out.Retry.Delays = append(out.Retry.Delays, secondsOf(d))
-	}
-	if len(ep.Retry.Delays) == 0 && ep.Retry.Preset == "" {
-		out.Retry.Preset = "standard"
+	out.Handshake, out.Unverified = pointer(ep.Handshake.Kind), pointer(ep.Unverified())
+	if ep.Verified() {
+		out.VerifiedAt = pointer(ep.Handshake.VerifiedAt)
 	}
 	if out.Format == "" {
 		out.Format = "raw"
@@ -175,12 +192,12 @@ func someOf(list []string) *[]string {
 
 func (s *server) endpointRoutes() []*route {
 	return []*route{
-		on("GET /app/{app}/endpoint", "List an application's endpoints", listEndpoints, params()...),
-		on("POST /app/{app}/endpoint", "Create an endpoint", createEndpoint).answering(http.StatusCreated),
-		on("GET /app/{app}/endpoint/{endpoint}", "Read an endpoint", readEndpoint),
-		on("PUT /app/{app}/endpoint/{endpoint}", "Replace an endpoint, or create it under this uid", replaceEndpoint),
-		on("PATCH /app/{app}/endpoint/{endpoint}", "Change an endpoint", changeEndpoint),
-		on("DELETE /app/{app}/endpoint/{endpoint}", "Delete an endpoint; what waits for it is cancelled", deleteEndpoint),
+		on("GET /app/{app}/endpoint", "List an application's endpoints", listEndpoints, params()...).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
+		on("POST /app/{app}/endpoint", "Create an endpoint", createEndpoint).answering(http.StatusCreated).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.create"),
+		on("GET /app/{app}/endpoint/{endpoint}", "Read an endpoint", readEndpoint).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
+		on("PUT /app/{app}/endpoint/{endpoint}", "Replace an endpoint, or create it under this uid", replaceEndpoint).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.replace"),
+		on("PATCH /app/{app}/endpoint/{endpoint}", "Change an endpoint", changeEndpoint).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.update"),
+		on("DELETE /app/{app}/endpoint/{endpoint}", "Delete an endpoint; what waits for it is cancelled", deleteEndpoint).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.delete"),
 	}
 }
 

@@ -79,9 +79,12 @@ var (
 func problemOf(err error) *problem {
 	var p *problem
 	var wrong *fanfare.InvalidError
+	var schema *fanfare.SchemaError
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &schema):
+		return schemaProblem(schema)
 	case errors.As(err, &wrong):
 		return invalid(fieldError{location(wrong.Field), wrong.Reason, "value_error"})
 	case errors.Is(err, fanfare.ErrNotFound):
@@ -90,6 +93,8 @@ func problemOf(err error) *problem {
 		return refuse(http.StatusConflict, "conflict", "That name, uid or event id is taken: what you ask for exists already.")
 	case errors.Is(err, fanfare.ErrConflict):
 		return refuse(http.StatusConflict, "conflict", "This Idempotency-Key was used with another request; take a new key for a new request.")
+	case errors.Is(err, fanfare.ErrLoop):
+		return refuse(http.StatusLoopDetected, "loop_detected", "This message has come round: more than "+strconv.Itoa(fanfare.MaxHops)+" deliveries have led to it ("+fanfare.HeaderHops+"). Look for an endpoint whose receiver sends back here what it is sent.")
 	case errors.Is(err, fanfare.ErrFull):
 		p := refuse(http.StatusInsufficientStorage, "insufficient_storage", "The disk is full and nothing was kept; send the same request again later.")
 		p.retryAfter = "1"
@@ -107,7 +112,7 @@ func location(field string) []string {
 	switch field {
 	case "":
 		return []string{"body"}
-	case idempotencyHeader:
+	case idempotencyHeader, fanfare.HeaderHops:
 		return []string{"header", field}
 	}
 	return append([]string{"body"}, strings.Split(field, ".")...)

@@ -25,10 +25,13 @@ type eventTypeFields struct {
 	Description  field[string]         `json:"description,omitzero"`
 	GroupName    field[string]         `json:"groupName,omitzero"`
 	Schemas      field[jsontext.Value] `json:"schemas,omitzero" doc:"JSON Schemas by version."`
+	Examples     field[jsontext.Value] `json:"examples,omitzero" doc:"A list of payloads; without it, those of the schema are the examples."`
+	Validation   field[string]         `json:"validation,omitzero" doc:"What becomes of messages that the newest schema does not allow: off (nothing, unless told), warn (they are accepted, with Fanfare-Schema-Warnings) or reject (422)."`
 	FeatureFlags field[[]string]       `json:"featureFlags,omitzero"`
 	FeatureFlag  field[string]         `json:"featureFlag,omitzero" doc:"Old form of featureFlags."`
 	Archived     field[bool]           `json:"archived,omitzero"`
 	Deprecated   field[bool]           `json:"deprecated,omitzero"`
+	Retry        field[retryIn]        `json:"retry,omitzero" doc:"When to try again, for endpoints that do not say; null leaves it to the application."`
 }
 
 func (f *eventTypeFields) apply(t *fanfare.EventType) error {
@@ -36,6 +39,9 @@ func (f *eventTypeFields) apply(t *fanfare.EventType) error {
 	f.GroupName.into(&t.GroupName)
 	f.Archived.into(&t.Archived)
 	f.Deprecated.into(&t.Deprecated)
+	if f.Retry.set {
+		t.Retry = f.Retry.value.retry()
+	}
 	if f.FeatureFlag.set {
 		t.FeatureFlags = nil
 		if flag := f.FeatureFlag.value; flag != "" {
@@ -43,22 +49,37 @@ func (f *eventTypeFields) apply(t *fanfare.EventType) error {
 		}
 	}
 	f.FeatureFlags.into(&t.FeatureFlags)
-	if f.Schemas.set {
-		switch schemas := f.Schemas.value; schemas.Kind() {
-		case '{':
-			t.Schemas = json.RawMessage(bytes.Clone(schemas))
-		case 'n':
-			t.Schemas = nil
-		default:
-			return invalid(fieldError{[]string{"body", "schemas"}, "must be an object of schemas by version", "type_error"})
+	if f.Validation.set {
+		if t.Validation = fanfare.Validation(f.Validation.value); t.Validation == "off" {
+			t.Validation = fanfare.ValidationOff
 		}
+	}
+	if err := valueInto(&t.Examples, f.Examples, '[', "examples", "must be a list of payloads"); err != nil {
+		return err
+	}
+	return valueInto(&t.Schemas, f.Schemas, '{', "schemas", "must be an object of schemas by version")
+}
+
+// valueInto gives JSON of a kind, or null for none, to its place.
+func valueInto(to *json.RawMessage, f field[jsontext.Value], kind jsontext.Kind, name, wrong string) error {
+	if !f.set {
+		return nil
+	}
+	switch f.value.Kind() {
+	case kind:
+		*to = json.RawMessage(bytes.Clone(f.value))
+	case 'n':
+		*to = nil
+	default:
+		return invalid(fieldError{[]string{"body", name}, wrong, "type_error"})
 	}
 	return nil
 }
 
 // replace makes t what f says and nothing else.
 func (f *eventTypeFields) replace(t *fanfare.EventType) error {
-	*t = fanfare.EventType{ID: t.ID, Name: t.Name, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}
+	*t = fanfare.EventType{ID: t.ID, Name: t.Name, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
+		Retry: t.Retry, Examples: t.Examples, Validation: t.Validation}
 	return f.apply(t)
 }
 
@@ -67,10 +88,13 @@ type eventTypeOut struct {
 	Description  string              `json:"description"`
 	GroupName    *string             `json:"groupName"`
 	Schemas      jsontext.Value      `json:"schemas" doc:"JSON Schemas by version, or null."`
+	Examples     jsontext.Value      `json:"examples" newer:"true" doc:"A list of payloads, or null."`
+	Validation   string              `json:"validation" newer:"true" enum:"off,warn,reject" doc:"What becomes of messages that the newest schema does not allow."`
 	FeatureFlags *[]string           `json:"featureFlags" newer:"true"`
 	FeatureFlag  *string             `json:"featureFlag"`
 	Archived     bool                `json:"archived"`
 	Deprecated   bool                `json:"deprecated"`
+	Retry        retryIn             `json:"retry" newer:"true" doc:"When to try again, for endpoints that do not say."`
 	CreatedAt    time.Time           `json:"createdAt"`
 	UpdatedAt    time.Time           `json:"updatedAt"`
 	ID           fanfare.EventTypeID `json:"id" newer:"true"`
@@ -79,8 +103,11 @@ type eventTypeOut struct {
 func showEventType(t *fanfare.EventType) (*eventTypeOut, error) {
 	out := &eventTypeOut{
 		ID: t.ID, Name: t.Name, Description: t.Description, GroupName: pointer(t.GroupName),
-		Schemas: jsontext.Value(t.Schemas), FeatureFlags: someOf(t.FeatureFlags),
-		Archived: t.Archived, Deprecated: t.Deprecated, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
+		Schemas: jsontext.Value(t.Schemas), Examples: jsontext.Value(t.Examples), Validation: string(t.Validation), FeatureFlags: someOf(t.FeatureFlags),
+		Archived: t.Archived, Deprecated: t.Deprecated, Retry: showRetry(t.Retry), CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
+	}
+	if t.Validation == fanfare.ValidationOff {
+		out.Validation = "off"
 	}
 	if len(t.FeatureFlags) > 0 {
 		out.FeatureFlag = &t.FeatureFlags[0]
@@ -92,12 +119,13 @@ func (s *server) eventTypeRoutes() []*route {
 	archived := param{name: "include_archived", kind: "boolean", doc: "Whether to list archived ones too; false unless told."}
 	expunge := param{name: "expunge", kind: "boolean", doc: "Whether to remove it for good rather than archive it."}
 	return []*route{
-		on("GET /event-type", "List the catalogue of event types", listEventTypes, params(archived, contentParam)...),
-		on("POST /event-type", "Create an event type, or bring an archived one back", createEventType).answering(http.StatusCreated),
-		on("GET /event-type/{name}", "Read an event type", readEventType),
-		on("PUT /event-type/{name}", "Replace an event type, or create it", replaceEventType),
-		on("PATCH /event-type/{name}", "Change an event type", changeEventType),
-		on("DELETE /event-type/{name}", "Archive an event type", deleteEventType, expunge),
+		on("GET /event-type", "List the catalogue of event types", listEventTypes, params(archived, contentParam)...).needs(fanfare.ScopeReadEventTypes, fanfare.ViewBase).toAll(),
+		on("POST /event-type", "Create an event type, or bring an archived one back", createEventType).answering(http.StatusCreated).needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.create"),
+		on("GET /event-type/{name}", "Read an event type", readEventType).needs(fanfare.ScopeReadEventTypes, fanfare.ViewBase).toAll(),
+		on("PUT /event-type/{name}", "Replace an event type, or create it", replaceEventType).needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.replace"),
+		on("PATCH /event-type/{name}", "Change an event type", changeEventType).needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.update"),
+		on("DELETE /event-type/{name}", "Archive an event type", deleteEventType, expunge).needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.delete"),
+		importOpenAPIRoute(),
 	}
 }
 
@@ -107,6 +135,9 @@ func (c *call) eventType() (*fanfare.EventType, error) {
 		return nil, err
 	}
 	t, err := c.hub.EventType(c.r.Context(), name)
+	if err == nil && !c.who.sees(t) {
+		t, err = nil, fanfare.ErrNotFound
+	}
 	return t, missing(err, "event type", name, here)
 }
 
@@ -116,12 +147,12 @@ func listEventTypes(c *call, _ *none) (*list[*eventTypeOut], error) {
 	return paged(c, listing[*fanfare.EventType]{
 		id: func(t *fanfare.EventType) string { return t.Name },
 		fetch: func(p fanfare.Page) ([]*fanfare.EventType, error) {
-			return c.hub.EventTypes(c.r.Context(), p, archived)
+			return c.seen(p, archived)
 		},
 	}, func(t *fanfare.EventType) (*eventTypeOut, error) {
 		out, err := showEventType(t)
 		if !content {
-			out.Schemas = nil
+			out.Schemas, out.Examples = nil, nil
 		}
 		return out, err
 	})

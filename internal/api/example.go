@@ -16,6 +16,9 @@ func sendExample(c *call, in *exampleIn) (*messageOut, error) {
 		return nil, &fanfare.InvalidError{Field: "eventType", Reason: `name the event type, such as "record.created"`}
 	}
 	t, err := c.hub.EventType(c.r.Context(), in.EventType)
+	if err == nil && !c.who.sees(t) {
+		err = fanfare.ErrNotFound
+	}
 	if err != nil {
 		return nil, missing(err, "event type", in.EventType, here)
 	}

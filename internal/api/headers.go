@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -29,7 +28,7 @@ func readHeaders(c *call, _ *none) (*headersOut, error) {
 	}
 	out := &headersOut{Headers: map[string]string{}, Sensitive: []string{}}
 	for name, value := range ep.Headers {
-		if sensitive(name) {
+		if fanfare.SensitiveHeader(name) {
 			out.Sensitive = append(out.Sensitive, name)
 		} else {
 			out.Headers[name] = value
@@ -76,16 +75,4 @@ func withoutHeader(ep *fanfare.Endpoint, name string) {
 			delete(ep.Headers, have)
 		}
 	}
-}
-
-// sensitive reports whether a header of that name is likely to carry something
-// that opens a door.
-func sensitive(name string) bool {
-	name = strings.ToLower(name)
-	for _, word := range []string{"auth", "cookie", "token", "secret", "password", "api-key", "apikey", "access-key", "credential"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
 }

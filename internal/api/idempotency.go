@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -37,6 +38,11 @@ func checkKeys(keys []string) error {
 func (c *call) fingerprint(body []byte) (sum [32]byte) {
 	h := sha256.New()
 	io.WriteString(h, c.r.Method+" "+c.r.URL.EscapedPath()+"\n")
+	for _, p := range c.route.query {
+		if values := c.get(p.name); values != nil && !p.view {
+			fmt.Fprintf(h, "%s=%q\n", p.name, values)
+		}
+	}
 	h.Write(body)
 	h.Sum(sum[:0])
 	return sum
@@ -72,7 +78,7 @@ func (c *call) once(keys []string) error {
 	case err == nil && earlier.Fingerprint != mark:
 		return fanfare.ErrConflict
 	case err == nil:
-		c.status, c.out = earlier.Status, earlier.Body
+		c.status, c.out, c.repeated = earlier.Status, earlier.Body, true
 		return nil
 	case !errors.Is(err, fanfare.ErrNotFound):
 		return err

@@ -70,16 +70,16 @@ func quote[T ~string](b []byte, s T) []byte {
 }
 
 func (s *server) messageRoutes() []*route {
-	create := describe[messageIn, *messageOut]("POST /app/{app}/msg", "Send a message", contentParam).answering(http.StatusAccepted)
+	create := describe[messageIn, *messageOut]("POST /app/{app}/msg", "Send a message", contentParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).unaudited()
 	create.serve, create.ownKeys = createMessage, true
 	return []*route{
 		create,
 		s.batchRoute(),
-		on("POST /app/{app}/msg/precheck/active", "Ask whether any endpoint would be sent such a message", precheckMessage),
-		on("GET /app/{app}/msg", "List an application's messages", listMessages, filters()...),
-		on("GET /app/{app}/msg/{msg}", "Read a message, by id or event id", readMessage, contentParam),
-		on("DELETE /app/{app}/msg/{msg}/content", "Remove a message's payload for good", expungeMessage),
-		on("DELETE /app/{app}/msg/{msg}/pending", "Cancel the deliveries of a message that wait", cancelMessage),
+		on("POST /app/{app}/msg/precheck/active", "Ask whether any endpoint would be sent such a message", precheckMessage).needs(fanfare.ScopeWriteMessages, noSession).unaudited(),
+		on("GET /app/{app}/msg", "List an application's messages", listMessages, filters(waitParam)...).listingMessages().needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("GET /app/{app}/msg/{msg}", "Read a message, by id or event id", readMessage, contentParam).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("DELETE /app/{app}/msg/{msg}/content", "Remove a message's payload for good", expungeMessage).needs(fanfare.ScopeWriteMessages, noSession).doing("message.expunge"),
+		on("DELETE /app/{app}/msg/{msg}/pending", "Cancel the deliveries of a message that wait", cancelMessage).needs(fanfare.ScopeWriteMessages, noSession).doing("message.cancel"),
 	}
 }
 
@@ -113,6 +113,7 @@ func createMessage(c *call) error {
 		return missing(err, "application", ref, here)
 	}
 	c.ignored(e.ignored)
+	c.warn(e.msg.Warnings)
 	out := c.show(e, content)
 	c.out, err = out.appendJSON(make([]byte, 0, 320+len(out.Payload)))
 	return err
@@ -128,8 +129,13 @@ func (c *call) show(e *envelope, content bool) *messageOut {
 
 // accept sends messages to an application, which is created first if it does
 // not exist and app says how.
-func (s *server) accept(ctx context.Context, ref string, msgs []*fanfare.Message, app *applicationIn, key *fanfare.Idempotency) ([]error, error) {
-	errs, err := s.hub.SendBatch(ctx, ref, msgs, key)
+func (c *call) accept(ctx context.Context, ref string, msgs []*fanfare.Message, app *applicationIn, key *fanfare.Idempotency) ([]error, error) {
+	if hops := c.r.Header[fanfare.HeaderHops]; hops != nil {
+		if err := noteHops(msgs, hops); err != nil {
+			return nil, err
+		}
+	}
+	errs, err := c.hub.SendBatch(ctx, ref, msgs, key)
 	if app == nil || !errors.Is(err, fanfare.ErrNotFound) {
 		return errs, err
 	}
@@ -139,14 +145,17 @@ func (s *server) accept(ctx context.Context, ref string, msgs []*fanfare.Message
 	if uid := app.UID.value; uid != "" && uid != ref {
 		return nil, &fanfare.InvalidError{Field: "application.uid", Reason: "must be the one in the path"}
 	}
-	if _, err := s.create(ctx, ref, app); err != nil && !errors.Is(err, fanfare.ErrExists) {
+	if err := c.who.mayCreateApplication(); err != nil {
+		return nil, err
+	}
+	if _, err := c.create(ctx, ref, app); err != nil && !errors.Is(err, fanfare.ErrExists) {
 		var wrong *fanfare.InvalidError
 		if errors.As(err, &wrong) {
 			err = &fanfare.InvalidError{Field: "application." + wrong.Field, Reason: wrong.Reason}
 		}
 		return nil, err
 	}
-	return s.hub.SendBatch(ctx, ref, msgs, key)
+	return c.hub.SendBatch(ctx, ref, msgs, key)
 }
 
 // appendJSON implements appender.
@@ -215,6 +224,7 @@ func listMessages(c *call, _ *none) (*list[*messageOut], error) {
 		return nil, err
 	}
 	filter, content := c.messageFilter(), c.boolean("with_content", true)
+	c.listenForMessages(app.ID)
 	return paged(c, listing[*fanfare.Message]{
 		scope:      []string{string(app.ID)},
 		descending: true,

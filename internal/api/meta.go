@@ -1,9 +1,13 @@
 package api
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/fanfarehq/fanfare"
+)
 
 func (s *server) metaRoutes() []*route {
-	return []*route{on("GET /meta", "Read what consumers need to know of this server", readMeta)}
+	return []*route{on("GET /meta", "Read what consumers need to know of this server", readMeta).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).toAll()}
 }
 
 type metaOut struct {

@@ -64,6 +64,7 @@ var (
 	acceptedDesc = prometheus.NewDesc("fanfare_messages_accepted_total", "Messages accepted.", nil, nil)
 	attemptsDesc = prometheus.NewDesc("fanfare_attempts_total", "Attempts made, by class of what happened.", []string{"class"}, nil)
 	endedDesc    = prometheus.NewDesc("fanfare_deliveries_ended_total", "Deliveries that ended, by how.", []string{"state"}, nil)
+	schemaDesc   = prometheus.NewDesc("fanfare_schema_violations_total", "Messages that the schema of their event type does not allow, by what became of them.", []string{"validation"}, nil)
 	inFlightDesc = prometheus.NewDesc("fanfare_attempts_in_flight", "Attempts under way.", nil, nil)
 	lanesDesc    = prometheus.NewDesc("fanfare_lanes", "Endpoints with deliveries in memory.", nil, nil)
 	windowDesc   = prometheus.NewDesc("fanfare_deliveries_in_memory", "Deliveries in memory.", nil, nil)
@@ -87,6 +88,8 @@ func (c hubCollector) Collect(figures chan<- prometheus.Metric) {
 	counter(acceptedDesc, n.Accepted)
 	counter(endedDesc, n.Delivered, fanfare.Delivered.String())
 	counter(endedDesc, n.GivenUp, fanfare.GivenUp.String())
+	counter(schemaDesc, n.SchemaWarnings, string(fanfare.ValidationWarn))
+	counter(schemaDesc, n.SchemaRejects, string(fanfare.ValidationReject))
 	for class, v := range n.Attempts {
 		counter(attemptsDesc, v, string(class))
 	}

@@ -13,8 +13,8 @@ func TestEveryPresetIsTakenAndShown(t *testing.T) {
 	w.app("acme")
 	path := "/api/v1/app/acme/endpoint/ep"
 	w.do("POST", "/api/v1/app/acme/endpoint", `{"url":"https://example.com/in","uid":"ep","success":{"preset":"slack"}}`).want(201).
-		has(map[string]any{"success": map[string]any{"preset": "slack"}, "retry": map[string]any{"preset": "standard"}})
-	for field, presets := range map[string][]string{"retry": fanfare.RetryPresets, "success": fanfare.SuccessPresets} {
+		has(map[string]any{"success": map[string]any{"preset": "slack"}, "retry": map[string]any{"preset": "inherit"}})
+	for field, presets := range map[string][]string{"retry": append([]string{inherit}, fanfare.RetryPresets...), "success": fanfare.SuccessPresets} {
 		for _, name := range presets {
 			policy := `{"` + field + `":{"preset":"` + name + `"}}`
 			w.do("PATCH", path, policy).want(200)
@@ -59,7 +59,7 @@ func TestTheDocumentNamesEveryPreset(t *testing.T) {
 		}
 	}
 	w.send(httptest.NewRequest("GET", "/openapi.json", nil)).want(200).decode(&doc)
-	for name, want := range map[string][]string{"RetryIn": fanfare.RetryPresets, "SuccessIn": fanfare.SuccessPresets} {
+	for name, want := range map[string][]string{"RetryIn": append([]string{inherit}, fanfare.RetryPresets...), "SuccessIn": fanfare.SuccessPresets} {
 		if got := doc.Components.Schemas[name].Properties["preset"].Enum; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s.preset is one of %q, want %q", name, got, want)
 		}

@@ -24,8 +24,12 @@ type route struct {
 	alternatives []string     // further media types of the body
 	maxBody      int64        // 0: the server's
 	open         bool         // to everyone, without a key
+	access       access       // to the others
+	action       string       // in the audit log; see audits
 	ownKeys      bool         // sees to idempotency keys itself
 	stream       bool         // writes its answer itself
+	ofMessages   bool         // lists messages of an application, and depends on nothing else
+	operational  bool         // within the operational application
 	serve        func(c *call) error
 	known        *known // to strict clients, of its answer
 	seen         observers
@@ -81,13 +85,24 @@ type call struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	route *route
+	who   identity
 
 	taken  []byte       // the request's body, if it was read before its turn
 	values url.Values   // the query, once it was asked for
 	wrong  []fieldError // what is wrong with it
 
+	subject  subject  // what was looked up
+	given    []string // names of the body's members that are known
+	repeated bool     // answered as the first time
+
 	status int    // of the answer; 0: the route's
 	out    []byte // its body
+	shaped bool   // it is as the client is to see it
+	etag   string // of it, once it was asked for
+
+	listening bool          // the request waits for something new
+	idle      bool          // there is nothing new
+	bell      *fanfare.Bell // rings when there may be
 }
 
 // handle serves a route. It is the only place where faults are logged.
@@ -102,27 +117,41 @@ func (s *server) handle(rt *route) http.HandlerFunc {
 				p = internal
 			}
 			c.status = p.status
+			c.audit()
 			p.write(w)
 		} else if !rt.stream {
-			if len(c.out) > 0 && c.strict() {
-				c.out = rt.known.only(nil, c.out)
-			}
-			writeJSON(w, c.status, c.out)
+			c.audit()
+			c.conclude()
 		}
 		rt.seen.observe(c.status, time.Since(begun))
 	}
 }
 
-func (c *call) run() error {
+func (c *call) run() (err error) {
 	if !c.route.open {
-		if err := c.authenticate(c.r); err != nil {
+		if c.who, err = c.authenticate(c.r); err != nil {
 			return err
+		}
+		if err := c.authorize(); err != nil {
+			return err
+		}
+		if err := c.throttle(); err != nil {
+			return err
+		}
+		if c.route.stream || c.waits() {
+			defer c.whileLetIn()()
 		}
 	}
 	if c.route.method == http.MethodPost && !c.route.ownKeys {
 		if keys := c.r.Header[idempotencyHeader]; len(keys) > 0 {
 			return c.once(keys)
 		}
+	}
+	switch {
+	case c.waits():
+		return c.wait()
+	case c.checkable():
+		return c.serveChecked()
 	}
 	return c.route.serve(c)
 }
@@ -156,7 +185,12 @@ func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h["X-Content-Type-Options"] = nosniff
 	h["Cache-Control"] = noStore
+	writeBody(w, status, body)
+}
+
+func writeBody(w http.ResponseWriter, status int, body []byte) {
 	if len(body) > 0 {
+		h := w.Header()
 		h["Content-Type"] = jsonType
 		if len(body) > 2048 { // below, net/http counts itself
 			h["Content-Length"] = []string{strconv.Itoa(len(body))}
@@ -190,11 +224,17 @@ func (c *call) ref(name string) (string, error) {
 
 // application is the one the path names.
 func (c *call) application() (*fanfare.Application, error) {
+	if c.route.operational {
+		return c.operational()
+	}
 	ref, err := c.ref("app")
 	if err != nil {
 		return nil, err
 	}
 	app, err := c.hub.Application(c.r.Context(), ref)
+	if err == nil {
+		c.subject.application = string(app.ID)
+	}
 	return app, missing(err, "application", ref, here)
 }
 
@@ -209,6 +249,9 @@ func (c *call) endpoint() (*fanfare.Endpoint, error) {
 		return nil, err
 	}
 	ep, err := c.hub.Endpoint(c.r.Context(), app.ID, ref)
+	if err == nil {
+		c.subject.endpoint = string(ep.ID)
+	}
 	return ep, missing(err, "endpoint", ref, c.within())
 }
 
@@ -224,5 +267,8 @@ func (c *call) message() (*fanfare.Message, error) {
 		return nil, err
 	}
 	msg, err := c.hub.Message(c.r.Context(), app.ID, ref)
+	if err == nil {
+		c.subject.message = string(msg.ID)
+	}
 	return msg, missing(err, "message", ref, c.within())
 }

@@ -14,9 +14,18 @@ const (
 	patience  = 30 * time.Second // for a client that does not read
 )
 
+// streamPage is how many attempts are looked at before what was found is written.
+const streamPage = 250
+
+// lastEventID is the header by which a client says where it was (HTML, §9.2).
+const lastEventID = "Last-Event-Id"
+
+var lastEventParam = param{name: "last_event_id", kind: "string", view: true,
+	doc: "Go on behind the event of this id, as with the header Last-Event-ID."}
+
 func (s *server) streamRoutes() []*route {
-	all := describe[none, *attemptOut]("GET /events/stream", "Follow the attempts of all applications as they are made, as server-sent events")
-	one := describe[none, *attemptOut]("GET /app/{app}/events/stream", "Follow an application's attempts as they are made, as server-sent events")
+	all := describe[none, *attemptOut]("GET /events/stream", "Follow the attempts of all applications as they are made, as server-sent events", lastEventParam)
+	one := describe[none, *attemptOut]("GET /app/{app}/events/stream", "Follow an application's attempts as they are made, as server-sent events", lastEventParam)
 	all.serve = func(c *call) error { return c.follow("") }
 	one.serve = func(c *call) error {
 		app, err := c.application()
@@ -26,16 +35,36 @@ func (s *server) streamRoutes() []*route {
 		return c.follow(app.ID)
 	}
 	all.stream, one.stream = true, true
+	one.needs(fanfare.ScopeReadMessages, fanfare.ViewBase)
+	all.needs(fanfare.ScopeReadMessages, noSession)
 	return []*route{one, all}
 }
 
-// follow writes attempts until the client goes or falls behind. In the latter
-// case its last event is "behind": it has missed some, and should read the list.
+// A stream writes attempts as events, in the order in which they were stored. They
+// are read from the store, live ones too: so it makes no difference whether a
+// client was there when they were made, and one that reads slowly costs no memory.
+type stream struct {
+	*call
+	out   *http.ResponseController
+	app   fanfare.ApplicationID // "": all
+	place fanfare.Place         // all up to it is written
+	text  []byte
+}
+
+// follow writes attempts until the client goes, or does not read for half a
+// minute. It then goes on where it was, by the id of the last event that it has.
 func (c *call) follow(app fanfare.ApplicationID) error {
-	ctx, stop := context.WithCancel(c.r.Context())
-	defer stop()
-	attempts := c.hub.Watch(ctx, app)
-	out := http.NewResponseController(c.w)
+	s := &stream{call: c, app: app, out: http.NewResponseController(c.w)}
+	if c.waiting.Add(1) > maxWaiting {
+		c.waiting.Add(-1)
+		return tooManyWait
+	}
+	defer c.waiting.Add(-1)
+	bell := c.hub.AttemptBell(app) // before anything is read, so that nothing is missed
+	defer bell.Close()
+	if err := s.begin(); err != nil {
+		return err
+	}
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
@@ -44,38 +73,102 @@ func (c *call) follow(app fanfare.ApplicationID) error {
 	if c.r.Method == http.MethodHead {
 		return nil
 	}
+	// The server's limit on reading a request would end the context. Not all writers
+	// have one.
+	_ = s.out.SetReadDeadline(time.Time{})
+	s.text = append(s.text, ": attempts follow\nretry: 1000\n"...)
+	s.appendPlace()
+	s.run(c.r.Context(), bell)
+	return nil
+}
+
+// begin settles where the stream begins: behind the last event the client has, or
+// now.
+func (s *stream) begin() (err error) {
+	id := s.one(lastEventParam.name)
+	if err := s.mistakes(); err != nil {
+		return err
+	}
+	if lines := s.r.Header[lastEventID]; len(lines) > 0 {
+		id = lines[0]
+	}
+	if err := s.places.ready(s.r.Context(), s.store); err != nil {
+		return err
+	}
+	if id == "" {
+		s.place, err = s.hub.LastRecorded(s.r.Context())
+		return err
+	}
+	place, ok := s.places.open(s.app, id)
+	if !ok {
+		return badRequest("The Last-Event-ID is not of this stream; begin again without one.")
+	}
+	s.place = place
+	return nil
+}
+
+// run writes what there is, and waits for more.
+func (s *stream) run(ctx context.Context, bell *fanfare.Bell) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	text := []byte(": attempts follow\n\n")
 	for {
-		out.SetWriteDeadline(time.Now().Add(patience)) // not all writers have one
-		if _, err := c.w.Write(text); err != nil {
-			return nil // the client is gone
+		some, next, err := s.hub.Recorded(ctx, s.app, s.place, streamPage)
+		for i := 0; err == nil && i < len(some); i++ {
+			err = s.appendAttempt(&some[i])
 		}
-		if err := out.Flush(); err != nil {
-			return nil
+		if err != nil {
+			s.failed(ctx, err)
+			return
+		}
+		further := next != s.place
+		s.place = next
+		if len(s.text) > 0 && !s.write() {
+			return
+		}
+		if further {
+			continue // there may be more
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
+		case <-bell.Rung():
 		case <-beat.C:
-			text = append(text[:0], ":\n\n"...)
-		case a, ok := <-attempts:
-			if !ok {
-				c.w.Write([]byte("event: behind\ndata: {}\n\n"))
-				return nil
-			}
-			var err error
-			if text, err = appendEvent(text[:0], a); err != nil {
-				return nil
-			}
+			s.text = append(s.text, ":\n"...)
+			s.appendPlace()
 		}
 	}
 }
 
-// appendEvent writes an attempt as an event. JSON has no line breaks of its own.
-func appendEvent(b []byte, a *fanfare.Attempt) ([]byte, error) {
-	b = append(append(b, "event: attempt\nid: "...), a.ID...)
-	b, err := appendJSON(append(b, "\ndata: "...), showAttempt(a, true))
-	return append(b, "\n\n"...), err
+// failed logs a fault. The client will ask again, and go on where it was.
+func (s *stream) failed(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		s.log.ErrorContext(ctx, "stream failed", "route", s.route.path, "error", err)
+	}
+}
+
+// write reports whether the client takes what there is to write.
+func (s *stream) write() bool {
+	_ = s.out.SetWriteDeadline(time.Now().Add(patience)) // not all writers have one
+	_, err := s.w.Write(s.text)
+	s.text = s.text[:0]
+	return err == nil && s.out.Flush() == nil
+}
+
+// appendPlace tells the client its place without an event, as the format allows.
+func (s *stream) appendPlace() {
+	s.text = append(s.appendID(s.place), '\n')
+}
+
+func (s *stream) appendID(place fanfare.Place) []byte {
+	b := append(s.text, "id: "...)
+	return append(append(b, s.places.seal(s.app, place)...), '\n')
+}
+
+// appendAttempt writes an attempt as an event. JSON has no line breaks of its own.
+func (s *stream) appendAttempt(r *fanfare.Record) error {
+	s.text = append(s.text, "event: attempt\n"...)
+	s.text = append(s.appendID(r.Place), "data: "...)
+	b, err := appendJSON(s.text, showAttempt(r.Attempt, true))
+	s.text = append(b, "\n\n"...)
+	return err
 }

@@ -98,7 +98,7 @@ func (s *source) Read(p []byte) (int, error) {
 // connection may carry another.
 func (cn *conn) exchange(begun, deadline time.Time, t *Target, lines, body []byte) (res *Response, reusable bool, err error) {
 	cn.source.left, cn.source.read = MaxHeader+bufferSize, 0
-	if len(body) <= joinUnder {
+	if len(body) <= joinUnder || t.empty {
 		sent := cn.send(t, lines, body)
 		// Even if not all was taken there may be an answer that says why.
 		res, reusable, err = cn.answer(begun, deadline)
@@ -117,6 +117,11 @@ func (cn *conn) exchange(begun, deadline time.Time, t *Target, lines, body []byt
 func (cn *conn) send(t *Target, lines, body []byte) error {
 	b := append(cn.out[:0], t.head...)
 	b = append(b, lines...)
+	if t.empty {
+		cn.out = append(b, "\r\n"...)
+		_, err := cn.Write(cn.out)
+		return err
+	}
 	b = append(b, "Content-Length: "...)
 	b = append(strconv.AppendInt(b, int64(len(body)), 10), "\r\n\r\n"...)
 	if len(body) > joinUnder {

@@ -5,8 +5,8 @@
 // connection with the hand-over between them, and twice the allocations. What a
 // response may look like is still judged by net/http ([http.ReadResponse]), but
 // for heads about which nothing is doubtful. A request is written once: unlike [http.Transport], nothing here ever sends it
-// again by itself. Redirects, proxies, cookies, compression and HTTP/2 do not
-// exist here.
+// again by itself. Proxies, cookies, compression and HTTP/2 do not exist here, and
+// a redirect is an answer like any other: what to make of it is the caller's.
 //
 // Which addresses may be reached is decided by [Client.Dial] and left to it.
 package post
@@ -42,23 +42,32 @@ const (
 type Client struct {
 	// Dial makes connections. It is required.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// TLS is cloned for each connection to an https URL; nil means the defaults.
+	// TLS is cloned for each connection to an https URL whose Target has no
+	// configuration of its own; nil means the defaults.
 	TLS *tls.Config
 
 	mu      sync.Mutex
-	idle    map[string]*pool // by place; each has a sweep to come
-	resting int              // connections in idle
+	idle    map[place]*pool // each has a sweep to come
+	resting int             // connections in idle
 }
 
 // A pool is the connections to a place that rest, the one used last at the end.
 type pool struct{ conns []*conn }
 
+// A place is what requests must have in common to share connections: one made
+// by a Target's own configuration, which says who we are there, serves no other.
+type place struct {
+	origin string // scheme and address
+	own    *tls.Config
+}
+
 // A Target is where requests go, with what is the same in all of them.
 type Target struct {
-	place   string // scheme and address: what may share connections
+	place
 	address string // host:port
 	host    string // without the port, for TLS
 	tls     bool
+	empty   bool   // requests have no body, nor say so
 	head    []byte // request line and fields
 }
 
@@ -67,6 +76,26 @@ type Target struct {
 // any given with a request, may be Host, Content-Length, Transfer-Encoding or
 // Connection.
 func NewTarget(u *url.URL, lines []byte) *Target {
+	return newTarget(http.MethodPost, u, lines)
+}
+
+// NewGet makes a Target of which something is asked instead: its requests are
+// GETs, and the body they are given is not sent.
+func NewGet(u *url.URL, lines []byte) *Target {
+	t := newTarget(http.MethodGet, u, lines)
+	t.empty = true
+	return t
+}
+
+// Over makes requests to t go over connections of that configuration instead of
+// the Client's. They share them only with requests over the very same one, which
+// must not change any more; nil means the Client's.
+func (t *Target) Over(config *tls.Config) *Target {
+	t.own = config
+	return t
+}
+
+func newTarget(method string, u *url.URL, lines []byte) *Target {
 	port := u.Port()
 	if port == "" {
 		port = "80"
@@ -76,8 +105,8 @@ func NewTarget(u *url.URL, lines []byte) *Target {
 	}
 	t := &Target{host: u.Hostname(), tls: u.Scheme == "https"}
 	t.address = net.JoinHostPort(t.host, port)
-	t.place = u.Scheme + "://" + t.address
-	t.head = append(t.head, "POST "+u.RequestURI()+" HTTP/1.1\r\nHost: "+u.Host+"\r\n"...)
+	t.origin = u.Scheme + "://" + t.address
+	t.head = append(t.head, method+" "+u.RequestURI()+" HTTP/1.1\r\nHost: "+u.Host+"\r\n"...)
 	t.head = append(t.head, lines...)
 	return t
 }
@@ -180,7 +209,7 @@ func (c *Client) rest(t *Target, cn *conn) {
 	p := c.idle[t.place]
 	if p == nil {
 		if c.idle == nil {
-			c.idle = make(map[string]*pool)
+			c.idle = make(map[place]*pool)
 		}
 		p = &pool{}
 		c.idle[t.place] = p
@@ -200,10 +229,10 @@ func restedTooLong(cn *conn) bool {
 
 // sweep closes the connections to a place that rested too long. It comes again
 // until none is left.
-func (c *Client) sweep(place string) {
+func (c *Client) sweep(at place) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p := c.idle[place]
+	p := c.idle[at]
 	old := 0
 	for old < len(p.conns) && restedTooLong(p.conns[old]) {
 		p.conns[old].end()
@@ -212,10 +241,10 @@ func (c *Client) sweep(place string) {
 	p.conns = slices.Delete(p.conns, 0, old)
 	c.resting -= old
 	if len(p.conns) == 0 {
-		delete(c.idle, place)
+		delete(c.idle, at)
 		return
 	}
-	time.AfterFunc(maxRest-time.Since(p.conns[0].restingSince), func() { c.sweep(place) })
+	time.AfterFunc(maxRest-time.Since(p.conns[0].restingSince), func() { c.sweep(at) })
 }
 
 func (c *Client) dial(ctx context.Context, deadline time.Time, t *Target) (*conn, error) {
@@ -227,7 +256,7 @@ func (c *Client) dial(ctx context.Context, deadline time.Time, t *Target) (*conn
 	}
 	secured := raw
 	if t.tls {
-		secured, err = c.handshake(ctx, raw, t.host)
+		secured, err = c.handshake(ctx, raw, t)
 	}
 	if err == nil {
 		err = secured.SetDeadline(deadline)
@@ -239,13 +268,16 @@ func (c *Client) dial(ctx context.Context, deadline time.Time, t *Target) (*conn
 	return newConn(secured, raw), nil
 }
 
-func (c *Client) handshake(ctx context.Context, raw net.Conn, host string) (net.Conn, error) {
+func (c *Client) handshake(ctx context.Context, raw net.Conn, t *Target) (net.Conn, error) {
 	config := c.TLS.Clone() // of nil is nil
+	if t.own != nil {
+		config = t.own.Clone()
+	}
 	if config == nil {
 		config = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	if config.ServerName == "" {
-		config.ServerName = host
+		config.ServerName = t.host
 	}
 	config.NextProtos = []string{"http/1.1"}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// inherit is the retry plan of an endpoint that has none of its own.
+const inherit = "inherit"
+
+// operationalCommand is endpointCommand for the operator's own endpoints, which
+// belong to no application.
+func operationalCommand(e *env) *cobra.Command {
+	own := *e
+	own.ours = true
+	verbs := append(endpointVerbs(&own), endpointSecretVerbs(&own)...)
+	verbs = append(verbs, verifyVerb(&own)...)
+	for _, cmd := range verbs {
+		cmd.Example = strings.ReplaceAll(cmd.Example, "fanfare endpoint ", "fanfare operational ")
+	}
+	cmd := noun("operational", "Operational webhooks: where you are told of endpoints and deliveries", verbs...)
+	cmd.Long = "Endpoints that Fanfare itself tells when an endpoint is created, changed, disabled, failing or\n" +
+		"well again, and when a message keeps failing, is given up or gets through after all."
+	return cmd
+}
+
+// advice names the commands for the operator's own endpoints where those are meant.
+func (r *request) advice(text string) string {
+	if !r.ours {
+		return text
+	}
+	if before, id, ok := strings.Cut(text, "fanfare endpoint enable "); ok {
+		return before + "fanfare operational update " + id + " --disabled=false"
+	}
+	return text
+}
+
+// verifyVerb asks an endpoint's receiver again whether it wants messages.
+func verifyVerb(e *env) []*cobra.Command {
+	return e.inApp(verb{
+		use: "verify ENDPOINT", short: "Ask its receiver whether it wants messages, in the way of its handshake",
+		example: "fanfare endpoint create https://example.com/hooks --handshake challenge\nfanfare endpoint verify ep_…",
+		do: func(ctx context.Context, r *request) error {
+			path, err := r.atEndpoint(ctx, "verify")
+			if err != nil {
+				return err
+			}
+			return show(ctx, r, http.MethodPost, path, nil, func(ep *endpoint) error {
+				if ep.Unverified != "" {
+					return fmt.Errorf("%s", printable(ep.Unverified))
+				}
+				r.say("The receiver wants messages; what waited for it is on its way.")
+				return nil
+			})
+		},
+	})
+}
+
+// planOfEndpoint asks the server when a delivery to an endpoint is tried again.
+func planOfEndpoint(ctx context.Context, c *client, ep, eventType string) (*retryPlan, error) {
+	path, err := c.within(ctx, "endpoint", ep, "retry-plan")
+	if err != nil {
+		return nil, err
+	}
+	var out struct {
+		Preset, Source string
+		Delays         []float64
+	}
+	if _, err := c.call(ctx, http.MethodGet, path+"?event_type="+url.QueryEscape(eventType), nil, &out); err != nil {
+		return nil, err
+	}
+	plan := &retryPlan{Preset: out.Preset, Source: out.Source, Attempts: []plannedAttempt{{Attempt: 1}}}
+	for i, delay := range out.Delays {
+		plan.Total += delay
+		plan.Attempts = append(plan.Attempts, plannedAttempt{Attempt: i + 2, Delay: delay, After: plan.Total})
+	}
+	return plan, nil
+}

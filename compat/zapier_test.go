@@ -1,0 +1,65 @@
+package compat
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestZapier runs a Zap from on to off by Zapier's own platform library.
+func TestZapier(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	s.call(t, "POST", "/app", `{"name":"Acme","uid":"acme"}`, http.StatusCreated, nil)
+	got := make(chan string, 10)
+	zap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- string(body)
+		io.WriteString(w, `{"status":"success"}`)
+	}))
+	defer zap.Close()
+	target := zap.URL + "/hooks/standard/1/a/"
+	out := node(t, nil, "zapier.mjs", s.url, s.key, target)
+	at := bytes.LastIndex(out, []byte(`{"test":`)) // before it the library speaks of itself
+	var steps map[string]struct {
+		Result json.RawMessage
+		Error  string
+	}
+	if at < 0 || json.Unmarshal(out[at:], &steps) != nil {
+		t.Fatalf("the session printed %s", out)
+	}
+	for name, step := range steps {
+		if step.Error != "" {
+			t.Errorf("%s: %s", name, step.Error)
+		}
+	}
+	var subscribed struct {
+		ID, Event string
+		TargetURL string `json:"target_url"`
+	}
+	if err := json.Unmarshal(steps["on"].Result, &subscribed); err != nil || subscribed.ID == "" || subscribed.Event != "record.created" || subscribed.TargetURL != target {
+		t.Errorf("turned on: %s", steps["on"].Result)
+	}
+	for name, want := range map[string]string{
+		"list": `[]`, "sent": `202`, "listNow": `[{"id":7,"name":"seven"}]`, "perform": `[{"id":7,"name":"seven"}]`,
+		"off": `{"unsubscribed":1}`, "offAgain": `{"unsubscribed":0}`,
+	} {
+		if step := steps[name]; string(step.Result) != want {
+			t.Errorf("%s: %s, want %s", name, step.Result, want)
+		}
+	}
+	select {
+	case body := <-got:
+		if strings.TrimSpace(body) != `{"id":7,"name":"seven"}` {
+			t.Errorf("the Zap was sent %s", body)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the Zap was sent nothing")
+	}
+	s.call(t, "GET", "/app/acme/endpoint/"+subscribed.ID, "", http.StatusNotFound, nil)
+}

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+type portalIn struct {
+	Application  field[applicationIn] `json:"application,omitzero" doc:"Creates the application first if it does not exist."`
+	Capabilities field[[]string]      `json:"capabilities,omitzero" doc:"ViewBase, which every session has, ViewEndpointSecret, ManageEndpointSecret, ManageTransformations, CreateAttempts, ManageEndpoint; all unless told."`
+	Expiry       field[int64]         `json:"expiry,omitzero" doc:"Seconds, from an hour to 7 days; 7 days unless told."`
+	FeatureFlags field[[]string]      `json:"featureFlags,omitzero" doc:"Event types that have flags are shown to those who have one of them."`
+	ReadOnly     field[bool]          `json:"readOnly,omitzero" doc:"Whether only what lets view is left of the capabilities."`
+	SessionID    field[string]        `json:"sessionId,omitzero" doc:"Your own name for the session, for ending it."`
+}
+
+type portalOut struct {
+	URL   string `json:"url" doc:"Leads to the portal; not to be shown to anyone else."`
+	Token string `json:"token" doc:"Opens the routes of this API that the portal uses, as a key would."`
+}
+
+type expireIn struct {
+	Expiry     field[int64]    `json:"expiry,omitzero" doc:"Seconds until they end; at once unless told."`
+	SessionIDs field[[]string] `json:"sessionIds,omitzero" doc:"Only the sessions of these names; all unless told."`
+}
+
+func (s *server) portalRoutes() []*route {
+	begin := on("POST /auth/app-portal-access/{app}", "Begin a portal session of an application", beginSession).needs(fanfare.ScopePortal, noSession).doing("portal-session.begin")
+	dashboard := on("POST /auth/dashboard-access/{app}", "The same, as old clients ask", beginDashboard).needs(fanfare.ScopePortal, noSession).doing("portal-session.begin")
+	logout := on("POST /auth/logout", "End the portal session whose token this is asked with", logout).needs("", fanfare.ViewBase).toAll().doing("portal-session.end")
+	begin.ownKeys, dashboard.ownKeys, logout.ownKeys = true, true, true
+	return []*route{
+		begin, dashboard,
+		on("POST /auth/app/{app}/expire-all", "End an application's portal sessions", expireSessions).needs(fanfare.ScopePortal, noSession).doing("portal-session.end-all"),
+		logout,
+	}
+}
+
+// beginSession does not remember its answer under an idempotency key, as it would
+// keep the token. A repeat begins another session.
+func beginSession(c *call, in *portalIn) (*portalOut, error) {
+	if _, err := c.idempotency(nil); err != nil {
+		return nil, err
+	}
+	ttl := fanfare.MaxSession
+	if in.Expiry.set && in.Expiry.value != 0 {
+		ttl = time.Duration(max(-1, min(in.Expiry.value, maxSeconds))) * time.Second
+	}
+	session := &fanfare.Session{
+		Capabilities: fanfare.Capabilities(), FeatureFlags: in.FeatureFlags.value, Label: in.SessionID.value,
+	}
+	if given := in.Capabilities.value; given != nil {
+		session.Capabilities = nil
+		for _, capability := range given {
+			session.Capabilities = append(session.Capabilities, fanfare.Capability(capability))
+		}
+	}
+	if in.ReadOnly.value {
+		session.Capabilities = slices.DeleteFunc(session.Capabilities, func(c fanfare.Capability) bool {
+			return writes[c] || c == fanfare.ViewEndpointSecret && in.Capabilities.value == nil
+		})
+	}
+	app, err := c.applicationOr(in.Application)
+	if err != nil {
+		return nil, err
+	}
+	session.Application = app.ID
+	token, err := c.hub.CreateSession(c.r.Context(), session, ttl)
+	if err != nil {
+		return nil, missing(err, "application", c.r.PathValue("app"), here)
+	}
+	return &portalOut{URL: c.baseURL + "/portal#key=" + token, Token: token}, nil
+}
+
+// writes are the capabilities that let change something.
+var writes = map[fanfare.Capability]bool{
+	fanfare.ManageEndpointSecret: true, fanfare.ManageTransformations: true,
+	fanfare.CreateAttempts: true, fanfare.ManageEndpoint: true,
+}
+
+func beginDashboard(c *call, _ *none) (*portalOut, error) {
+	return beginSession(c, &portalIn{})
+}
+
+// applicationOr is the application that the path names. If it does not exist and
+// in says how, it is made, under the uid of the path.
+func (c *call) applicationOr(in field[applicationIn]) (*fanfare.Application, error) {
+	app, err := c.application()
+	if !in.set || in.value.Name == "" || !errors.Is(err, fanfare.ErrNotFound) {
+		return app, err
+	}
+	ref := c.r.PathValue("app")
+	if _, ours := fanfare.DecodeID("app_", ref); ours {
+		return nil, err
+	}
+	if err := c.who.mayCreateApplication(); err != nil {
+		return nil, err
+	}
+	if uid := in.value.UID.value; uid != "" && uid != ref {
+		return nil, &fanfare.InvalidError{Field: "application.uid", Reason: "must be the one in the path"}
+	}
+	app, err = c.create(c.r.Context(), ref, &in.value)
+	var wrong *fanfare.InvalidError
+	if errors.As(err, &wrong) {
+		err = &fanfare.InvalidError{Field: "application." + wrong.Field, Reason: wrong.Reason}
+	}
+	return app, err
+}
+
+func expireSessions(c *call, in *expireIn) (none, error) {
+	app, err := c.application()
+	if err != nil {
+		return none{}, err
+	}
+	after := time.Duration(max(-1, min(in.Expiry.value, maxSeconds))) * time.Second
+	return none{}, c.hub.ExpireSessions(c.r.Context(), app.ID, in.SessionIDs.value, after)
+}
+
+func logout(c *call, _ *none) (none, error) {
+	session := c.who.session()
+	if session == nil {
+		return none{}, insufficient("Only a portal session can be logged out; revoke a key with DELETE /api-key/{key}.")
+	}
+	return none{}, c.hub.EndSession(c.r.Context(), session)
+}

@@ -1,0 +1,278 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// shortly is how long a request that starts a task waits for it to end: most are
+// small, and then the answer says what came of them.
+const shortly = 500 * time.Millisecond
+
+var planParam = param{name: "plan", kind: "boolean", doc: "Only count what there is to do, and do nothing; false unless told."}
+
+func (s *server) taskRoutes() []*route {
+	status := param{name: "status", kind: "string", doc: "Only with this status; those that were cancelled count as failed too.", enum: []string{"running", "finished", "failed", "cancelled"}}
+	task := param{name: "task", kind: "string", doc: "Only of this kind.", enum: taskKinds}
+	again := func(pattern, summary string, in func(*call, *bulkReplayIn) (*startedOut, error)) *route {
+		return on(pattern, summary, in, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts)
+	}
+	return []*route{
+		on("GET /background-task", "List background tasks; those that ended are kept for 90 days", listTasks, params(status, task)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).toAll(),
+		on("GET /background-task/{task}", "Read a background task", readTask).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).toAll(),
+		on("POST /background-task/{task}/cancel", "End a background task; what it has done stays done", cancelTask).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).toAll().doing("task.cancel"),
+		on("POST /app/{app}/endpoint/{endpoint}/replay-missing", "Send an endpoint the messages that it wants and was never sent", replayMissing, planParam).
+			answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).doing("endpoint.replay-missing"),
+		again("POST /app/{app}/endpoint/{endpoint}/bulk-replay", "Send an endpoint messages again, whatever became of them", bulkReplay).doing("endpoint.bulk-replay"),
+		again("POST /app/{app}/msg/bulk-replay", "Send messages again to all endpoints that had them", bulkReplayAll).doing("message.bulk-replay"),
+		on("POST /app/{app}/msg/bulk-expunge", "Remove payloads for good: of the messages named at once, or of all that a filter picks", bulkExpunge, planParam).needs(fanfare.ScopeWriteMessages, noSession).doing("message.bulk-expunge"),
+		on("POST /app/{app}/msg/expunge-all-contents", "Remove the payloads of all messages for good", expungeAll, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).doing("message.expunge-all"),
+		on("DELETE /app/{app}/msg/{msg}/attempt/{attempt}/content", "Remove an attempt's response, body and headers, for good", expungeAttempt).needs(fanfare.ScopeWriteMessages, noSession).doing("attempt.expunge"),
+	}
+}
+
+// taskKinds are the names of what tasks do, which are those that clients know.
+var taskKinds = []string{
+	string(fanfare.TaskReplayMissing), string(fanfare.TaskRecover), string(fanfare.TaskPurge), string(fanfare.TaskBulkReplay),
+}
+
+// strictKinds are those that clients know which refuse a list with another one.
+var strictKinds = []fanfare.TaskKind{fanfare.TaskReplayMissing, fanfare.TaskRecover}
+
+// A taskOut is a background task as clients know them.
+type taskOut struct {
+	ID        fanfare.TaskID `json:"id"`
+	Status    string         `json:"status" enum:"running,finished,failed" doc:"Failed if it was cancelled too: clients know no other word."`
+	Task      string         `json:"task"`
+	Data      map[string]int `json:"data" doc:"How many deliveries wait again, as messagesSent, or payloads are removed, as messagesPurged."`
+	UpdatedAt time.Time      `json:"updatedAt" newer:"true"`
+	taskFields
+}
+
+// A startedOut is a background task as those are shown it who start one.
+type startedOut struct {
+	ID        fanfare.TaskID `json:"id" doc:"Empty if it was only planned."`
+	Status    string         `json:"status" enum:"planned,running,finished,failed" doc:"Mostly finished, if there was little to do."`
+	Task      string         `json:"task"`
+	Data      map[string]int `json:"data" newer:"true"`
+	UpdatedAt time.Time      `json:"updatedAt" newer:"true"`
+	taskFields
+}
+
+// taskFields are what is ours of tasks.
+type taskFields struct {
+	State      string         `json:"state" newer:"true" enum:"planned,running,finished,failed,cancelled"`
+	AppID      string         `json:"appId" newer:"true"`
+	EndpointID *string        `json:"endpointId" newer:"true"`
+	Parameters taskParameters `json:"parameters" newer:"true"`
+	Total      int            `json:"total" newer:"true" doc:"How much there was to do when it was planned."`
+	Done       int            `json:"done" newer:"true" doc:"How much is done; in the end it differs from total if things have changed meanwhile."`
+	Error      *string        `json:"error" newer:"true" doc:"Why it failed."`
+	CreatedAt  time.Time      `json:"createdAt" newer:"true"`
+}
+
+// taskParameters are what a task was asked to do.
+type taskParameters struct {
+	Since           *time.Time `json:"since"`
+	Until           *time.Time `json:"until"`
+	EventTypes      *[]string  `json:"eventTypes"`
+	Channel         *string    `json:"channel"`
+	Tag             *string    `json:"tag"`
+	States          *[]string  `json:"states" doc:"Of deliveries: success, pending, fail or canceled."`
+	StatusCodeClass int        `json:"statusCodeClass" doc:"Of the last response, 100 to 500; 0 for any."`
+}
+
+func showTask(t *fanfare.Task) (*taskOut, error) {
+	out := &taskOut{
+		ID: t.ID, Status: t.State.String(), Task: string(t.Kind), UpdatedAt: t.UpdatedAt,
+		Data: map[string]int{"messagesSent": t.Done},
+		taskFields: taskFields{
+			State: t.State.String(), AppID: string(t.Application), EndpointID: pointer(string(t.Endpoint)),
+			Total: t.Total, Done: t.Done, Error: pointer(t.Error), CreatedAt: t.CreatedAt,
+		},
+	}
+	if t.Kind == fanfare.TaskPurge {
+		out.Data = map[string]int{"messagesPurged": t.Done}
+	}
+	if t.State == fanfare.TaskCancelled {
+		out.Status, out.Error = "failed", pointer("It was cancelled.")
+	}
+	s := &t.Selection
+	var states []string
+	for _, state := range s.States {
+		_, word := statusOf(state, true)
+		states = append(states, word)
+	}
+	out.Parameters = taskParameters{
+		Since: pointer(s.Since), Until: pointer(s.Until), EventTypes: someOf(s.EventTypes),
+		Channel: pointer(s.Channel), Tag: pointer(s.Tag), States: someOf(states), StatusCodeClass: 100 * s.StatusClass,
+	}
+	return out, nil
+}
+
+// start carries out what was asked for: it plans it only, or starts it.
+func (c *call) start(t *fanfare.Task) (*startedOut, error) {
+	plan := c.boolean("plan", false)
+	if err := c.mistakes(); err != nil {
+		return nil, err
+	}
+	ctx := c.r.Context()
+	if plan {
+		total, err := c.hub.PlanTask(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		c.status = http.StatusOK
+		t.Total, t.CreatedAt, t.UpdatedAt = total, t.Selection.Until, t.Selection.Until
+		out := showStarted(t)
+		out.Status, out.State = "planned", "planned"
+		return out, nil
+	}
+	if err := c.hub.StartTask(ctx, t); err != nil {
+		return nil, err
+	}
+	c.status = http.StatusAccepted
+	if now, err := c.hub.AwaitTask(ctx, t.ID, shortly); err == nil {
+		t = now
+	}
+	return showStarted(t), nil
+}
+
+func showStarted(t *fanfare.Task) *startedOut {
+	out, _ := showTask(t) // never fails
+	return &startedOut{out.ID, out.Status, out.Task, out.Data, out.UpdatedAt, out.taskFields}
+}
+
+type recoverIn struct {
+	Since time.Time        `json:"since"`
+	Until field[time.Time] `json:"until,omitzero" doc:"Now unless told."`
+}
+
+func recoverEndpoint(c *call, in *recoverIn) (*startedOut, error) {
+	return c.startAt(fanfare.TaskRecover, fanfare.Selection{Since: in.Since, Until: in.Until.value})
+}
+
+func replayMissing(c *call, in *recoverIn) (*startedOut, error) {
+	return c.startAt(fanfare.TaskReplayMissing, fanfare.Selection{Since: in.Since, Until: in.Until.value})
+}
+
+// startAt starts a task of the endpoint in the path.
+func (c *call) startAt(kind fanfare.TaskKind, s fanfare.Selection) (*startedOut, error) {
+	ep, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	return c.start(&fanfare.Task{Kind: kind, Application: ep.Application, Endpoint: ep.ID, Selection: s})
+}
+
+type bulkReplayIn struct {
+	Since           time.Time        `json:"since"`
+	Until           field[time.Time] `json:"until,omitzero" doc:"Now unless told."`
+	EventTypes      field[[]string]  `json:"eventTypes,omitzero" doc:"Only of these event types."`
+	Channel         field[string]    `json:"channel,omitzero"`
+	Tag             field[string]    `json:"tag,omitzero"`
+	Status          field[int]       `json:"status,omitzero" doc:"Only deliveries that stand so: 0 Success, 1 Pending, 2 Fail, 4 Canceled. What is pending is left alone unless it is asked for."`
+	StatusCodeClass field[int]       `json:"statusCodeClass,omitzero" doc:"Only those whose last response was of this class: 100 to 500; 0 for any."`
+}
+
+func (in *bulkReplayIn) selection() (s fanfare.Selection, err error) {
+	s = fanfare.Selection{
+		Since: in.Since, Until: in.Until.value, EventTypes: in.EventTypes.value,
+		Channel: in.Channel.value, Tag: in.Tag.value, StatusClass: in.StatusCodeClass.value / 100,
+	}
+	if class := in.StatusCodeClass.value; class%100 != 0 || class < 0 || class > 500 {
+		return s, &fanfare.InvalidError{Field: "statusCodeClass", Reason: "must be 100, 200, 300, 400 or 500, or 0 for any"}
+	}
+	if in.Status.set {
+		if s.States = statesOf(in.Status.value, true); s.States == nil {
+			return s, &fanfare.InvalidError{Field: "status", Reason: "must be from 0 to 4"}
+		}
+	}
+	return s, nil
+}
+
+func bulkReplay(c *call, in *bulkReplayIn) (*startedOut, error) {
+	s, err := in.selection()
+	if err != nil {
+		return nil, err
+	}
+	return c.startAt(fanfare.TaskBulkReplay, s)
+}
+
+func bulkReplayAll(c *call, in *bulkReplayIn) (*startedOut, error) {
+	app, err := c.application()
+	if err != nil {
+		return nil, err
+	}
+	s, err := in.selection()
+	if err != nil {
+		return nil, err
+	}
+	return c.start(&fanfare.Task{Kind: fanfare.TaskBulkReplay, Application: app.ID, Selection: s})
+}
+
+func listTasks(c *call, _ *none) (*list[*taskOut], error) {
+	f := fanfare.TaskFilter{Application: c.who.application()}
+	if kind := c.choice("task", "", taskKinds...); kind != "" {
+		f.Kinds = []fanfare.TaskKind{fanfare.TaskKind(kind)}
+	} else if c.strict() {
+		f.Kinds = strictKinds
+	}
+	switch c.choice("status", "", "running", "finished", "failed", "cancelled") {
+	case "running":
+		f.States = []fanfare.TaskState{fanfare.TaskRunning}
+	case "finished":
+		f.States = []fanfare.TaskState{fanfare.TaskFinished}
+	case "failed":
+		f.States = []fanfare.TaskState{fanfare.TaskFailed, fanfare.TaskCancelled}
+	case "cancelled":
+		f.States = []fanfare.TaskState{fanfare.TaskCancelled}
+	}
+	return paged(c, listing[*fanfare.Task]{
+		scope:      []string{string(f.Application)},
+		descending: true,
+		id:         func(t *fanfare.Task) string { return string(t.ID) },
+		fetch: func(p fanfare.Page) ([]*fanfare.Task, error) {
+			f.Page = p
+			return c.hub.Tasks(c.r.Context(), f)
+		},
+	}, showTask)
+}
+
+// task is the one the path names, if it is of what the caller is let into.
+func (c *call) task() (*fanfare.Task, error) {
+	ref, err := c.ref("task")
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.hub.Task(c.r.Context(), fanfare.TaskID(ref))
+	if own := c.who.application(); err == nil && own != "" && t.Application != own {
+		err = fanfare.ErrNotFound
+	}
+	return t, missing(err, "task", ref, here)
+}
+
+func readTask(c *call, _ *none) (*taskOut, error) {
+	t, err := c.task()
+	if err != nil {
+		return nil, err
+	}
+	return showTask(t)
+}
+
+func cancelTask(c *call, _ *none) (*taskOut, error) {
+	t, err := c.task()
+	if err != nil {
+		return nil, err
+	}
+	if c.who.session() != nil && !slices.Contains(strictKinds, t.Kind) && t.Kind != fanfare.TaskBulkReplay {
+		return nil, insufficient("A portal session can only end what one can start.")
+	}
+	if t, err = c.hub.CancelTask(c.r.Context(), t.ID); err != nil {
+		return nil, err
+	}
+	return showTask(t)
+}

@@ -1,0 +1,225 @@
+package fanfare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fanfarehq/fanfare/internal/post"
+	"github.com/fanfarehq/fanfare/webhook"
+)
+
+// What Success.Redirects may be.
+const (
+	RedirectsRefuse  = "refuse"  // a redirect is a failure; so is "" understood
+	RedirectsSuccess = "success" // a redirect is as good as a 200, and is not followed
+	RedirectsFollow  = "follow"  // what the redirect leads to decides
+)
+
+// Redirects are all of them.
+var Redirects = []string{RedirectsRefuse, RedirectsSuccess, RedirectsFollow}
+
+// maxRedirects is how many are followed in one attempt.
+const maxRedirects = 5
+
+// An errand is an attempt that takes more than one request and a note of the
+// answer: an access token may have to be fetched first, redirects may have to be
+// followed, and what opens doors is kept out of the record.
+type errand struct {
+	*target
+	hub      *Hub
+	a        *Attempt
+	out      formatted
+	to       *post.Target
+	lines    []byte // that to does not have
+	begun    time.Time
+	deadline time.Time
+
+	token  string   // the access token, if one was needed
+	proof  []byte   // of lines, those that open doors
+	hidden []string // what must not be recorded
+
+	codes   []string // of the redirects that were followed
+	stopped string   // in words, why the last one was not
+	denied  bool     // because of where it leads
+}
+
+// newErrand makes an errand of an attempt whose request is ready, and takes what
+// opens doors out of its header. It is too large to be inlined, which keeps errands
+// off the stack of all other attempts.
+func newErrand(h *Hub, t *target, a *Attempt, out formatted) *errand {
+	e := &errand{target: t, hub: h, a: a, out: out}
+	for _, h := range a.RequestHeader[len(t.constant):] {
+		if SensitiveHeader(h.Name) {
+			e.proof = appendLines(e.proof, []Header{h})
+		}
+	}
+	e.hidden = hide(a.RequestHeader)
+	if p := t.profile(); p == webhook.Basic || p == webhook.BodyToken {
+		for _, text := range t.signer(a.StartedAt).texts {
+			if len(text) >= minHidden {
+				e.hidden = append(e.hidden, text)
+			}
+		}
+	}
+	return e
+}
+
+// run makes the attempt.
+func (e *errand) run(ctx context.Context) (*post.Response, error) {
+	if e.grant != nil {
+		if err := e.authorize(ctx); err != nil {
+			return nil, err
+		}
+	}
+	res, err := e.post(ctx, e.to, e.lines)
+	if err == nil && e.Success.Redirects == RedirectsFollow {
+		res, err = e.follow(ctx, res)
+	}
+	return res, err
+}
+
+// authorize adds an access token to what is sent.
+func (e *errand) authorize(ctx context.Context) (err error) {
+	if e.token, err = e.grant.accessToken(ctx, &e.hub.client, e.deadline); err != nil {
+		return err
+	}
+	h := []Header{bearerHeader(e.token)}
+	e.lines, e.proof = appendLines(e.lines, h), appendLines(e.proof, h)
+	e.hidden = append(e.hidden, hide(h)...)
+	e.a.RequestHeader = append(e.a.RequestHeader, h...)
+	return nil
+}
+
+func (e *errand) post(ctx context.Context, to *post.Target, lines []byte) (*post.Response, error) {
+	waited := time.Since(e.begun)
+	res, err := e.hub.client.Post(ctx, e.deadline, to, lines, e.out.body)
+	if err == nil {
+		res.HeaderAfter += waited
+	}
+	return res, err
+}
+
+// follow goes where redirects lead, and returns the answer of the last place. One
+// that is not followed is an answer itself. The attempt's URL is of who answered.
+func (e *errand) follow(ctx context.Context, res *post.Response) (*post.Response, error) {
+	at, err := url.Parse(e.a.URL)
+	if err != nil {
+		return nil, err
+	}
+	get, home := false, true
+	for {
+		location := res.Header.Get("Location")
+		if !leadsOn(res.Status) || location == "" {
+			return res, nil
+		}
+		next, err := e.next(at, location)
+		if err != nil {
+			e.stopped = err.Error()
+			return res, nil
+		}
+		get = get || res.Status < http.StatusTemporaryRedirect
+		home = home && next.Scheme == at.Scheme && next.Host == at.Host
+		if !home && !get && e.profile() == webhook.BodyToken {
+			e.stopped = "the body holds the endpoint's secret, which no other host is sent"
+			return res, nil
+		}
+		e.codes = append(e.codes, fmt.Sprint(res.Status))
+		at, e.a.URL = next, next.String()
+		to, lines := e.toward(next, get, home)
+		if res, err = e.post(ctx, to, lines); err != nil {
+			e.a.URL = conceal(e.hidden, e.a.URL)
+			return nil, fmt.Errorf("%s: %w", e.trail(), err)
+		}
+	}
+}
+
+// leadsOn reports whether a response of that status has one place where the
+// request is to go.
+func leadsOn(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// next judges where a redirect leads as if an endpoint were to be there.
+func (e *errand) next(at *url.URL, location string) (*url.URL, error) {
+	if len(e.codes) == maxRedirects {
+		return nil, fmt.Errorf("after %d others", maxRedirects)
+	}
+	to, err := at.Parse(location)
+	if err != nil {
+		return nil, errors.New("its Location is not a URL")
+	}
+	to.Fragment, to.RawFragment = "", "" // for readers only
+	to, err = e.hub.guard.CheckURL(to.String())
+	if err == nil {
+		err = e.hub.checkOwn(to)
+	}
+	switch {
+	case err != nil:
+		e.denied = true
+		return nil, fmt.Errorf("it leads to %s: %w", bound(location, 100), err)
+	case at.Scheme == "https" && to.Scheme == "http":
+		return nil, errors.New("it leads from https to http, where anyone could read along")
+	case secureHost(to.String()) == googleLogin:
+		return nil, errors.New("it leads to a login")
+	}
+	return to, nil
+}
+
+// toward is the request to where a redirect leads: as browsers have it, 301, 302 and
+// 303 are followed by a GET without a body, 307 and 308 by the same request. Once
+// it has left the endpoint's host, nothing that proves who we are goes with it.
+func (e *errand) toward(u *url.URL, get, home bool) (to *post.Target, lines []byte) {
+	switch {
+	case home && get:
+		return post.NewGet(u, appendLines(nil, e.constant)).Over(e.tls), e.proof
+	case home:
+		return e.reach(u), e.lines
+	}
+	named := []string{"User-Agent", HeaderHops}
+	if get {
+		return post.NewGet(u, appendLines(nil, e.only(named))), nil
+	}
+	named = append(named, "Content-Type", webhook.HeaderID, webhook.HeaderEventType)
+	return post.NewTarget(u, appendLines(nil, e.only(named))), appendLines(nil, e.out.header)
+}
+
+// only are those of the attempt's headers that have one of the names.
+func (e *errand) only(names []string) []Header {
+	return slices.DeleteFunc(slices.Clone(e.a.RequestHeader), func(h Header) bool { return !slices.Contains(names, h.Name) })
+}
+
+// end completes the verdict on an answer, and takes out of both what is hidden.
+func (e *errand) end(res *post.Response, class Class, why string) (Class, string) {
+	if e.denied && class == ClassRedirect {
+		class = ClassDenied
+	}
+	notes := []string{why, e.stopped, e.trail()}
+	if e.token != "" && res.Status == http.StatusUnauthorized {
+		e.grant.forget(e.token)
+		notes = append(notes, "the access token was refused; the next attempt fetches a new one")
+	}
+	concealAnswer(e.hidden, res)
+	e.a.URL = conceal(e.hidden, e.a.URL)
+	notes = slices.DeleteFunc(notes, func(note string) bool { return note == "" })
+	return class, conceal(e.hidden, strings.Join(notes, "; "))
+}
+
+// trail says how the attempt came to where its answer is from; "" if it is the
+// endpoint's own.
+func (e *errand) trail() string {
+	if len(e.codes) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("redirected from %s by %s", bound(e.URL, 100), strings.Join(e.codes, ", "))
+}

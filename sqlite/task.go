@@ -1,0 +1,255 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/fanfarehq/fanfare"
+
+	"zombiezen.com/go/sqlite"
+)
+
+const taskPrefix = "qtask_"
+
+// A selection is how the database keeps a [fanfare.Selection].
+type selection struct {
+	Since       int64           `json:"since,omitempty"`
+	Until       int64           `json:"until,omitempty"`
+	EventTypes  []string        `json:"eventTypes,omitempty"`
+	Channel     string          `json:"channel,omitempty"`
+	Tag         string          `json:"tag,omitempty"`
+	States      []fanfare.State `json:"states,omitempty"`
+	StatusClass int             `json:"statusClass,omitempty"`
+}
+
+func selectionText(s *fanfare.Selection) string {
+	text, _ := json.Marshal(selection{ // none of this can fail
+		micros(s.Since), micros(s.Until), s.EventTypes, s.Channel, s.Tag, s.States, s.StatusClass,
+	})
+	return string(text)
+}
+
+const insertTask = `
+	INSERT INTO task (id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message,
+		selection, error, created_at, updated_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+const forgetTasksBefore = `
+	DELETE FROM task
+	WHERE state <> 0 AND updated_at < ?`
+
+const forgetTasksBeyond = `
+	DELETE FROM task
+	WHERE id IN (
+		SELECT id
+		FROM task
+		WHERE state <> 0
+		ORDER BY id DESC
+		LIMIT -1 OFFSET ?)`
+
+// CreateTask implements [fanfare.Tasks].
+func (s *Store) CreateTask(ctx context.Context, t *fanfare.Task, keep fanfare.TaskKeep) error {
+	raw, ok := parse(taskPrefix, t.ID)
+	if !ok {
+		return fmt.Errorf("task %q: not an identifier", t.ID)
+	}
+	app, ok := parse(applicationPrefix, t.Application)
+	if !ok {
+		return fanfare.ErrNotFound
+	}
+	run := func(w *writer) error {
+		ok, err := w.hasApplication(app)
+		if err == nil && !ok {
+			err = fanfare.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		err = w.exec(insertTask, func(bind *binder) {
+			bind.id(raw)
+			bind.id(app)
+			bindName(bind, endpointPrefix, t.Endpoint)
+			bind.text(string(t.Kind))
+			bind.number(int64(t.State))
+			bind.number(int64(t.Revision))
+			bind.number(int64(t.Total))
+			bind.number(int64(t.Done))
+			bindPlace(bind, t.At)
+			bind.text(selectionText(&t.Selection))
+			bind.optional(t.Error)
+			bind.time(t.CreatedAt)
+			bind.time(t.UpdatedAt)
+		})
+		if err == nil {
+			err = w.exec(forgetTasksBefore, func(bind *binder) { bind.number(from(keep.Since)) })
+		}
+		if err == nil {
+			err = w.exec(forgetTasksBeyond, func(bind *binder) { bind.number(int64(keep.Most)) })
+		}
+		return err
+	}
+	return s.write(ctx, &job{run: run, grows: true, hot: true})
+}
+
+// bindName binds an id that may be none, which is NULL.
+func bindName[T ~string](bind *binder, prefix string, name T) {
+	if raw, ok := parse(prefix, name); ok {
+		bind.id(raw)
+	} else {
+		bind.null()
+	}
+}
+
+func bindPlace(bind *binder, at fanfare.TaskPlace) {
+	bindName(bind, endpointPrefix, at.Endpoint)
+	bindName(bind, messagePrefix, at.Message)
+}
+
+const taskColumns = `id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message,
+		selection, error, created_at, updated_at`
+
+func scanTask(row *row) (*fanfare.Task, error) {
+	t := &fanfare.Task{
+		ID:          fanfare.TaskID(row.name(taskPrefix)),
+		Application: fanfare.ApplicationID(row.name(applicationPrefix)),
+		Endpoint:    fanfare.EndpointID(row.optionalName(endpointPrefix)),
+		Kind:        fanfare.TaskKind(row.text()),
+		State:       fanfare.TaskState(row.number()),
+		Revision:    int(row.number()),
+		Total:       int(row.number()),
+		Done:        int(row.number()),
+		At: fanfare.TaskPlace{
+			Endpoint: fanfare.EndpointID(row.optionalName(endpointPrefix)),
+			Message:  fanfare.MessageID(row.optionalName(messagePrefix)),
+		},
+	}
+	var s selection
+	if err := json.Unmarshal([]byte(row.text()), &s); err != nil {
+		return nil, fmt.Errorf("task %s: selection: %w", t.ID, err)
+	}
+	t.Selection = fanfare.Selection{
+		Since: instant(s.Since), Until: instant(s.Until), EventTypes: s.EventTypes,
+		Channel: s.Channel, Tag: s.Tag, States: s.States, StatusClass: s.StatusClass,
+	}
+	t.Error = row.text()
+	t.CreatedAt, t.UpdatedAt = row.time(), row.time()
+	return t, nil
+}
+
+// optionalName reads an id as text; "" if it is NULL.
+func (r *row) optionalName(prefix string) string {
+	if r.stmt.ColumnIsNull(r.n) {
+		r.n++
+		return ""
+	}
+	return r.name(prefix)
+}
+
+const selectTask = `
+	SELECT ` + taskColumns + `
+	FROM task
+	WHERE id = ?`
+
+// Task implements [fanfare.Tasks].
+func (s *Store) Task(ctx context.Context, task fanfare.TaskID) (t *fanfare.Task, err error) {
+	raw, ok := parse(taskPrefix, task)
+	if !ok {
+		return nil, fanfare.ErrNotFound
+	}
+	err = s.read(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(selectTask)
+		if err != nil {
+			return err
+		}
+		bind := binder{stmt: stmt}
+		bind.id(raw)
+		t, err = scanOne(stmt, scanTask)
+		return err
+	})
+	return t, err
+}
+
+const tasksWhere = `
+	SELECT ` + taskColumns + `
+	FROM task
+	WHERE (:application IS NULL OR application = :application)
+		AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
+		AND :states >> state & 1`
+
+const selectTasksUp = tasksWhere + `
+		AND id > :after
+	ORDER BY id
+	LIMIT :limit`
+
+const selectTasksDown = tasksWhere + `
+		AND id < :after
+	ORDER BY id DESC
+	LIMIT :limit`
+
+// selectTasksRunning is for the one who carries them out, and looks at no others.
+const selectTasksRunning = `
+	SELECT ` + taskColumns + `
+	FROM task INDEXED BY task_running
+	WHERE state = 0
+		AND (:application IS NULL OR application = :application)
+		AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
+		AND :states >> state & 1
+		AND id > :after
+	ORDER BY id
+	LIMIT :limit`
+
+// Tasks implements [fanfare.Tasks].
+func (s *Store) Tasks(ctx context.Context, f fanfare.TaskFilter) (ts []*fanfare.Task, err error) {
+	after, sure := afterID(taskPrefix, f.Page)
+	app, ok := parse(applicationPrefix, f.Application)
+	if !sure || !ok && f.Application != "" {
+		return nil, nil
+	}
+	query := selectTasksDown
+	if f.Ascending {
+		query = selectTasksUp
+	}
+	if f.Ascending && slices.Equal(f.States, []fanfare.TaskState{fanfare.TaskRunning}) {
+		query = selectTasksRunning
+	}
+	err = s.read(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(query)
+		if err != nil {
+			return err
+		}
+		if f.Application == "" {
+			stmt.SetNull(":application")
+		} else {
+			stmt.SetBytes(":application", app[:])
+		}
+		stmt.SetInt64(":states", taskMask(f.States))
+		if len(f.Kinds) == 0 {
+			stmt.SetNull(":kinds")
+		} else {
+			kinds, _ := json.Marshal(f.Kinds) // strings always can be
+			stmt.SetText(":kinds", string(kinds))
+		}
+		stmt.SetBytes(":after", after)
+		stmt.SetInt64(":limit", int64(f.Limit))
+		ts, err = scanAll(stmt, scanTask)
+		return err
+	})
+	return ts, err
+}
+
+// taskMask has a bit for each of the states; all if none is named.
+func taskMask(states []fanfare.TaskState) (m int64) {
+	for _, s := range states {
+		m |= 1 << s
+	}
+	if len(states) == 0 {
+		m = 1<<(fanfare.TaskCancelled+1) - 1
+	}
+	return m
+}
+
+const deleteTasksOf = `
+	DELETE FROM task
+	WHERE application = ?`

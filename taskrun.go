@@ -1,0 +1,362 @@
+package fanfare
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+// A step changes so many rows, or looks at so many, that it is a matter of
+// milliseconds; in the pause after it others get their turn.
+const (
+	taskChunk = 250
+	taskLook  = 2500
+	taskPause = 20 * time.Millisecond
+)
+
+// A step that fails is tried again, at a pause that doubles up to maxSetback.
+// When taskTries in a row have failed the task has.
+const (
+	taskTries    = 12 // about half an hour
+	firstSetback = time.Second
+	maxSetback   = 5 * time.Minute
+)
+
+// A taskRunner carries out the tasks that run. What it must remember is in the
+// store; only one of them runs at a time, but none would be done twice by two.
+type taskRunner struct {
+	d        *dispatcher
+	setbacks map[TaskID]setback // of tasks whose last step failed
+}
+
+// A setback is that a task's steps have failed.
+type setback struct {
+	tries int
+	again time.Time
+}
+
+// runTasks carries out tasks until ctx ends.
+func (d *dispatcher) runTasks(ctx context.Context) {
+	r := &taskRunner{d: d, setbacks: make(map[TaskID]setback)}
+	for ctx.Err() == nil {
+		turns, err := r.turns(ctx)
+		if err != nil {
+			d.fault(ctx, "reading the tasks that run", err)
+			r.rest(ctx, firstSetback)
+			continue
+		}
+		for _, t := range turns {
+			r.step(ctx, t)
+			pause(ctx, taskPause)
+		}
+		if len(turns) == 0 {
+			r.rest(ctx, r.untilAgain(time.Now()))
+		}
+	}
+}
+
+// turns are the tasks whose turn it is: of each application the one that was
+// stepped longest ago, so that none holds up another, and many of one
+// application hold up nobody else's.
+func (r *taskRunner) turns(ctx context.Context) (turns []*Task, err error) {
+	now := time.Now()
+	running := make(map[TaskID]bool)
+	byApplication := make(map[ApplicationID]int)
+	f := TaskFilter{Page: Page{Limit: MaxPage, Ascending: true}, States: []TaskState{TaskRunning}}
+	for {
+		page, err := r.d.h.store.Tasks(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range page {
+			running[t.ID] = true
+			if now.Before(r.setbacks[t.ID].again) {
+				continue
+			}
+			i, ok := byApplication[t.Application]
+			if !ok {
+				byApplication[t.Application] = len(turns)
+				turns = append(turns, t)
+			} else if cmp.Or(t.UpdatedAt.Compare(turns[i].UpdatedAt), cmp.Compare(t.Revision, turns[i].Revision)) < 0 {
+				turns[i] = t
+			}
+		}
+		if len(page) < f.Limit {
+			break
+		}
+		f.After = string(page[len(page)-1].ID)
+	}
+	for id := range r.setbacks {
+		if !running[id] {
+			delete(r.setbacks, id)
+		}
+	}
+	return turns, nil
+}
+
+// untilAgain is how long it is until the first task that failed is tried again;
+// 0: there is none.
+func (r *taskRunner) untilAgain(now time.Time) time.Duration {
+	var first time.Time
+	for _, s := range r.setbacks {
+		first = earlier(first, s.again)
+	}
+	if first.IsZero() {
+		return 0
+	}
+	return max(first.Sub(now), time.Millisecond)
+}
+
+// rest sleeps until there is a new task, or for that long if it is not 0.
+func (r *taskRunner) rest(ctx context.Context, long time.Duration) {
+	var timer <-chan time.Time
+	if long > 0 {
+		timer = time.After(long)
+	}
+	select {
+	case <-r.d.h.tasks.wake:
+	case <-timer:
+	case <-ctx.Done():
+	}
+}
+
+func pause(ctx context.Context, long time.Duration) {
+	select {
+	case <-time.After(long):
+	case <-ctx.Done():
+	}
+}
+
+// step does the next piece of a task. If that fails it is tried again, and in
+// the end the task has failed.
+func (r *taskRunner) step(ctx context.Context, t *Task) {
+	err := r.advance(ctx, t)
+	if err == nil {
+		delete(r.setbacks, t.ID)
+		r.d.h.tasks.tell()
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	s := r.setbacks[t.ID]
+	s.tries++
+	s.again = time.Now().Add(min(firstSetback<<min(s.tries-1, 16), maxSetback))
+	r.setbacks[t.ID] = s
+	gone := errors.Is(err, errEndpointGone)
+	if !gone {
+		r.d.fault(ctx, "carrying out task "+string(t.ID), err)
+	}
+	if !gone && s.tries < taskTries {
+		return
+	}
+	failed := &TaskStep{
+		Task: t.ID, Revision: t.Revision, State: TaskFailed, At: t.At,
+		Error: plain(err.Error()), Time: r.d.h.now(),
+	}
+	if _, err := r.d.h.store.StepTask(ctx, failed); err != nil {
+		r.d.fault(ctx, "ending task "+string(t.ID), err)
+		return
+	}
+	r.d.h.tasks.tell()
+}
+
+// advance does the next piece of a task. That someone else has changed the task
+// meanwhile is no error: it is looked at again.
+func (r *taskRunner) advance(ctx context.Context, t *Task) error {
+	h := r.d.h
+	p, err := h.piece(ctx, t, t.At, taskChunk, taskLook)
+	if errors.Is(err, ErrNotFound) {
+		return errEndpointGone
+	}
+	if err != nil {
+		return err
+	}
+	step := &TaskStep{Task: t.ID, Revision: t.Revision, At: p.next, Time: h.now(), Again: p.again, New: p.missing, Expunge: p.expunge}
+	if p.last {
+		step.State = TaskFinished
+	}
+	waited := make([]MessageID, 0, len(p.again))
+	for _, d := range p.again {
+		if d.State == Waiting {
+			waited = append(waited, d.Message)
+		}
+	}
+	if ok, err := h.store.StepTask(ctx, step); !ok || err != nil {
+		return err
+	}
+	for _, id := range p.expunge {
+		h.recent.drop(id)
+	}
+	for _, id := range waited { // from the place where they waited
+		h.inbox.put(cancelled{id, []EndpointID{p.endpoint}})
+	}
+	if len(p.again)+len(p.missing) > 0 {
+		r.wake(ctx, t.Application, p.endpoint)
+	}
+	return nil
+}
+
+// wake tells the scheduler of what a step has stored, which nobody else will.
+func (r *taskRunner) wake(ctx context.Context, app ApplicationID, ep EndpointID) {
+	for {
+		err := r.d.h.wake(ctx, app, ep)
+		if err == nil || errors.Is(err, ErrNotFound) || ctx.Err() != nil {
+			return
+		}
+		r.d.fault(ctx, "reading an endpoint", err)
+		pause(ctx, time.Second)
+	}
+}
+
+// A piece is what there is to do in a part of what a task goes through.
+type piece struct {
+	endpoint EndpointID  // of the deliveries
+	again    []*Delivery // as a TaskStep has them
+	missing  []*Delivery
+	expunge  []MessageID
+
+	next TaskPlace
+	last bool // there is nothing behind it
+}
+
+func (p *piece) size() int { return len(p.again) + len(p.missing) + len(p.expunge) }
+
+// piece finds what a task is to do from a place on. ErrNotFound: the task's
+// endpoint is gone.
+func (h *Hub) piece(ctx context.Context, t *Task, at TaskPlace, limit, look int) (*piece, error) {
+	ep, at, err := h.taskEndpoint(ctx, t, at)
+	if err != nil {
+		return nil, err
+	}
+	if ep == nil && t.Kind == TaskBulkReplay {
+		return &piece{next: at, last: true}, nil
+	}
+	w := Walk{Selection: t.Selection, After: at.Message, Look: look, Limit: limit}
+	if w.After == "" {
+		w.After = lastBefore(w.Since)
+	}
+	p := &piece{next: at}
+	switch t.Kind {
+	case TaskPurge:
+		err = h.purgePiece(ctx, t, w, p)
+	case TaskReplayMissing:
+		err = h.missingPiece(ctx, ep, w, p)
+	default:
+		err = h.againPiece(ctx, t, ep, w, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.last = p.next.Message == ""; p.last && t.Kind == TaskBulkReplay && t.Endpoint == "" {
+		p.next, p.last, err = h.placeBehind(ctx, t.Application, ep.ID)
+	}
+	return p, err
+}
+
+// taskEndpoint is the endpoint that a task goes on with, and from where on; nil
+// if it has none, or none is left.
+func (h *Hub) taskEndpoint(ctx context.Context, t *Task, at TaskPlace) (*Endpoint, TaskPlace, error) {
+	id := t.Endpoint
+	if id == "" {
+		id = at.Endpoint
+	}
+	if t.Kind == TaskPurge {
+		return nil, at, nil
+	}
+	if id != "" {
+		ep, err := h.store.Endpoint(ctx, t.Application, string(id))
+		if err == nil || t.Endpoint != "" || !errors.Is(err, ErrNotFound) {
+			return ep, at, err
+		}
+	}
+	for { // the first, or the one behind one that was deleted
+		var last bool
+		var err error
+		if at, last, err = h.placeBehind(ctx, t.Application, id); last || err != nil {
+			return nil, at, err
+		}
+		ep, err := h.store.Endpoint(ctx, t.Application, string(at.Endpoint))
+		if err == nil || !errors.Is(err, ErrNotFound) {
+			return ep, at, err
+		}
+		id = at.Endpoint
+	}
+}
+
+// placeBehind is the beginning of the endpoint behind one; last: there is none.
+func (h *Hub) placeBehind(ctx context.Context, app ApplicationID, ep EndpointID) (at TaskPlace, last bool, err error) {
+	eps, err := h.store.Endpoints(ctx, app, Page{Limit: 1, After: string(ep), Ascending: true})
+	if len(eps) == 0 || err != nil {
+		return TaskPlace{}, true, err
+	}
+	return TaskPlace{Endpoint: eps[0].ID}, false, nil
+}
+
+// ended are the states of deliveries that do not wait.
+var ended = []State{Delivered, GivenUp, Cancelled}
+
+func (h *Hub) againPiece(ctx context.Context, t *Task, ep *Endpoint, w Walk, p *piece) (err error) {
+	switch {
+	case t.Kind == TaskRecover:
+		w.States = []State{GivenUp}
+	case len(w.States) == 0:
+		w.States = ended
+	}
+	p.endpoint = ep.ID
+	p.again, p.next.Message, err = h.store.WalkDeliveries(ctx, t.Application, ep.ID, w)
+	now := h.now()
+	for _, d := range p.again {
+		d.Due = now
+	}
+	return err
+}
+
+func (h *Hub) missingPiece(ctx context.Context, ep *Endpoint, w Walk, p *piece) error {
+	msgs, next, err := h.store.WalkMessages(ctx, ep.Application, ep.ID, w)
+	if err != nil {
+		return err
+	}
+	p.endpoint, p.next.Message = ep.ID, next
+	now := h.now()
+	for _, msg := range msgs {
+		if !ep.Wants(msg.EventType, msg.Channels) {
+			continue
+		}
+		due := now
+		if msg.DeliverAt.After(now) {
+			due = msg.DeliverAt
+		}
+		p.missing = append(p.missing, &Delivery{Message: msg.ID, Endpoint: ep.ID, Due: due})
+	}
+	return nil
+}
+
+func (h *Hub) purgePiece(ctx context.Context, t *Task, w Walk, p *piece) error {
+	msgs, next, err := h.store.WalkMessages(ctx, t.Application, "", w)
+	if err != nil {
+		return err
+	}
+	p.next.Message = next
+	for _, msg := range msgs {
+		p.expunge = append(p.expunge, msg.ID)
+	}
+	return nil
+}
+
+// lastBefore is an identifier behind which all messages are that were accepted
+// at t or later, so that older ones need not be looked at: identifiers are never
+// older than what they stand for. "": all are.
+func lastBefore(t time.Time) MessageID {
+	if t.UnixMilli() <= 0 {
+		return ""
+	}
+	var raw [16]byte
+	for i := range raw {
+		raw[i] = 0xff
+	}
+	binary.BigEndian.PutUint64(raw[:8], uint64(t.UnixMilli()-1)<<16|0xffff)
+	return MessageID(EncodeID("msg_", raw))
+}
