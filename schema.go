@@ -254,7 +254,7 @@ func (c *checks) forget() {
 func (h *Hub) checkPayload(c *check, msg *Message) error {
 	by := c.compile()
 	if by.err != nil {
-		return fmt.Errorf("event type %q: its schema cannot be used by this program: %v", c.of.Name, by.err)
+		return fmt.Errorf("event type %q: its schema cannot be used by this program: %w", c.of.Name, by.err)
 	}
 	found := violations(by.schema, msg.Payload)
 	if found == nil {
