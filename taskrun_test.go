@@ -303,6 +303,7 @@ func TestTasksTakeTurns(t *testing.T) {
 			return nil
 		}}, nil)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		want := "A1 B1 A2 B1 A3 A1 A2 A3 A1 A2 A3 A1 A2 A3"
 		if got := strings.Join(turns, " "); got != want {
 			t.Errorf("the turns are\n%s, want\n%s", got, want)
