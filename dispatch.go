@@ -26,15 +26,10 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 	h.inbox.open.Store(true)
 	defer h.inbox.close()
-	newest, err := h.store.Newest(ctx)
-	if err != nil {
-		return fmt.Errorf("starting: %w", err)
-	}
-	h.ids.floor(newest)
-	if err := h.readTypeRetries(ctx); err != nil {
-		return fmt.Errorf("starting: %w", err)
-	}
-	if err := h.readOperations(ctx); err != nil {
+	switch err := h.prepare(ctx); {
+	case err != nil && ctx.Err() != nil:
+		return nil // it was stopped before it had begun
+	case err != nil:
 		return fmt.Errorf("starting: %w", err)
 	}
 	d := &dispatcher{
@@ -50,6 +45,19 @@ func (h *Hub) Run(ctx context.Context) error {
 		broken:   make(chan error, 1),
 	}
 	return d.run(ctx)
+}
+
+// prepare reads what must be known before the first attempt.
+func (h *Hub) prepare(ctx context.Context) error {
+	newest, err := h.store.Newest(ctx)
+	if err != nil {
+		return err
+	}
+	h.ids.floor(newest)
+	if err := h.readTypeRetries(ctx); err != nil {
+		return err
+	}
+	return h.readOperations(ctx)
 }
 
 // A dispatcher is a running Hub: it owns the scheduler and does the I/O that the

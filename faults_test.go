@@ -269,6 +269,19 @@ func TestAFailedReadAtTheStartStrandsNothing(t *testing.T) {
 	})
 }
 
+func TestAHubStoppedBeforeItHasBegunIsNoFault(t *testing.T) {
+	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "fanfare.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := fanfare.New(store, nil).Run(ctx); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 // TestAFailedReadAfterwardsStrandsNothing has the endpoint's reading fail just
 // after something was stored for it.
 func TestAFailedReadAfterwardsStrandsNothing(t *testing.T) {
