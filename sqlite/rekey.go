@@ -63,7 +63,8 @@ func (s *Store) Rekey(ctx context.Context, ring *seal.Ring) (err error) {
 }
 
 // resealAll seals with the present key what is sealed with others, in transactions
-// so small that nobody waits for them, and then forgets those keys.
+// so small that nobody waits for them, and then forgets those keys. It outlives who
+// asked for it, and ends with the store: hence no context of theirs.
 func (s *Store) resealAll() {
 	defer s.resealing.runs.Store(false)
 	s.resealing.failed.Store(nil)
