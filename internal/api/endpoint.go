@@ -187,7 +187,8 @@ func someOf(list []string) *[]string {
 	if len(list) == 0 {
 		return nil
 	}
-	return &list
+	some := list // as in pointer
+	return &some
 }
 
 func (s *server) endpointRoutes() []*route {

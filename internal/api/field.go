@@ -68,5 +68,6 @@ func pointer[T comparable](v T) *T {
 	if v == zero {
 		return nil
 	}
-	return &v
+	some := v // or v would be on the heap whatever it is
+	return &some
 }

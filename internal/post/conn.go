@@ -3,6 +3,7 @@ package post
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ const (
 )
 
 // A conn is a connection and what has been read ahead from it. One goroutine
-// uses it at a time; end may be called by any.
+// uses it at a time; hangUp may be called by any.
 type conn struct {
 	net.Conn
 	raw          net.Conn        // beneath TLS
@@ -35,6 +36,9 @@ type conn struct {
 	r            *bufio.Reader
 	out          []byte // to be written; used again
 	restingSince time.Time
+
+	watched context.Context // it ends with this one
+	unwatch func() bool
 }
 
 func newConn(c, raw net.Conn) *conn {
@@ -46,15 +50,36 @@ func newConn(c, raw net.Conn) *conn {
 	return cn
 }
 
-// end closes the connection at once. Close, of TLS, would say goodbye first, and
+// watch has the connection end when ctx does. It stays so while it rests: those
+// who send much do it in the same context, and to watch that anew for each request
+// would cost what a lock does that all of them need.
+func (cn *conn) watch(ctx context.Context) {
+	if cn.watched == ctx {
+		return
+	}
+	if cn.unwatch != nil {
+		cn.unwatch()
+	}
+	cn.watched, cn.unwatch = ctx, context.AfterFunc(ctx, cn.hangUp)
+}
+
+// end gives the connection up.
+func (cn *conn) end() {
+	if cn.unwatch != nil {
+		cn.unwatch()
+	}
+	cn.hangUp()
+}
+
+// hangUp closes the connection at once. Close, of TLS, would say goodbye first, and
 // wait seconds for an other end that does not read.
-func (cn *conn) end() { _ = cn.raw.Close() }
+func (cn *conn) hangUp() { _ = cn.raw.Close() }
 
 // wake readies a connection that rested for a request that ends by deadline. It
 // reports whether the connection is still of use: its other end has neither
 // closed it nor said anything unasked, which would be taken for the answer.
 func (cn *conn) wake(deadline time.Time) bool {
-	if restedTooLong(cn) || cn.SetDeadline(deadline) != nil || !cn.quiet() {
+	if restedTooLong(cn) || cn.watched.Err() != nil || cn.SetDeadline(deadline) != nil || !cn.quiet() {
 		return false
 	}
 	if _, ok := cn.Conn.(*tls.Conn); !ok {
@@ -171,7 +196,7 @@ func (cn *conn) header() (h head, err error) {
 	h, size := plainHead(raw)
 	if size > 0 {
 		_, _ = cn.r.Discard(size)
-		h.body = io.LimitReader(cn.r, h.length)
+		h.body = cn.r // of which no more than that is read
 		return h, nil
 	}
 	for {

@@ -142,9 +142,9 @@ func (c *Client) Post(ctx context.Context, deadline time.Time, t *Target, lines,
 	if err != nil {
 		return nil, err
 	}
-	unwatch := context.AfterFunc(ctx, cn.end)
+	cn.watch(ctx)
 	res, reusable, err := cn.exchange(begun, deadline, t, lines, body)
-	if !unwatch() {
+	if ctx.Err() != nil {
 		reusable = false
 		if err != nil {
 			err = context.Cause(ctx)
