@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+)
+
+// A gatherer makes groups of the jobs that come while it is busy with those before
+// them, and has each group done in one transaction.
+type gatherer[J any] struct {
+	do   func(group []J) // sets how each ended
+	most int             // jobs in a group
+
+	mu      sync.Mutex
+	waiting *group[J] // nil: none
+	working int       // workers that run
+	closed  bool
+	idle    sync.Cond // working has become 0
+}
+
+// A group is what one transaction does.
+type group[J any] struct {
+	jobs []J
+	next *group[J]
+	done chan struct{} // closed when all jobs are
+}
+
+// workers is how many groups are under way at once: while one waits for the disk,
+// the next is sent.
+const workers = 2
+
+func newGatherer[J any](most int, do func(group []J)) *gatherer[J] {
+	g := &gatherer[J]{do: do, most: most}
+	g.idle.L = &g.mu
+	return g
+}
+
+// run has a job done and returns when it is.
+func (g *gatherer[J]) run(ctx context.Context, job J) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return errClosed
+	}
+	last := &g.waiting
+	for *last != nil && len((*last).jobs) == g.most {
+		last = &(*last).next
+	}
+	if *last == nil {
+		*last = &group[J]{done: make(chan struct{})}
+	}
+	mine := *last
+	mine.jobs = append(mine.jobs, job)
+	if g.working < workers {
+		g.working++
+		go g.work()
+	}
+	g.mu.Unlock()
+	<-mine.done
+	return nil
+}
+
+// work does groups until none is left.
+func (g *gatherer[J]) work() {
+	for {
+		g.mu.Lock()
+		mine := g.waiting
+		if mine == nil {
+			if g.working--; g.working == 0 {
+				g.idle.Broadcast()
+			}
+			g.mu.Unlock()
+			return
+		}
+		g.waiting = mine.next
+		g.mu.Unlock()
+		g.do(mine.jobs)
+		close(mine.done)
+	}
+}
+
+// close lets no further job in, and returns when those that are in are done.
+func (g *gatherer[J]) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	for g.working > 0 {
+		g.idle.Wait()
+	}
+}

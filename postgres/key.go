@@ -1,0 +1,243 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
+)
+
+const keyPrefix = "key_"
+
+const insertAPIKey = `
+	INSERT INTO key (id, hash, name, scopes, application, expires_at, used_at, created_at)
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8
+	WHERE (SELECT count(*) FROM key) < $9`
+
+// CreateKey implements [fanfare.Access].
+func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
+	raw, ok := parse(keyPrefix, k.ID)
+	if !ok {
+		return fmt.Errorf("key %q: not an identifier", k.ID)
+	}
+	var owner *id
+	if k.Application != "" {
+		app, ok := parse(applicationPrefix, k.Application)
+		if !ok {
+			return fanfare.ErrNotFound
+		}
+		owner = &app
+	}
+	return s.write(ctx, func(tx pgx.Tx) error {
+		if err := serially(ctx, tx, "key"); err != nil {
+			return err
+		}
+		if owner != nil {
+			if err := mustHaveApplication(ctx, tx, *owner); err != nil {
+				return err
+			}
+		}
+		tag, err := tx.Exec(ctx, insertAPIKey, raw, k.Hash[:], k.Name, stored.List(words[string](k.Scopes)), owner,
+			stored.Micros(k.ExpiresAt), stored.Micros(k.UsedAt), stored.Micros(k.CreatedAt), most)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = fanfare.ErrTooMany
+		}
+		return err
+	})
+}
+
+// serially has transactions that name the same thing wait for each other.
+func serially(ctx context.Context, tx pgx.Tx, what string) error {
+	_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", what)
+	return err
+}
+
+// words turns named strings into plain ones, or back.
+func words[To, From ~string](from []From) []To {
+	var all []To
+	for _, word := range from {
+		all = append(all, To(word))
+	}
+	return all
+}
+
+const keyColumns = `id, hash, name, scopes, application, expires_at, used_at, created_at`
+
+func scanKey(r pgx.Rows) (*fanfare.Key, error) {
+	k := &fanfare.Key{}
+	var raw id
+	var app *id
+	var hash []byte
+	var scopes string
+	var expires, used, created int64
+	if err := r.Scan(&raw, &hash, &k.Name, &scopes, &app, &expires, &used, &created); err != nil {
+		return nil, err
+	}
+	k.ID = fanfare.KeyID(fanfare.EncodeID(keyPrefix, raw))
+	copy(k.Hash[:], hash)
+	k.Application = fanfare.ApplicationID(nameOf(applicationPrefix, app))
+	k.ExpiresAt, k.UsedAt, k.CreatedAt = stored.Instant(expires), stored.Instant(used), stored.Instant(created)
+	names, err := stored.ReadList[[]string](scopes)
+	if err != nil {
+		return nil, fmt.Errorf("key %s: scopes: %w", k.ID, err)
+	}
+	k.Scopes = words[fanfare.Scope](names)
+	return k, nil
+}
+
+// Key implements [fanfare.Access].
+func (s *Store) Key(ctx context.Context, name fanfare.KeyID) (*fanfare.Key, error) {
+	raw, ok := parse(keyPrefix, name)
+	if !ok {
+		return nil, fanfare.ErrNotFound
+	}
+	return readOne(ctx, s, scanKey, "SELECT "+keyColumns+" FROM key WHERE id = $1", raw)
+}
+
+// KeyOf implements [fanfare.Access].
+func (s *Store) KeyOf(ctx context.Context, hash [32]byte) (*fanfare.Key, error) {
+	return readOne(ctx, s, scanKey, "SELECT "+keyColumns+" FROM key WHERE hash = $1", hash[:])
+}
+
+var listKeys = inOrder(`
+	SELECT `+keyColumns+`
+	FROM key
+	WHERE true`, "id")
+
+// Keys implements [fanfare.Access].
+func (s *Store) Keys(ctx context.Context, page fanfare.Page) ([]*fanfare.Key, error) {
+	return readPage(ctx, s, listKeys, afterID(keyPrefix, page), nil, scanKey)
+}
+
+// DeleteKey implements [fanfare.Access].
+func (s *Store) DeleteKey(ctx context.Context, name fanfare.KeyID) error {
+	raw, ok := parse(keyPrefix, name)
+	if !ok {
+		return fanfare.ErrNotFound
+	}
+	return s.write(ctx, func(tx pgx.Tx) error {
+		if err := mustChange(tx.Exec(ctx, "DELETE FROM key WHERE id = $1", raw)); err != nil {
+			return err
+		}
+		return changed(ctx, tx, id{})
+	})
+}
+
+const updateKeyUses = `
+	UPDATE key
+	SET used_at = use.at
+	FROM unnest($1::uuid[], $2::bigint[]) AS use (id, at)
+	WHERE key.id = use.id`
+
+// UseKeys implements [fanfare.Access].
+func (s *Store) UseKeys(ctx context.Context, at map[fanfare.KeyID]time.Time) error {
+	var keys []id
+	var times []int64
+	for name, t := range at {
+		if raw, ok := parse(keyPrefix, name); ok {
+			keys, times = append(keys, raw), append(times, stored.Micros(t))
+		}
+	}
+	return s.write(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, updateKeyUses, keys, times)
+		return err
+	})
+}
+
+const deleteOldestSessions = `
+	DELETE FROM session
+	WHERE expires_at <= $3 OR hash IN (
+		SELECT hash
+		FROM session
+		WHERE application = $1 AND expires_at > $3
+		ORDER BY created_at DESC, hash DESC
+		OFFSET $2)`
+
+const insertSession = `
+	INSERT INTO session (hash, application, capabilities, feature_flags, label, expires_at, created_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7)`
+
+// CreateSession implements [fanfare.Access].
+func (s *Store) CreateSession(ctx context.Context, session *fanfare.Session, most int) error {
+	app, ok := parse(applicationPrefix, session.Application)
+	if !ok {
+		return fanfare.ErrNotFound
+	}
+	return s.write(ctx, func(tx pgx.Tx) error {
+		if err := serially(ctx, tx, "session "+string(session.Application)); err != nil {
+			return err
+		}
+		if err := mustHaveApplication(ctx, tx, app); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, deleteOldestSessions, app, most-1, stored.Micros(session.CreatedAt)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, insertSession, session.Hash[:], app, optional(stored.List(words[string](session.Capabilities))),
+			optional(stored.List(session.FeatureFlags)), session.Label, stored.Micros(session.ExpiresAt), stored.Micros(session.CreatedAt))
+		return err
+	})
+}
+
+const selectSession = `
+	SELECT application, capabilities, feature_flags, label, expires_at, created_at
+	FROM session
+	WHERE hash = $1`
+
+// SessionOf implements [fanfare.Access].
+func (s *Store) SessionOf(ctx context.Context, hash [32]byte) (*fanfare.Session, error) {
+	return readOne(ctx, s, func(r pgx.Rows) (*fanfare.Session, error) {
+		session := &fanfare.Session{Hash: hash}
+		var app id
+		var capabilities, flags *string
+		var expires, created int64
+		err := r.Scan(&app, &capabilities, &flags, &session.Label, &expires, &created)
+		if err != nil {
+			return nil, err
+		}
+		session.Application = fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, app))
+		session.ExpiresAt, session.CreatedAt = stored.Instant(expires), stored.Instant(created)
+		names, err := stored.ReadList[[]string](given(capabilities))
+		if err != nil {
+			return nil, fmt.Errorf("session: capabilities: %w", err)
+		}
+		session.Capabilities = words[fanfare.Capability](names)
+		if session.FeatureFlags, err = stored.ReadList[[]string](given(flags)); err != nil {
+			return nil, fmt.Errorf("session: feature flags: %w", err)
+		}
+		return session, nil
+	}, selectSession, hash[:])
+}
+
+const expireSessions = `
+	UPDATE session
+	SET expires_at = $1
+	WHERE application = $2 AND expires_at > $1 AND ($3::text[] IS NULL OR label = ANY($3))`
+
+// ExpireSessions implements [fanfare.Access].
+func (s *Store) ExpireSessions(ctx context.Context, application fanfare.ApplicationID, labels []string, at time.Time) error {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil
+	}
+	return s.write(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, expireSessions, stored.Micros(at), app, some(labels)); err != nil {
+			return err
+		}
+		return changed(ctx, tx, app)
+	})
+}
+
+// DeleteSession implements [fanfare.Access]. One that is not there is no error.
+func (s *Store) DeleteSession(ctx context.Context, hash [32]byte) error {
+	return s.write(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "DELETE FROM session WHERE hash = $1", hash[:]); err != nil {
+			return err
+		}
+		return changed(ctx, tx, id{})
+	})
+}

@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// A list is a query whose rows come in order of one column, a page at a time.
+type list struct{ up, down string }
+
+// inOrder makes one of a query that ends in a condition.
+func inOrder(query, by string) list {
+	return list{
+		up:   query + " AND " + by + " > @after ORDER BY " + by + " LIMIT @limit",
+		down: query + " AND " + by + " < @after ORDER BY " + by + " DESC LIMIT @limit",
+	}
+}
+
+// A cursor is where a page begins; nowhere, if there is nothing of that name.
+type cursor struct {
+	page    fanfare.Page
+	after   any
+	nowhere bool
+}
+
+// lastID is behind all ids: none that is made has every bit set.
+var lastID = id(bytes.Repeat([]byte{0xff}, len(id{})))
+
+// afterID is where a page of things of that prefix begins.
+func afterID(prefix string, page fanfare.Page) cursor {
+	c := cursor{page: page, after: lastID}
+	switch {
+	case page.After != "":
+		raw, ok := parse(prefix, page.After)
+		c.after, c.nowhere = raw, !ok
+	case page.Ascending:
+		c.after = id{}
+	}
+	return c
+}
+
+// lastName is behind all names: no text of UTF-8 is.
+const lastName = "\U0010ffff\U0010ffff"
+
+// afterName is where a page of things with names begins.
+func afterName(page fanfare.Page) cursor {
+	c := cursor{page: page, after: page.After}
+	if page.After == "" && !page.Ascending {
+		c.after = lastName
+	}
+	return c
+}
+
+// readPage reads one page. args are the query's own parameters; nil: none.
+func readPage[T any](ctx context.Context, s *Store, l list, c cursor, args pgx.NamedArgs, scan func(r pgx.Rows) (T, error)) (page []T, err error) {
+	if c.nowhere {
+		return nil, nil
+	}
+	query := l.down
+	if c.page.Ascending {
+		query = l.up
+	}
+	all := pgx.NamedArgs{"after": c.after, "limit": c.page.Limit}
+	for name, v := range args {
+		all[name] = v
+	}
+	err = s.read(ctx, func(conn *pgx.Conn) error {
+		r, err := conn.Query(ctx, query, all)
+		page, err = rows(r, err, scan)
+		return err
+	})
+	return page, unlessNone(err)
+}
+
+// unlessNone is err, unless it says that nothing has what was asked for: a list of
+// that is empty.
+func unlessNone(err error) error {
+	if errors.Is(err, fanfare.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// rows reads every row of a result.
+func rows[T any](r pgx.Rows, err error, scan func(r pgx.Rows) (T, error)) (all []T, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	for r.Next() {
+		v, err := scan(r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, r.Err()
+}
+
+// readOne reads the only row of a result; ErrNotFound.
+func readOne[T any](ctx context.Context, s *Store, scan func(r pgx.Rows) (T, error), query string, args ...any) (v T, err error) {
+	err = s.read(ctx, func(conn *pgx.Conn) error {
+		r, err := conn.Query(ctx, query, args...)
+		all, err := rows(r, err, scan)
+		switch {
+		case err != nil:
+			return err
+		case len(all) == 0:
+			return fanfare.ErrNotFound
+		}
+		v = all[0]
+		return nil
+	})
+	return v, err
+}

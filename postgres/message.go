@@ -1,0 +1,141 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
+)
+
+const messageColumns = `message.id, message.application, message.event_id, message.event_type, message.content_type,
+		message.channels, message.tags, message.ordering_key, message.deliver_at, message.created_at,
+		message.checksum, message.payload`
+
+// scanMessage reads a message, which is Damaged if its payload is not what was stored.
+func scanMessage(r pgx.Rows) (*fanfare.Message, error) {
+	msg := &fanfare.Message{}
+	var raw, app id
+	var eventID, contentType, key *string
+	var deliverAt, createdAt, checksum int64
+	err := r.Scan(&raw, &app, &eventID, &msg.EventType, &contentType, &msg.Channels, &msg.Tags, &key, &deliverAt, &createdAt, &checksum, &msg.Payload)
+	if err != nil {
+		return nil, err
+	}
+	msg.ID = fanfare.MessageID(fanfare.EncodeID(messagePrefix, raw))
+	msg.Application = fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, app))
+	msg.EventID, msg.ContentType, msg.OrderingKey = given(eventID), given(contentType), given(key)
+	msg.DeliverAt, msg.CreatedAt = stored.Instant(deliverAt), stored.Instant(createdAt)
+	if msg.Payload != nil && int64(crc32.Checksum(msg.Payload, castagnoli)) != checksum {
+		msg.Damaged, msg.Payload = true, nil
+	}
+	return msg, nil
+}
+
+const selectMessage = `
+	SELECT ` + messageColumns + `
+	FROM message
+	WHERE application = $1
+		AND id = $2
+		AND EXISTS (SELECT 1 FROM application WHERE id = $1)`
+
+const selectMessageByEventID = `
+	SELECT ` + messageColumns + `
+	FROM event_id
+	JOIN message ON message.application = event_id.application AND message.id = event_id.message
+	WHERE event_id.application = $1
+		AND event_id.event_id = $2
+		AND EXISTS (SELECT 1 FROM application WHERE id = $1)`
+
+// Message implements [fanfare.Log]. An id goes before an event id.
+func (s *Store) Message(ctx context.Context, application fanfare.ApplicationID, ref string) (*fanfare.Message, error) {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil, fanfare.ErrNotFound
+	}
+	if raw, ok := parse(messagePrefix, ref); ok {
+		msg, err := readOne(ctx, s, scanMessage, selectMessage, app, raw)
+		if !errors.Is(err, fanfare.ErrNotFound) {
+			return whole(msg, err)
+		}
+	}
+	return whole(readOne(ctx, s, scanMessage, selectMessageByEventID, app, ref))
+}
+
+// whole makes it an error that a message is damaged, beside what is left of it.
+func whole(msg *fanfare.Message, err error) (*fanfare.Message, error) {
+	if err == nil && msg.Damaged {
+		err = fmt.Errorf("message %s: %w", msg.ID, fanfare.ErrDamaged)
+	}
+	return msg, err
+}
+
+// messageIs are the conditions on a message that lists of deliveries and attempts
+// have in common with lists of messages.
+const messageIs = `
+		AND (@types::text[] IS NULL OR message.event_type = ANY(@types))
+		AND (@channel::text IS NULL OR @channel = ANY(message.channels))
+		AND (@tag::text IS NULL OR @tag = ANY(message.tags))`
+
+func messageArgs(args pgx.NamedArgs, types []string, channel, tag string) pgx.NamedArgs {
+	args["types"], args["channel"], args["tag"] = some(types), optional(channel), optional(tag)
+	return args
+}
+
+const messagesWhere = `
+	SELECT ` + messageColumns + `
+	FROM message
+	WHERE message.application = @application
+		AND message.created_at >= @since
+		AND message.created_at < @until
+		AND EXISTS (SELECT 1 FROM application WHERE id = @application)` + messageIs
+
+var (
+	listMessages = inOrder(messagesWhere, "message.id")
+
+	// listMessagesInState picks them by their deliveries.
+	listMessagesInState = inOrder(messagesWhere+`
+		AND EXISTS (
+			SELECT 1
+			FROM delivery
+			JOIN endpoint ON endpoint.id = delivery.endpoint
+			WHERE delivery.endpoint = ANY(message.endpoints)
+				AND delivery.message = message.id
+				AND delivery.state = ANY(@states))`, "message.id")
+)
+
+// Messages implements [fanfare.Log].
+func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID, f fanfare.MessageFilter) ([]*fanfare.Message, error) {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil, nil
+	}
+	args := messageArgs(pgx.NamedArgs{"application": app, "since": stored.From(f.Since), "until": stored.To(f.Until)}, f.EventTypes, f.Channel, f.Tag)
+	l := listMessages
+	if len(f.States) > 0 {
+		l, args["states"] = listMessagesInState, numbers(f.States)
+	}
+	return readPage(ctx, s, l, afterID(messagePrefix, f.Page), args, scanMessage)
+}
+
+const expungePayload = `
+	UPDATE message
+	SET payload = NULL
+	WHERE application = $1
+		AND id = $2
+		AND EXISTS (SELECT 1 FROM application WHERE id = $1)`
+
+// ExpungePayload implements [fanfare.Log]. What was stored is overwritten when the
+// database next vacuums the table.
+func (s *Store) ExpungePayload(ctx context.Context, application fanfare.ApplicationID, message fanfare.MessageID) error {
+	app, ok1 := parse(applicationPrefix, application)
+	msg, ok2 := parse(messagePrefix, message)
+	if !ok1 || !ok2 {
+		return fanfare.ErrNotFound
+	}
+	return s.write(ctx, func(tx pgx.Tx) error { return mustChange(tx.Exec(ctx, expungePayload, app, msg)) })
+}

@@ -1,0 +1,157 @@
+package postgres
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fanfarehq/fanfare/seal"
+)
+
+// What is secret is sealed for the place where it stands: the table, the row's key
+// in hexadecimal, the column. Package sqlite names places in the same way.
+
+func endpointPlace(ep id) string {
+	return "endpoint/" + strings.ToUpper(hex.EncodeToString(ep[:])) + "/settings"
+}
+
+func settingPlace(name string) string { return fmt.Sprintf("setting/%X/value", name) }
+
+func answerPlace(scope, key string) string { return fmt.Sprintf("answer/%X/%X/body", scope, key) }
+
+// seal gives what is to be stored in a place, and the id of the key it is sealed
+// with; "" if it is not.
+func (s *Store) seal(place string, text []byte) (kept []byte, sealedBy string) {
+	ring := s.keys.Load()
+	if ring == nil {
+		return text, ""
+	}
+	return []byte(ring.Seal(place, text)), ring.Current()
+}
+
+// unseal gives what was stored in a place.
+func (s *Store) unseal(place string, kept []byte, sealedBy string) ([]byte, error) {
+	if sealedBy == "" {
+		return kept, nil
+	}
+	ring := s.keys.Load()
+	if ring == nil {
+		return nil, fmt.Errorf("%s: %w", place, &seal.MissingKeyError{ID: sealedBy})
+	}
+	text, err := ring.Open(place, string(kept))
+	if err != nil {
+		return nil, fmt.Errorf("%s: what is sealed in it: %w", place, err)
+	}
+	return text, nil
+}
+
+// selectKeysInUse gives the keys that anything is sealed with; ” for none.
+const selectKeysInUse = `
+	SELECT sealed_by FROM endpoint
+	UNION
+	SELECT sealed_by FROM setting
+	UNION
+	SELECT sealed_by FROM answer`
+
+// takeKeys makes sure, before anyone reads or writes, that the keys open all that is
+// sealed. left reports whether something is not sealed with the first of them.
+func (s *Store) takeKeys(ctx context.Context, ring *seal.Ring) (left bool, err error) {
+	var used []string
+	err = s.read(ctx, func(conn *pgx.Conn) error {
+		r, err := conn.Query(ctx, selectKeysInUse)
+		if err != nil {
+			return err
+		}
+		used, err = pgx.CollectRows(r, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, key := range used {
+		if key != "" && (ring == nil || !ring.Has(key)) {
+			return false, fmt.Errorf("its secrets are sealed: %w; give the keys that it was used with before, which no copy of it contains", &seal.MissingKeyError{ID: key})
+		}
+		left = left || ring != nil && key != ring.Current()
+	}
+	s.keys.Store(ring)
+	return left, nil
+}
+
+// A sealedColumn is where secrets stand: a table, the columns of its key, and the
+// column; place names a row's by the key's columns as text.
+type sealedColumn struct {
+	table, column string
+	key           []string
+	place         func(key []string) string
+}
+
+var sealedColumns = []sealedColumn{
+	{"endpoint", "settings", []string{"id"}, func(key []string) string {
+		return "endpoint/" + strings.ToUpper(strings.ReplaceAll(key[0], "-", "")) + "/settings"
+	}},
+	{"setting", "value", []string{"name"}, func(key []string) string { return settingPlace(key[0]) }},
+	{"answer", "body", []string{"scope", "key"}, func(key []string) string { return answerPlace(key[0], key[1]) }},
+}
+
+// resealChunk is how many rows of a table one transaction reseals.
+const resealChunk = 100
+
+// resealAll seals with the present key what is sealed with others or with none, some
+// rows at a time.
+func (s *Store) resealAll(ctx context.Context) error {
+	for _, c := range sealedColumns {
+		for n := resealChunk; n == resealChunk; {
+			err := s.write(ctx, func(tx pgx.Tx) (err error) {
+				n, err = s.reseal(ctx, tx, c)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) reseal(ctx context.Context, tx pgx.Tx, c sealedColumn) (n int, err error) {
+	columns := make([]string, len(c.key))
+	where := make([]string, len(c.key))
+	for i, name := range c.key {
+		columns[i] = name + "::text"
+		where[i] = fmt.Sprintf("%s::text = $%d", name, 3+i)
+	}
+	type row struct {
+		key      []string
+		kept     []byte
+		sealedBy string
+	}
+	r, err := tx.Query(ctx, "SELECT ARRAY["+strings.Join(columns, ", ")+"], "+c.column+", sealed_by FROM "+c.table+
+		" WHERE sealed_by <> $1 LIMIT $2 FOR UPDATE", s.keys.Load().Current(), resealChunk)
+	some, err := rows(r, err, func(r pgx.Rows) (row, error) {
+		var v row
+		err := r.Scan(&v.key, &v.kept, &v.sealedBy)
+		return v, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, v := range some {
+		text, err := s.unseal(c.place(v.key), v.kept, v.sealedBy)
+		if err != nil {
+			return 0, err
+		}
+		kept, sealedBy := s.seal(c.place(v.key), text)
+		args := []any{kept, sealedBy}
+		for _, part := range v.key {
+			args = append(args, part)
+		}
+		if _, err := tx.Exec(ctx, "UPDATE "+c.table+" SET "+c.column+" = $1, sealed_by = $2 WHERE "+strings.Join(where, " AND "), args...); err != nil {
+			return 0, err
+		}
+	}
+	return len(some), nil
+}

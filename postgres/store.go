@@ -1,0 +1,130 @@
+// Package postgres keeps everything in a PostgreSQL database: a [fanfare.Store] for
+// any number of processes on any number of machines at once. What a method returns
+// nil for the database has committed, with the durability its settings promise;
+// many calls at once share one transaction.
+//
+// It works behind a pooler that gives a connection away after each transaction, but
+// for the listener (see [Options.Listen]).
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/seal"
+)
+
+// oldestServer is the first version of PostgreSQL that has all that is used here.
+const oldestServer = 150000
+
+// connections is how many connections a Store has at most unless its URL says
+// otherwise (pool_max_conns).
+const connections = 16
+
+// A Store is a [fanfare.Store] in a database.
+type Store struct {
+	pool      *pgxpool.Pool
+	keys      atomic.Pointer[seal.Ring] // nil: nothing is sealed
+	warned    sync.Map                  // *pgconn.PgConn: its last COMMIT was answered with a warning
+	accepting *gatherer[*intake]
+	recording *gatherer[*note]
+	pruning   pruning
+	sweeping  sweeper
+
+	closing sync.Once
+	closed  atomic.Bool
+}
+
+// Options are the settings of a Store. The zero value of each field is a good
+// default.
+type Options struct {
+	// Keys seal what is secret in the database, such as what endpoints sign and
+	// authenticate with. All processes must be given the same ones. From the first
+	// time on they are needed to open it. nil: nothing is sealed.
+	Keys *seal.Ring
+
+	// Listen is the URL of a connection on which news of other processes are heard
+	// (LISTEN), where the Store's own goes through a pooler in transaction mode.
+	// Empty: the same URL. Without news all is noticed a little later.
+	Listen string
+}
+
+var errClosed = errors.New("the store is closed")
+
+// Open opens the database of that URL (or of a string of key=value pairs, as libpq
+// takes both) and brings it to its newest version. It is an error if its settings
+// do not promise that what is committed lasts, and a [seal.MissingKeyError] if its
+// secrets are sealed with a key that is not given. nil options are the defaults.
+func Open(ctx context.Context, url string, opt *Options) (*Store, error) {
+	if opt == nil {
+		opt = &Options{}
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("the URL of the database: %w", err)
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = connections
+	}
+	s, err := open(ctx, config, opt)
+	if err != nil {
+		return nil, fmt.Errorf("database %s at %s: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, err error) {
+	s := &Store{}
+	config.ConnConfig.OnNotice = s.notice
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.pool.Close()
+		}
+	}()
+	if err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return checkServer(ctx, conn.Conn()) }); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, s.pool); err != nil {
+		return nil, err
+	}
+	left, err := s.takeKeys(ctx, opt.Keys)
+	if err != nil {
+		return nil, err
+	}
+	if left {
+		if err := s.resealAll(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s.accepting = newGatherer(acceptMost, s.acceptAll)
+	s.recording = newGatherer(recordMost, s.recordAll)
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.sweeping = sweeper{wake: make(chan struct{}, 1), end: end}
+	s.sweeping.done.Go(func() { s.sweep(background) })
+	return s, nil
+}
+
+// Close waits for what was begun and lets go of the connections.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.accepting.close()
+		s.recording.close()
+		s.sweeping.end()
+		s.sweeping.done.Wait()
+		s.closed.Store(true)
+		s.pool.Close()
+	})
+	return nil
+}
+
+var _ fanfare.Store = (*Store)(nil)
