@@ -15,6 +15,7 @@ var (
 		"fulcrum":            `{"id","type","owner_id","data"}, as Fulcrum sends it`,
 		"thin":               `{"id","type","created","resource_url"}: where the API has the message`,
 		"form":               "payload=…, URL-encoded, as GitHub's",
+		"mandrill":           "mandrill_events=…, URL-encoded, as Mandrill's: an array of the payload, or the payload if it is one",
 		"cloudevents":        "CloudEvents 1.0, the whole event in one JSON document",
 		"cloudevents-binary": "CloudEvents 1.0, the payload as it came in and the rest in the header",
 	}

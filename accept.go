@@ -18,23 +18,25 @@ func (h *Hub) SendBatch(ctx context.Context, app string, msgs []*Message, key *I
 	if err := key.check(); err != nil {
 		return nil, err
 	}
-	r, err := h.catalogue.of(ctx, app)
+	r, err := h.roster(ctx, app)
 	if err != nil {
 		return nil, err
-	}
-	if r.reserved {
-		return nil, fmt.Errorf("application %q: %w", app, ErrNotFound)
 	}
 	return h.sendBatch(ctx, r, msgs, key)
 }
 
 // sendBatch is SendBatch to an application that is known.
 func (h *Hub) sendBatch(ctx context.Context, r *roster, msgs []*Message, key *Idempotency) (errs []error, err error) {
+	if err := h.floor(ctx); err != nil {
+		return nil, err
+	}
 	arriving := h.feed.begin(r.app.ID, &h.ids)
 	defer h.feed.end(arriving)
-	checks, err := h.loadChecks(ctx)
-	if err != nil {
-		return nil, err
+	var checks map[string]*check // none for news: a user's schema must not keep it back
+	if !r.reserved {
+		if checks, err = h.loadChecks(ctx); err != nil {
+			return nil, err
+		}
 	}
 	errs = make([]error, len(msgs))
 	intakes := make([]*Intake, 0, len(msgs))

@@ -140,3 +140,56 @@ func TestBadInputIsRefusedInWords(t *testing.T) {
 		}
 	})
 }
+
+// TestIdentifiersGrowWhoeverMakesThem has the clock step back between two processes,
+// of which the second does not Run.
+func TestIdentifiersGrowWhoeverMakesThem(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		time.Sleep(24 * time.Hour)
+		newest := w.past(1, nil, 0, func(_ int, msg *fanfare.Message) {
+			raw, _ := fanfare.DecodeID("msg_", string(msg.ID))
+			raw[0]++ // a year and more ahead
+			msg.ID = fanfare.MessageID(fanfare.EncodeID("msg_", raw))
+		})[0]
+		_, last, _ := strings.Cut(string(newest.ID), "_")
+		for name, makes := range map[string]func(hub *fanfare.Hub) (string, error){
+			"a message": func(hub *fanfare.Hub) (string, error) {
+				msg, err := hub.Send(t.Context(), "acme", "a.b", 1)
+				if err != nil {
+					return "", err
+				}
+				return string(msg.ID), nil
+			},
+			"an application": func(hub *fanfare.Hub) (string, error) {
+				app := &fanfare.Application{Name: "Other"}
+				err := hub.CreateApplication(t.Context(), app)
+				return string(app.ID), err
+			},
+			"an endpoint": func(hub *fanfare.Hub) (string, error) {
+				ep := &fanfare.Endpoint{Application: w.app.ID, Kind: fanfare.KindPoller}
+				err := hub.CreateEndpoint(t.Context(), ep)
+				return string(ep.ID), err
+			},
+			"an event type": func(hub *fanfare.Hub) (string, error) {
+				et := &fanfare.EventType{Name: "a.b"}
+				err := hub.CreateEventType(t.Context(), et)
+				return string(et.ID), err
+			},
+			"a task": func(hub *fanfare.Hub) (string, error) {
+				task := &fanfare.Task{Kind: fanfare.TaskPurge, Application: w.app.ID}
+				err := hub.StartTask(t.Context(), task)
+				return string(task.ID), err
+			},
+			"a key": func(hub *fanfare.Hub) (string, error) {
+				key := &fanfare.Key{Name: "a", Scopes: []fanfare.Scope{fanfare.ScopeAdmin}}
+				_, err := hub.CreateKey(t.Context(), key)
+				return string(key.ID), err
+			},
+		} {
+			id, err := makes(fanfare.New(w.store, nil))
+			if _, digits, _ := strings.Cut(id, "_"); err != nil || digits <= last {
+				t.Errorf("%s is %q, %v, which is not behind %s", name, id, err, newest.ID)
+			}
+		}
+	})
+}

@@ -17,12 +17,19 @@ type Application struct {
 	Metadata  map[string]string
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	// Revision counts the changes. UpdateApplication returns ErrConflict when it is
+	// not that of what is stored; 0: it is not compared.
+	Revision int64
 }
 
 // CreateApplication checks and stores app, and fills in its id and times. It
 // returns ErrExists when another application has the uid.
 func (h *Hub) CreateApplication(ctx context.Context, app *Application) error {
 	if err := app.check(); err != nil {
+		return err
+	}
+	if err := h.floor(ctx); err != nil {
 		return err
 	}
 	now := h.now()
@@ -48,18 +55,11 @@ func (h *Hub) Application(ctx context.Context, ref string) (*Application, error)
 
 // Applications lists applications by age.
 func (h *Hub) Applications(ctx context.Context, page Page) ([]*Application, error) {
-	// The operational one has the smallest id of all.
-	if page.Ascending && page.After == "" {
-		page.After = string(OperationalApplication)
-	}
-	apps, err := h.store.Applications(ctx, page)
-	if n := len(apps); n > 0 && apps[n-1].ID == OperationalApplication {
-		apps = apps[:n-1]
-	}
-	return apps, err
+	return h.ApplicationsBy(ctx, ApplicationFilter{Page: page})
 }
 
-// UpdateApplication stores app as it now is.
+// UpdateApplication stores app as it now is. It returns ErrConflict when it was
+// changed since app was read.
 func (h *Hub) UpdateApplication(ctx context.Context, app *Application) error {
 	if err := app.check(); err != nil {
 		return err
@@ -74,6 +74,12 @@ func (h *Hub) UpdateApplication(ctx context.Context, app *Application) error {
 // DeleteApplication removes an application with its endpoints and messages.
 // What waits is never sent; attempts already under way are seen through.
 func (h *Hub) DeleteApplication(ctx context.Context, id ApplicationID) error {
+	return h.DeleteApplicationAt(ctx, id, 0)
+}
+
+// DeleteApplicationAt is DeleteApplication, but for one whose Revision is another,
+// which is ErrConflict; 0: whichever it is.
+func (h *Hub) DeleteApplicationAt(ctx context.Context, id ApplicationID, revision int64) error {
 	if id == OperationalApplication {
 		return fmt.Errorf("application %s: %w", id, ErrNotFound)
 	}
@@ -81,7 +87,7 @@ func (h *Hub) DeleteApplication(ctx context.Context, id ApplicationID) error {
 	if err != nil {
 		return err
 	}
-	if err := h.store.DeleteApplication(ctx, id); err != nil {
+	if err := h.store.DeleteApplicationAt(ctx, id, revision); err != nil {
 		return fmt.Errorf("application %s: %w", id, err)
 	}
 	h.catalogue.forget(id)
@@ -108,7 +114,7 @@ func (app *Application) check() error {
 	if err := checkUID(app.UID); err != nil {
 		return err
 	}
-	if err := app.Retry.check(); err != nil {
+	if err := app.Retry.settle(); err != nil {
 		return err
 	}
 	return checkMetadata(app.Metadata)

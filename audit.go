@@ -66,6 +66,9 @@ const (
 // Audit keeps an entry, and fills in its id and time. What is too long in it is
 // cut.
 func (h *Hub) Audit(ctx context.Context, e *AuditEntry) error {
+	if err := h.floor(ctx); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
 	e.At = h.now()
 	e.ID = AuditID(h.ids.next(e.At, "audit_"))
 	for _, text := range []*string{&e.Actor, &e.Action, &e.Application, &e.Object, &e.Address, &e.Detail} {

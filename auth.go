@@ -154,7 +154,7 @@ func SensitiveHeader(name string) bool {
 // to send it and to record the answer.
 func (ep *Endpoint) isSpecial(header []Header) bool {
 	p := ep.profile()
-	return ep.Auth.OAuth2 != nil || ep.Success.Redirects == RedirectsFollow || p == webhook.Basic || p == webhook.BodyToken ||
+	return ep.Auth.OAuth2 != nil || ep.Success.followsRedirects() || p == webhook.Basic || p == webhook.BodyToken ||
 		slices.ContainsFunc(header, func(h Header) bool { return SensitiveHeader(h.Name) })
 }
 

@@ -119,7 +119,7 @@ func (h *Hub) Identify(ctx context.Context, secret string) (*Bearer, error) {
 // known by its id. It looks for no other, and reads nothing from disk while that
 // one is in use. ErrNotFound: it is not there any more.
 func (h *Hub) IsApplication(ctx context.Context, id ApplicationID, ref string) (bool, error) {
-	r, err := h.catalogue.of(ctx, string(id))
+	r, err := h.roster(ctx, string(id))
 	if err != nil {
 		return false, err
 	}

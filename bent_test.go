@@ -19,6 +19,9 @@ type bent struct {
 	message   func(ref string) error
 	note      func(since time.Time)
 	step      func(step *fanfare.TaskStep) error
+	listed    func()                     // after endpoints were read
+	emptied   func(n int) (int, error)   // after a lane was
+	retyped   func(t *fanfare.EventType) // after one was updated
 }
 
 func (b *bent) Accept(ctx context.Context, app fanfare.ApplicationID, in []*fanfare.Intake, key *fanfare.Idempotency) ([]fanfare.MessageID, error) {
@@ -42,7 +45,11 @@ func (b *bent) Endpoints(ctx context.Context, app fanfare.ApplicationID, p fanfa
 			return nil, err
 		}
 	}
-	return b.Store.Endpoints(ctx, app, p)
+	eps, err := b.Store.Endpoints(ctx, app, p)
+	if b.listed != nil {
+		b.listed()
+	}
+	return eps, err
 }
 
 func (b *bent) Message(ctx context.Context, app fanfare.ApplicationID, ref string) (*fanfare.Message, error) {

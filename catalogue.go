@@ -3,6 +3,7 @@ package fanfare
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -30,6 +31,7 @@ type target struct {
 	constant []Header    // what every attempt carries
 	signers  []signer    // by the time they end, soonest first
 	plans    plans
+	unfit    bool // it cannot be sent to: only what is needed to keep its messages is set
 }
 
 // A signer signs with the secrets that are in force until a time; zero: for good.
@@ -42,20 +44,21 @@ type signer struct {
 func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
 	u, err := url.Parse(ep.URL)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint %s: url: %w", ep.ID, err)
+		return nil, fmt.Errorf("url: %w", err)
 	}
 	t := &target{Endpoint: ep, appRate: app.RateLimit, host: u.Host, constant: constantHeader(ep)}
 	t.owner = orDefault(app.UID, string(app.ID))
+	t.constant = append(t.constant, ep.shopHeader(t.owner)...)
 	if t.format = formatNamed(ep.Format); t.format == nil {
-		return nil, fmt.Errorf("endpoint %s: format %q is not known here", ep.ID, ep.Format)
+		return nil, fmt.Errorf("format: %q is not known here", ep.Format)
 	}
 	if t.tls, err = ep.Auth.tlsConfig(); err != nil {
-		return nil, fmt.Errorf("endpoint %s: certificate: %w", ep.ID, err)
+		return nil, fmt.Errorf("certificate: %w", err)
 	}
 	t.special = ep.isSpecial(t.constant)
 	t.to = t.reach(u)
 	if t.signers, err = signersOf(ep.profile(), ep.Secrets, now); err != nil {
-		return nil, fmt.Errorf("endpoint %s: secrets: %w", ep.ID, err)
+		return nil, fmt.Errorf("secrets: %w", err)
 	}
 	return t, nil
 }
@@ -119,9 +122,9 @@ func (t *target) signer(at time.Time) *signer {
 func (t *target) settings() lane.Settings {
 	return lane.Settings{
 		Endpoint: string(t.ID), Application: string(t.Application), Host: t.host,
-		Ordered: t.Ordered, Paused: t.Paused || t.Disabled || t.Kind == KindPoller || !t.Verified(),
+		Ordered: t.Ordered, Paused: t.Paused || t.Disabled || t.Kind == KindPoller || t.unfit || !t.Verified(),
 		MaxInFlight: t.MaxInFlight, Rate: float64(t.RateLimit), AppRate: float64(t.appRate),
-		FailingSince: t.FailingSince,
+		FailingSince: t.FailingSince, Gather: lane.Gather(t.Batch),
 	}
 }
 
@@ -141,6 +144,16 @@ func (r *roster) find(id EndpointID) *target {
 	return nil
 }
 
+// roster is the roster of an application by id or uid, for callers from outside, to
+// whom the operational one is not there.
+func (h *Hub) roster(ctx context.Context, ref string) (*roster, error) {
+	r, err := h.catalogue.of(ctx, ref)
+	if err == nil && r.reserved {
+		return nil, fmt.Errorf("application %q: %w", ref, ErrNotFound)
+	}
+	return r, err
+}
+
 func (h *Hub) loadRoster(ctx context.Context, ref string) (*roster, error) {
 	app, err := h.store.Application(ctx, ref)
 	if err != nil {
@@ -153,20 +166,56 @@ func (h *Hub) loadRoster(ctx context.Context, ref string) (*roster, error) {
 	r := &roster{app: app, reserved: app.ID == OperationalApplication, targets: make([]*target, len(eps))}
 	now := h.now()
 	for i, ep := range eps {
-		if r.targets[i], err = newTarget(app, ep, now); err != nil {
-			return nil, err
+		if r.targets[i], err = h.target(app, ep, now); err != nil {
+			h.opt.Logger.ErrorContext(ctx, "an endpoint cannot be sent to", "error", err)
+			r.targets[i] = h.unfit(app, ep)
 		}
-		if ep.Auth.OAuth2 != nil {
-			if r.targets[i].grant, err = h.grants.of(ep); err != nil {
-				return nil, err
-			}
-		}
-		if ep.Format == "thin" {
-			r.targets[i].format = thinAt(h.opt.BaseURL)
-		}
-		r.targets[i].plans = plansOf(app, ep, h.opt.Retry)
 	}
 	return r, nil
+}
+
+// target is newTarget with what it has of h.
+func (h *Hub) target(app *Application, ep *Endpoint, now time.Time) (*target, error) {
+	t, err := newTarget(app, ep, now)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint %s: %w", ep.ID, err)
+	}
+	if ep.Auth.OAuth2 != nil {
+		if t.grant, err = h.grants.of(ep); err != nil {
+			return nil, err
+		}
+	}
+	if ep.Format == "thin" {
+		t.format = thinAt(h.opt.BaseURL)
+	}
+	t.plans = plansOf(app, ep, h.opt.Retry)
+	return t, nil
+}
+
+// unfit stands in a roster for an endpoint of which no target can be made, such as
+// one that another version of this program has stored. It is paused, so that it
+// holds up no other.
+func (h *Hub) unfit(app *Application, ep *Endpoint) *target {
+	return &target{
+		Endpoint: ep, appRate: app.RateLimit, owner: orDefault(app.UID, string(app.ID)),
+		plans: plansOf(app, ep, h.opt.Retry), unfit: true,
+	}
+}
+
+// Unusable says in a sentence why, at that time, nothing can be sent to ep by what
+// is stored of it, and what to do; "" when it can.
+func (ep *Endpoint) Unusable(at time.Time) string {
+	if ep.Kind == KindPoller {
+		return ""
+	}
+	_, err := newTarget(&Application{}, ep, at)
+	if err == nil && ep.Auth.OAuth2 != nil {
+		_, err = newGrant(&ep.Auth)
+	}
+	if err == nil {
+		return ""
+	}
+	return "Its settings cannot be used: " + plain(err.Error()) + ". What is for it waits until that is changed."
 }
 
 // maxRosters bounds the catalogue; beyond it, it begins anew.
@@ -247,6 +296,9 @@ func (h *Hub) reconfigureAll(ctx context.Context, id ApplicationID) error {
 	h.catalogue.forget(id)
 	r, err := h.catalogue.of(ctx, string(id))
 	if err != nil {
+		if !errors.Is(err, ErrNotFound) {
+			h.inbox.put(unread{id}) // it is stored already
+		}
 		return err
 	}
 	h.inbox.put(configured{r.targets})

@@ -1,6 +1,7 @@
 package fanfare
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/textproto"
@@ -28,51 +29,71 @@ const (
 	maxDebounce    = 24 * time.Hour
 )
 
+// checkEndpoint tells all that is wrong with ep at once.
 func (h *Hub) checkEndpoint(ep *Endpoint) error {
-	if err := checkUID(ep.UID); err != nil {
-		return err
-	}
-	if err := h.checkTarget(ep); err != nil {
-		return err
-	}
-	switch {
-	case len(ep.Description) > 4096:
-		return &InvalidError{"description", "at most 4096 bytes"}
-	case ep.RateLimit < 0 || ep.RateLimit > maxRate:
-		return &InvalidError{"rateLimit", fmt.Sprintf("0 (no limit) to %d a second", maxRate)}
-	case ep.MaxInFlight < 0 || ep.MaxInFlight > 10_000:
-		return &InvalidError{"maxInFlight", "0 (the default) to 10000"}
-	case ep.Timeout != 0 && (ep.Timeout < minTimeout || ep.Timeout > maxTimeout):
-		return &InvalidError{"timeout", fmt.Sprintf("from %v to %v", minTimeout, maxTimeout)}
-	case ep.Debounce != 0 && (ep.Debounce < minDebounce || ep.Debounce > maxDebounce):
-		return &InvalidError{"debounce", fmt.Sprintf("0 (every message is sent) or from %v to %v", minDebounce, maxDebounce)}
-	case ep.Debounce != 0 && ep.Ordered:
-		return &InvalidError{"debounce", "an ordered endpoint is sent every message; turn one of the two off"}
-	case len(ep.EventTypes) > maxEventTypes:
-		return &InvalidError{"eventTypes", fmt.Sprintf("at most %d", maxEventTypes)}
-	case len(ep.Secrets) > maxSecrets:
-		return &InvalidError{"secret", fmt.Sprintf("at most %d at once", maxSecrets)}
-	}
-	for _, pattern := range ep.EventTypes {
-		if err := checkPattern("eventTypes", pattern); err != nil {
-			return err
-		}
-	}
-	for _, check := range []error{
+	return allWrong(
+		checkUID(ep.UID),
+		h.checkTarget(ep),
+		must(len(ep.Description) <= 4096, "description", "at most 4096 bytes"),
+		must(0 <= ep.RateLimit && ep.RateLimit <= maxRate, "rateLimit", fmt.Sprintf("0 (no limit) to %d a second", maxRate)),
+		must(0 <= ep.MaxInFlight && ep.MaxInFlight <= 10_000, "maxInFlight", "0 (the default) to 10000"),
+		must(ep.Timeout == 0 || minTimeout <= ep.Timeout && ep.Timeout <= maxTimeout, "timeout", fmt.Sprintf("from %v to %v", minTimeout, maxTimeout)),
+		must(ep.Debounce == 0 || minDebounce <= ep.Debounce && ep.Debounce <= maxDebounce, "debounce", fmt.Sprintf("0 (every message is sent) or from %v to %v", minDebounce, maxDebounce)),
+		must(ep.Debounce == 0 || !ep.Ordered, "debounce", "an ordered endpoint is sent every message; turn one of the two off"),
+		must(len(ep.Secrets) <= maxSecrets, "secret", fmt.Sprintf("at most %d at once", maxSecrets)),
+		ep.checkEventTypes(),
 		checkText("description", ep.Description),
 		checkLabels("channels", ep.Channels),
 		checkMetadata(ep.Metadata),
 		checkHeaders(ep.Headers),
 		ep.checkFormat(),
 		ep.checkSignature(),
+		ep.checkBatch(),
 		h.checkAuth(ep),
-		ep.Retry.check(),
+		ep.Retry.settle(),
 		ep.checkRetryByType(),
 		ep.checkHandshake(),
 		ep.Success.check(),
-	} {
-		if check != nil {
-			return check
+	)
+}
+
+// must is nil if something is as it must be, or else says what would be right.
+func must(is bool, field, reason string) error {
+	if is {
+		return nil
+	}
+	return &InvalidError{field, reason}
+}
+
+// allWrong joins what checks say, once for each field: what else is wrong with one
+// mostly follows from the first. An error that is no *InvalidError goes alone.
+func allWrong(checks ...error) error {
+	var wrong []error
+	seen := map[string]bool{}
+	for _, err := range checks {
+		var one *InvalidError
+		switch {
+		case err == nil:
+		case !errors.As(err, &one):
+			return err
+		case !seen[one.Field]:
+			seen[one.Field] = true
+			wrong = append(wrong, err)
+		}
+	}
+	if len(wrong) == 1 {
+		return wrong[0]
+	}
+	return errors.Join(wrong...)
+}
+
+func (ep *Endpoint) checkEventTypes() error {
+	if len(ep.EventTypes) > maxEventTypes {
+		return &InvalidError{"eventTypes", fmt.Sprintf("at most %d", maxEventTypes)}
+	}
+	for _, pattern := range ep.EventTypes {
+		if err := checkPattern("eventTypes", pattern); err != nil {
+			return err
 		}
 	}
 	return nil

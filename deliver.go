@@ -29,12 +29,7 @@ const (
 // deliver makes one attempt to send msg to t. It always returns an attempt: to
 // be refused is an outcome, not an error. What comes next is not decided here.
 func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
-	started := h.now()
-	a := &Attempt{
-		ID:      AttemptID(h.ids.next(started, "atmpt_")),
-		Message: msg.ID, Endpoint: t.ID, EventType: msg.EventType,
-		URL: t.URL, StartedAt: started,
-	}
+	a := h.newAttempt(t, msg)
 	if msg.Payload == nil {
 		a.Class = ClassNoPayload
 		return a
@@ -42,13 +37,29 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 	if n := msg.hops(); n > 0 {
 		t = t.passing(n)
 	}
-	out := t.format(msg, t.owner)
+	h.transmit(ctx, t, msg, t.format(msg, t.owner), a)
+	return a
+}
+
+// newAttempt begins an attempt to send msg to t.
+func (h *Hub) newAttempt(t *target, msg *Message) *Attempt {
+	started := h.now()
+	return &Attempt{
+		ID:      AttemptID(h.ids.next(started, "atmpt_")),
+		Message: msg.ID, Endpoint: t.ID, EventType: msg.EventType,
+		URL: t.URL, StartedAt: started,
+	}
+}
+
+// transmit makes the attempt a: it signs out with the id and type of msg, sends it
+// and takes down what came of it.
+func (h *Hub) transmit(ctx context.Context, t *target, msg *Message, out formatted, a *Attempt) {
 	to := t.to
 	if t.signers[0].Signer != nil {
-		a.RequestHeader = t.requestHeader(msg, out, started)
+		a.RequestHeader = t.requestHeader(msg, out, a.StartedAt)
 	} else {
 		var query string
-		if a.RequestHeader, query = t.profileHeader(msg, &out, started); query != "" {
+		if a.RequestHeader, query = t.profileHeader(msg, &out, a.StartedAt); query != "" {
 			a.URL, to = t.withQuery(query)
 		}
 	}
@@ -71,7 +82,7 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 		if ctx.Err() != nil {
 			a.Class = ClassInterrupted
 		}
-		return a
+		return
 	}
 	a.FirstByte = res.HeaderAfter.Truncate(time.Microsecond)
 	a.Status = res.Status
@@ -85,11 +96,10 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 	if asked := res.Header[HeaderDelivery]; asked != nil {
 		a.obey(asked)
 	}
-	return a
 }
 
 // requestHeader is the header of an attempt: what is the same in all to t, then
-// what is this message's.
+// what is this message's. What stands for several messages has no type.
 func (t *target) requestHeader(msg *Message, out formatted, at time.Time) []Header {
 	header := make([]Header, len(t.constant), len(t.constant)+5+len(out.header))
 	copy(header, t.constant)
@@ -98,8 +108,10 @@ func (t *target) requestHeader(msg *Message, out formatted, at time.Time) []Head
 		Header{Name: webhook.HeaderID, Value: string(msg.ID)},
 		Header{Name: webhook.HeaderTimestamp, Value: strconv.FormatInt(at.Unix(), 10)},
 		Header{Name: webhook.HeaderSignature, Value: t.signer(at).Sign(string(msg.ID), at, out.body)},
-		Header{Name: webhook.HeaderEventType, Value: msg.EventType},
 	)
+	if msg.EventType != "" {
+		header = append(header, Header{Name: webhook.HeaderEventType, Value: msg.EventType})
+	}
 	return append(header, out.header...)
 }
 

@@ -145,32 +145,3 @@ func (h *Hub) Resend(ctx context.Context, msg *Message, ep *Endpoint) error {
 	h.rouse(ctx, msg.Application, ep.ID)
 	return nil
 }
-
-// recoverChunk is how many deliveries one transaction of Recover touches.
-const recoverChunk = 1000
-
-// Recover makes the deliveries to ep that were given up, of messages accepted in
-// [since, until), wait again, and returns how many there were. A zero until
-// means now.
-func (h *Hub) Recover(ctx context.Context, ep *Endpoint, since, until time.Time) (int, error) {
-	now := h.now()
-	if until.IsZero() || until.After(now) {
-		until = now
-	}
-	total := 0
-	span := Span{Since: since, Until: until, Limit: recoverChunk}
-	for {
-		n, last, err := h.store.Recover(ctx, ep, span, now)
-		total += n
-		if err == nil && n > 0 {
-			err = h.wake(context.WithoutCancel(ctx), ep.Application, ep.ID)
-		}
-		if err != nil {
-			return total, fmt.Errorf("endpoint %s: recovering: %w", ep.ID, err)
-		}
-		if last == "" {
-			return total, nil
-		}
-		span.After = last
-	}
-}

@@ -49,11 +49,9 @@ func (h *Hub) Run(ctx context.Context) error {
 
 // prepare reads what must be known before the first attempt.
 func (h *Hub) prepare(ctx context.Context) error {
-	newest, err := h.store.Newest(ctx)
-	if err != nil {
+	if err := h.floor(ctx); err != nil {
 		return err
 	}
-	h.ids.floor(newest)
 	if err := h.readTypeRetries(ctx); err != nil {
 		return err
 	}
@@ -377,6 +375,6 @@ func (d *dispatcher) configure(ctx context.Context, t *target, now time.Time) {
 func inLane(d *Delivery) lane.Delivery {
 	return lane.Delivery{
 		Message: string(d.Message), Rank: d.Rank, Due: d.Due, Key: d.OrderingKey,
-		Attempts: d.Attempts,
+		Attempts: d.Attempts, Apart: d.Manual,
 	}
 }

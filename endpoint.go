@@ -38,6 +38,9 @@ type Endpoint struct {
 	// message with a DeliverAt neither waits nor replaces any. Not with Ordered.
 	Debounce time.Duration
 
+	// Batch, if it is not zero, has several messages sent as one. Not with Ordered.
+	Batch Batching
+
 	Ordered     bool             // strictly in order of acceptance, across retries and restarts
 	RateLimit   int              // deliveries started per second; 0: no limit
 	MaxInFlight int              // attempts under way at once; 0: the Hub's default
@@ -59,6 +62,10 @@ type Endpoint struct {
 
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	// Revision counts the changes. UpdateEndpoint returns ErrConflict when it is not
+	// that of what is stored; 0: it is not compared.
+	Revision int64
 }
 
 // A Secret is one signing key as text: for the standard signature "whsec_…" or
@@ -71,10 +78,15 @@ type Secret struct {
 // Wants reports whether messages of that type, sent on those channels, are for
 // this endpoint.
 func (ep *Endpoint) Wants(t string, channels []string) bool {
-	if len(ep.EventTypes) > 0 && !slices.ContainsFunc(ep.EventTypes, func(pattern string) bool { return typeMatches(pattern, t) }) {
+	if !ep.wantsType(t) {
 		return false
 	}
 	return len(ep.Channels) == 0 || slices.ContainsFunc(channels, func(c string) bool { return slices.Contains(ep.Channels, c) })
+}
+
+// wantsType is Wants on any channel.
+func (ep *Endpoint) wantsType(t string) bool {
+	return len(ep.EventTypes) == 0 || slices.ContainsFunc(ep.EventTypes, func(pattern string) bool { return typeMatches(pattern, t) })
 }
 
 // Wanted reports whether a message of that type, sent on those channels, would
@@ -86,7 +98,7 @@ func (h *Hub) Wanted(ctx context.Context, app, eventType string, channels []stri
 	if err := checkLabels("channels", channels); err != nil {
 		return false, err
 	}
-	r, err := h.catalogue.of(ctx, app)
+	r, err := h.roster(ctx, app)
 	if err != nil {
 		return false, err
 	}
@@ -104,9 +116,10 @@ const maxOverlap = 7 * 24 * time.Hour
 const maxSecrets = 10
 
 // CreateEndpoint checks and stores ep in the application ep.Application, and
-// fills in its id, times and, where it has none, a secret. It returns
-// ErrNotFound when there is no such application, and ErrExists when the
-// application has another endpoint of that uid.
+// fills in its id, times and, where it has none, a secret. Of several mistakes all
+// are told, as *InvalidErrors that are joined. It returns ErrNotFound when there is
+// no such application, and ErrExists when the application has another endpoint of
+// that uid.
 func (h *Hub) CreateEndpoint(ctx context.Context, ep *Endpoint) error {
 	if err := h.checkEndpoint(ep); err != nil {
 		return err
@@ -119,6 +132,9 @@ func (h *Hub) CreateEndpoint(ctx context.Context, ep *Endpoint) error {
 	}
 	now := h.now()
 	if err := ep.Auth.checkExpiry(&Auth{}, now); err != nil {
+		return err
+	}
+	if err := h.floor(ctx); err != nil {
 		return err
 	}
 	ep.ID = EndpointID(h.ids.next(now, "ep_"))
@@ -160,7 +176,8 @@ func (h *Hub) Endpoints(ctx context.Context, app ApplicationID, page Page) ([]*E
 }
 
 // UpdateEndpoint stores ep as it now is; what waits for it is sent by the new
-// settings. Enabling an endpoint that was disabled clears its failures.
+// settings. Enabling an endpoint that was disabled clears its failures. It returns
+// ErrConflict when the endpoint was changed since ep was read.
 func (h *Hub) UpdateEndpoint(ctx context.Context, ep *Endpoint) error {
 	if err := h.checkEndpoint(ep); err != nil {
 		return err
@@ -186,6 +203,11 @@ func (h *Hub) UpdateEndpoint(ctx context.Context, ep *Endpoint) error {
 		return err
 	}
 	h.announceChange(ctx, old, ep)
+	if ep.Kind == KindPoller {
+		if _, err := h.CancelWaiting(context.WithoutCancel(ctx), ep); err != nil { // which would wait for ever
+			return err
+		}
+	}
 	if ep.handshakeDue() {
 		return h.shakeHands(ctx, ep)
 	}
@@ -194,8 +216,14 @@ func (h *Hub) UpdateEndpoint(ctx context.Context, ep *Endpoint) error {
 
 // DeleteEndpoint removes an endpoint; what waits for it is cancelled.
 func (h *Hub) DeleteEndpoint(ctx context.Context, app ApplicationID, id EndpointID) error {
+	return h.DeleteEndpointAt(ctx, app, id, 0)
+}
+
+// DeleteEndpointAt is DeleteEndpoint, but for one whose Revision is another, which
+// is ErrConflict; 0: whichever it is.
+func (h *Hub) DeleteEndpointAt(ctx context.Context, app ApplicationID, id EndpointID, revision int64) error {
 	old := h.before(ctx, &Endpoint{Application: app, ID: id})
-	if err := h.store.DeleteEndpoint(ctx, app, id); err != nil {
+	if err := h.store.DeleteEndpointAt(ctx, app, id, revision); err != nil {
 		return fmt.Errorf("endpoint %s: %w", id, err)
 	}
 	h.catalogue.forget(app)
@@ -257,43 +285,50 @@ func (h *Hub) ResumeEndpoint(ctx context.Context, ep *Endpoint) error {
 }
 
 // CancelWaiting cancels every delivery that waits for ep and returns how many
-// there were. With PauseEndpoint it is "pause and drop what is queued".
+// there were, or, with an error, how many were cancelled before it. With
+// PauseEndpoint it is "pause and drop what is queued".
 func (h *Hub) CancelWaiting(ctx context.Context, ep *Endpoint) (int, error) {
 	n, err := h.store.CancelLane(ctx, ep.Application, ep.ID)
-	if err != nil {
-		return 0, fmt.Errorf("endpoint %s: %w", ep.ID, err)
+	if n > 0 {
+		h.cancels.Add(1)
+		h.inbox.put(emptied{ep.ID})
 	}
-	h.cancels.Add(1)
-	h.inbox.put(emptied{ep.ID})
+	if err != nil {
+		return n, fmt.Errorf("endpoint %s: %w", ep.ID, err)
+	}
 	return n, nil
 }
 
 // disable turns an endpoint off for a reason of its own making: it answered
-// 410, or has done nothing but fail for too long. What waits is held.
-func (h *Hub) disable(ctx context.Context, app ApplicationID, id EndpointID, reason string) error {
-	ep, err := h.store.Endpoint(ctx, app, string(id))
-	if errors.Is(err, ErrNotFound) {
-		return nil // deleted meanwhile
+// 410, or has done nothing but fail for too long, at the address that t has. What
+// waits is held.
+func (h *Hub) disable(ctx context.Context, t *target, reason string) error {
+	told := false
+	ep, err := h.amend(ctx, t.Application, t.ID, func(ep *Endpoint) error {
+		if ep.Disabled || ep.URL != t.URL {
+			return errMoot
+		}
+		if !told {
+			if err := h.announceDisabling(ctx, ep, reason); err != nil {
+				return err
+			}
+			told = true
+		}
+		ep.Disabled, ep.DisabledReason, ep.UpdatedAt = true, reason, h.now()
+		return nil
+	})
+	if errors.Is(err, ErrNotFound) || errors.Is(err, errMoot) {
+		return nil // deleted, disabled or moved meanwhile
 	}
 	if err != nil {
 		return err
 	}
-	if ep.Disabled {
-		return nil
-	}
-	if err := h.announceDisabling(ctx, ep, reason); err != nil {
-		return err
-	}
-	ep.Disabled, ep.DisabledReason, ep.UpdatedAt = true, reason, h.now()
-	if err := h.store.UpdateEndpoint(ctx, ep); err != nil {
-		return err
-	}
-	h.opt.Logger.WarnContext(ctx, "endpoint disabled", "application", app, "endpoint", id, "reason", reason)
+	h.opt.Logger.WarnContext(ctx, "endpoint disabled", "application", t.Application, "endpoint", t.ID, "reason", reason)
 	h.auditOwn(ctx, "endpoint.disable", ep, reason)
 	if err := h.reconfigure(ctx, ep); err != nil {
 		return err
 	}
-	h.operationsChanged(ctx, app)
+	h.operationsChanged(ctx, t.Application)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package fanfare_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -155,16 +154,19 @@ func TestGoneDisables(t *testing.T) {
 func TestNothingButFailuresDisables(t *testing.T) {
 	inBubble(t, &fanfare.Options{DisableAfter: 5 * time.Hour}, func(t *testing.T, w *world) {
 		rcv := w.receiver("receiver.example", status(500))
-		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
-		w.send("a.b", 1)
-		time.Sleep(time.Hour)
-		if now := w.reload(ep); now.Disabled || !now.FailingSince.Equal(w.start) {
-			t.Errorf("after an hour: disabled %v, failing since %v; want false, %v", now.Disabled, now.FailingSince, w.start)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Retry: fanfare.Retry{Preset: "none"}})
+		for range 5 {
+			w.send("a.b", 1)
+			time.Sleep(time.Hour)
 		}
-		time.Sleep(24 * time.Hour)
+		if now := w.reload(ep); now.Disabled || !now.FailingSince.Equal(w.start) {
+			t.Errorf("after 4 h: disabled %v, failing since %v; want false, %v", now.Disabled, now.FailingSince, w.start)
+		}
+		w.send("a.b", 1)
+		synctest.Wait()
 		now := w.reload(ep)
 		if !now.Disabled {
-			t.Fatal("after a day it is not disabled")
+			t.Fatal("after 5 h it is not disabled")
 		}
 		enabled := time.Now()
 		now.Disabled = false
@@ -261,14 +263,13 @@ func TestResendAndRecover(t *testing.T) {
 		if len(as) != 2 || as[0].Manual || !as[1].Manual || as[1].Number != 1 {
 			t.Fatalf("attempts are %+v, want a manual one after the first", as)
 		}
-		if n, err := w.hub.Recover(t.Context(), ep, w.start, time.Time{}); n != 0 || err != nil {
-			t.Errorf("recovered %d, %v; want 0 of messages before now", n, err)
-		}
+		recover := fanfare.Task{Kind: fanfare.TaskRecover, Endpoint: ep.ID, Selection: fanfare.Selection{Since: w.start}}
+		before := w.startTask(recover)
 		time.Sleep(time.Second)
-		if n, err := w.hub.Recover(t.Context(), ep, w.start, time.Time{}); n != 2 || err != nil {
-			t.Errorf("recovered %d, %v; want 2", n, err)
-		}
+		w.wantTask(before.ID, fanfare.TaskFinished, 0, 0) // of messages before it was started
+		after := w.startTask(recover)
 		synctest.Wait()
+		w.wantTask(after.ID, fanfare.TaskFinished, 2, 2)
 		if a, b := w.delivery(first).State, w.delivery(second).State; a != fanfare.GivenUp && b != fanfare.GivenUp || a == b {
 			t.Errorf("deliveries are %v and %v; want one given up and one delivered", a, b)
 		}
@@ -304,30 +305,33 @@ func TestRotationSignsWithBothForADay(t *testing.T) {
 	})
 }
 
-func TestWatchersSeeAttempts(t *testing.T) {
+func TestABellRingsWhenAttemptsAreRecorded(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {
 		rcv := w.receiver("receiver.example", nil)
 		w.endpoint(fanfare.Endpoint{URL: rcv.url})
-		ctx, cancel := context.WithCancel(t.Context())
-		mine, others := w.hub.Watch(ctx, w.app.ID), w.hub.Watch(ctx, "app_other")
+		mine, all, others := w.hub.AttemptBell(w.app.ID), w.hub.AttemptBell(""), w.hub.AttemptBell("app_other")
 		msg := w.send("a.b", 1)
-		if a := <-mine; a.Message != msg.ID || a.State != fanfare.Delivered {
-			t.Errorf("saw %+v", a)
+		<-mine.Rung()
+		<-all.Rung()
+		some, place, err := w.hub.Recorded(t.Context(), w.app.ID, 0, 10)
+		if err != nil || len(some) != 1 || some[0].Message != msg.ID || some[0].State != fanfare.Delivered {
+			t.Errorf("then there is %+v, %v", some, err)
 		}
+		all.Close()
 		for n := range 300 {
 			w.send("a.b", n)
 		}
 		synctest.Wait()
-		seen := 0
-		for range mine {
-			seen++
+		if some, _, err := w.hub.Recorded(t.Context(), w.app.ID, place, 1000); err != nil || len(some) != 300 {
+			t.Errorf("behind it there are %d, %v; want 300", len(some), err)
 		}
-		if seen != 256 {
-			t.Errorf("a watcher that does not read saw %d before it was let go, want 256", seen)
-		}
-		cancel()
-		if _, open := <-others; open {
-			t.Error("saw another application's attempt")
+		for of, c := range map[string]struct {
+			bell *fanfare.Bell
+			want int
+		}{"the application's": {mine, 1}, "one that was closed": {all, 0}, "another application's": {others, 0}} {
+			if n := len(c.bell.Rung()); n != c.want {
+				t.Errorf("%s has rung %d times since it was heard, want %d", of, n, c.want)
+			}
 		}
 	})
 }

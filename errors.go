@@ -11,8 +11,10 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrExists says that the name, uid or event id is taken already.
 	ErrExists = errors.New("exists already")
-	// ErrConflict says that an idempotency key was used before with another request.
-	ErrConflict = errors.New("idempotency key was used with another request")
+	// ErrConflict says that what a call goes by does not hold: the idempotency key
+	// was used before with another request, or what is to be changed is not what it
+	// was any more.
+	ErrConflict = errors.New("conflicts with what is stored")
 	// ErrFull says that the disk has no room. Nothing of the call was kept; the
 	// same call succeeds once there is room again.
 	ErrFull = errors.New("the disk is full")

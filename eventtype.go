@@ -25,6 +25,10 @@ type EventType struct {
 	Retry        Retry // for endpoints that have no plan of their own; zero: the application's
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+
+	// Revision counts the changes. UpdateEventType returns ErrConflict when it is not
+	// that of what is stored; 0: it is not compared.
+	Revision int64
 }
 
 // CreateEventType checks and stores t, and fills in its id and times. It
@@ -33,13 +37,17 @@ func (h *Hub) CreateEventType(ctx context.Context, t *EventType) error {
 	if err := t.check(); err != nil {
 		return err
 	}
+	if err := h.floor(ctx); err != nil {
+		return err
+	}
 	now := h.now()
 	t.ID = EventTypeID(h.ids.next(now, "evtype_"))
 	t.CreatedAt, t.UpdatedAt = now, now
 	if err := h.store.CreateEventType(ctx, t); err != nil {
 		return fmt.Errorf("event type %q: %w", t.Name, err)
 	}
-	h.noteTypeRetry(t.Name, t.Retry)
+	h.noteTypeRetry(ctx, t.Name, t.Retry)
+	h.noteTypeName(ctx, t.Name)
 	h.checks.forget()
 	return nil
 }
@@ -58,7 +66,8 @@ func (h *Hub) EventTypes(ctx context.Context, page Page, archived bool) ([]*Even
 	return h.store.EventTypes(ctx, page, archived)
 }
 
-// UpdateEventType stores t as it now is.
+// UpdateEventType stores t as it now is. It returns ErrConflict when it was changed
+// since t was read.
 func (h *Hub) UpdateEventType(ctx context.Context, t *EventType) error {
 	if err := t.check(); err != nil {
 		return err
@@ -67,7 +76,7 @@ func (h *Hub) UpdateEventType(ctx context.Context, t *EventType) error {
 	if err := h.store.UpdateEventType(ctx, t); err != nil {
 		return fmt.Errorf("event type %q: %w", t.Name, err)
 	}
-	h.noteTypeRetry(t.Name, t.Retry)
+	h.noteTypeRetry(ctx, t.Name, t.Retry)
 	h.checks.forget()
 	return nil
 }
@@ -75,10 +84,17 @@ func (h *Hub) UpdateEventType(ctx context.Context, t *EventType) error {
 // DeleteEventType removes an event type from the catalogue; messages of the
 // type stay.
 func (h *Hub) DeleteEventType(ctx context.Context, name string) error {
-	if err := h.store.DeleteEventType(ctx, name); err != nil {
+	return h.DeleteEventTypeAt(ctx, name, 0)
+}
+
+// DeleteEventTypeAt is DeleteEventType, but for one whose Revision is another, which
+// is ErrConflict; 0: whichever it is.
+func (h *Hub) DeleteEventTypeAt(ctx context.Context, name string, revision int64) error {
+	if err := h.store.DeleteEventTypeAt(ctx, name, revision); err != nil {
 		return fmt.Errorf("event type %q: %w", name, err)
 	}
-	h.noteTypeRetry(name, Retry{})
+	h.noteTypeRetry(ctx, name, Retry{})
+	h.noteTypeName(ctx, name)
 	h.checks.forget()
 	return nil
 }
@@ -102,7 +118,7 @@ func (t *EventType) check() error {
 	if err := t.checkSchemas(); err != nil {
 		return err
 	}
-	if err := t.Retry.check(); err != nil {
+	if err := t.Retry.settle(); err != nil {
 		return err
 	}
 	return checkText("description", t.Description)

@@ -77,6 +77,9 @@ func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int
 	if err := h.checkMessage(msg); err != nil {
 		return nil, err
 	}
+	if err := h.floor(ctx); err != nil {
+		return nil, err
+	}
 	arriving := h.feed.begin(ep.Application, &h.ids)
 	defer h.feed.end(arriving)
 	now := h.now()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/fanfarehq/fanfare/internal/safedial"
 )
 
 // Explain says in a sentence what happened in the attempt, and in another what
@@ -56,6 +58,9 @@ func (a *Attempt) Explain() (what, fix string) {
 		return "No access token could be had from the token endpoint, so nothing was sent.",
 			"Check the endpoint's token URL, client id, client secret, style, scopes and audience against what the token endpoint asks for."
 	case ClassDenied:
+		if safedial.AboutHTTPS(a.Detail) {
+			return "The URL is not one that messages may be sent to.", "Make it an https URL."
+		}
 		return "The address is not one that messages may be sent to.",
 			"Use a public address; on your own machine start the server with --dev, or open the network with --allow."
 	case ClassBadResponse:

@@ -26,6 +26,7 @@ package fanfare
 import (
 	"context"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -51,7 +52,7 @@ type Options struct {
 	MaxPayload   int           // bytes of one payload; 0: 1 MiB
 	MaxEndpoints int           // endpoints one message may go to; 0: 10,000
 	Retention    time.Duration // how long messages that have ended are kept; 0: 30 days
-	DisableAfter time.Duration // of nothing but failures, an endpoint is disabled; 0: 5 days
+	DisableAfter time.Duration // of nothing but failures, an endpoint is disabled, unless its plan of retries is longer; 0: 5 days; see Never
 	DrainTimeout time.Duration // how long Run sees attempts through when told to stop; 0: 30 s
 
 	AuditRetention time.Duration // how long the audit log is kept; 0: 90 days
@@ -66,6 +67,9 @@ type Options struct {
 	// sent to.
 	Listen []netip.AddrPort
 
+	// HTTPSOnly refuses endpoints, and all else that is called, by http.
+	HTTPSOnly bool
+
 	// BaseURL is where the world reaches this program, such as
 	// https://hooks.example.com, if it does: that host is never sent to.
 	BaseURL string
@@ -79,6 +83,9 @@ type Options struct {
 	// Chance, if set, gives the numbers in [0, 1) that spread retries out.
 	Chance func() float64
 }
+
+// Never is the DisableAfter of a Hub that disables no endpoint for its failures.
+const Never = time.Duration(math.MaxInt64)
 
 func (o Options) withDefaults() Options {
 	if o.Logger == nil {
@@ -128,10 +135,11 @@ type Hub struct {
 	ran       atomic.Bool
 	cancels   atomic.Int64 // cancellations, counted when they are in the store
 	audited   atomic.Int64 // entries of the audit log since the start
-	watchers  watchers
+	attempts  bells        // rung when attempts are recorded
 	feed      feed
 	counters  counters
 	checks    checks
+	typeNames typeNames
 
 	operations  operations
 	handshakes  chan struct{}                    // has room for those under way
@@ -147,16 +155,18 @@ func New(store Store, opt *Options) *Hub {
 		opt = &Options{}
 	}
 	h := &Hub{opt: opt.withDefaults(), store: store}
-	policy := &safedial.Policy{Loopback: h.opt.AllowLoopback, Allow: h.opt.Allow, Listen: h.opt.Listen, BaseURL: h.opt.BaseURL}
+	policy := &safedial.Policy{Loopback: h.opt.AllowLoopback, Allow: h.opt.Allow, Listen: h.opt.Listen, BaseURL: h.opt.BaseURL, HTTPSOnly: h.opt.HTTPSOnly}
 	h.guard, h.invalid = safedial.New(policy)
 	if h.invalid != nil {
 		h.guard, _ = safedial.New(nil)
+	} else {
+		h.invalid = h.opt.Retry.settle()
 	}
 	dial := h.opt.Dial
 	if dial == nil {
 		dial = h.guard.DialContext
 	}
-	h.client.Dial = dial
+	h.client.Dial, h.client.RefusePlain = dial, h.guard.RefusePlain()
 	h.catalogue.load = h.loadRoster
 	h.inbox.wake = make(chan struct{}, 1)
 	h.handshakes = make(chan struct{}, handshakesAtOnce)

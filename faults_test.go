@@ -379,11 +379,9 @@ func loadWhatArrives(t *testing.T, size int) {
 			done <- err
 		}()
 		time.Sleep(time.Millisecond)
-		n, err := w.hub.Recover(t.Context(), ep, w.start, time.Time{}) // behind the batch
-		if n != 1 || err != nil {
-			t.Fatalf("recovered %d, %v; want 1", n, err)
-		}
+		task := w.startTask(fanfare.Task{Kind: fanfare.TaskRecover, Endpoint: ep.ID}) // which makes wait what is behind the batch
 		time.Sleep(time.Minute)
+		w.wantTask(task.ID, fanfare.TaskFinished, 1, 1)
 		if n := len(rcv.requests()); n != 1 {
 			t.Errorf("%d requests before the batch was accepted, want 1", n)
 		}

@@ -217,7 +217,7 @@ func (h *Hub) MessageBell(app ApplicationID) *Bell { return h.feed.bells.hang(ap
 
 // AttemptBell rings when attempts of an application, or with "" of any, are
 // recorded.
-func (h *Hub) AttemptBell(app ApplicationID) *Bell { return h.watchers.bells.hang(app) }
+func (h *Hub) AttemptBell(app ApplicationID) *Bell { return h.attempts.hang(app) }
 
 // bells are those of all who listen. None listening costs those who ring a look
 // at a counter.

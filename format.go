@@ -1,6 +1,7 @@
 package fanfare
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -24,9 +25,10 @@ import (
 //	fulcrum             {"id","type","owner_id","data"}, as Fulcrum sends it; owner_id is the application's uid or else id
 //	thin                {"id","type","created","resource_url"}: where the API has the message, below [Options.BaseURL]
 //	form                payload=…, URL-encoded, as GitHub's
+//	mandrill            mandrill_events=…, URL-encoded, as Mandrill's: an array of the payload, or the payload if it is one; {"data"} of what is not JSON
 //	cloudevents         CloudEvents 1.0, the whole event in one JSON document
 //	cloudevents-binary  CloudEvents 1.0, the payload as it came in and the rest in the header
-var Formats = []string{"raw", "envelope", "event", "fulcrum", "thin", "form", "cloudevents", "cloudevents-binary"}
+var Formats = []string{"raw", "envelope", "event", "fulcrum", "thin", "form", "mandrill", "cloudevents", "cloudevents-binary"}
 
 // formatted is what of a request follows from the endpoint's format. The body is
 // what is signed.
@@ -56,6 +58,8 @@ func formatNamed(name string) format {
 		return thin
 	case "form":
 		return form
+	case "mandrill":
+		return mandrill
 	case "cloudevents":
 		return cloudEvent
 	case "cloudevents-binary":
@@ -98,9 +102,25 @@ func thinAt(base string) format {
 	}
 }
 
-func form(msg *Message, _ string) formatted {
+func form(msg *Message, _ string) formatted { return oneField("payload", msg.Payload) }
+
+// mandrill writes a message as Mandrill writes its events, which come several
+// together: a payload that is an array has several already.
+func mandrill(msg *Message, _ string) formatted {
+	events := msg.Payload
+	if how, _ := holderOf(msg); how != asJSON {
+		events = newObject(msg).data(msg)
+	}
+	if !bytes.HasPrefix(bytes.TrimLeft(events, " \t\r\n"), []byte("[")) {
+		events = slices.Concat([]byte("["), events, []byte("]"))
+	}
+	return oneField("mandrill_events", events)
+}
+
+// oneField is a form with that field.
+func oneField(name string, value []byte) formatted {
 	return formatted{
-		body:        []byte("payload=" + url.QueryEscape(string(msg.Payload))),
+		body:        []byte(name + "=" + url.QueryEscape(string(value))),
 		contentType: "application/x-www-form-urlencoded",
 	}
 }

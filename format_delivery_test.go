@@ -48,6 +48,7 @@ func TestEachFormatArrivesSignedAsItIsSent(t *testing.T) {
 		"fulcrum":            {`{"id":"MSG","type":"record.created","owner_id":"acme","data":` + payload + `}`, "application/json"},
 		"thin":               {`{"id":"MSG","type":"record.created","created":946684800,"resource_url":"/api/v1/app/APP/msg/MSG"}`, "application/json"},
 		"form":               {"payload=+%7B+%22n%22%3A+12345678901234567890%2C+%22a%22%3A1e400%2C%22a%22%3A2%2C+%22z%22%3A%22%5Cu0000%C3%A9%22+%7D+", "application/x-www-form-urlencoded"},
+		"mandrill":           {"mandrill_events=%5B+%7B+%22n%22%3A+12345678901234567890%2C+%22a%22%3A1e400%2C%22a%22%3A2%2C+%22z%22%3A%22%5Cu0000%C3%A9%22+%7D+%5D", "application/x-www-form-urlencoded"},
 		"cloudevents":        {`{"specversion":"1.0","id":"MSG","source":"/app/acme","type":"record.created","time":"2000-01-01T00:00:00Z","datacontenttype":"application/json","data":` + payload + `}`, "application/cloudevents+json"},
 		"cloudevents-binary": {payload, "application/json"},
 	}

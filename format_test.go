@@ -60,6 +60,10 @@ func TestEachFormatByteForByte(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plain := orDefault(test.declared, typeJSON)
 			const cloud = `"specversion":"1.0","id":"msg_1","source":"/app/acme","type":"random_number:generate","time":"2017-02-10T02:46:14.123456Z"`
+			event := url.QueryEscape("{" + test.data + "}")
+			if test.data == `"data":`+test.payload {
+				event = test.form
+			}
 			want := map[string][2]string{
 				"":                   {test.payload, plain},
 				"raw":                {test.payload, plain},
@@ -68,6 +72,7 @@ func TestEachFormatByteForByte(t *testing.T) {
 				"fulcrum":            {`{"id":"msg_1","type":"random_number:generate","owner_id":"acme",` + test.data + `}`, typeJSON},
 				"thin":               {`{"id":"msg_1","type":"random_number:generate","created":1486694774,"resource_url":"/api/v1/app/app_1/msg/msg_1"}`, typeJSON},
 				"form":               {"payload=" + test.form, "application/x-www-form-urlencoded"},
+				"mandrill":           {"mandrill_events=%5B" + event + "%5D", "application/x-www-form-urlencoded"},
 				"cloudevents":        {`{` + cloud + `,"datacontenttype":"` + test.contentType + `",` + test.data + `}`, "application/cloudevents+json"},
 				"cloudevents-binary": {test.payload, plain},
 			}

@@ -155,13 +155,23 @@ func (h *Hub) shakeHands(ctx context.Context, ep *Endpoint) error {
 // keepHandshake stores ep's handshake, and nothing else of ep, which may have been
 // changed meanwhile.
 func (h *Hub) keepHandshake(ctx context.Context, ep *Endpoint) error {
-	now, err := h.store.Endpoint(ctx, ep.Application, string(ep.ID))
-	if err != nil {
-		return fmt.Errorf("endpoint %s: %w", ep.ID, err)
+	alone := false
+	now, err := h.amend(ctx, ep.Application, ep.ID, func(now *Endpoint) error {
+		if now.subject() != ep.Handshake.Subject {
+			return errMoot // it is about what ep no longer is
+		}
+		alone = now.Revision == ep.Revision
+		now.Handshake = ep.Handshake
+		return nil
+	})
+	if errors.Is(err, errMoot) {
+		return nil
 	}
-	now.Handshake = ep.Handshake
-	if err := h.store.UpdateEndpoint(ctx, now); err != nil {
-		return fmt.Errorf("endpoint %s: %w", ep.ID, err)
+	if err != nil {
+		return err
+	}
+	if alone {
+		ep.Revision = now.Revision
 	}
 	return h.reconfigure(ctx, now)
 }
@@ -180,16 +190,29 @@ func (h *Hub) askReceiver(ctx context.Context, ep *Endpoint) string {
 	if ep.tellsSecret() {
 		secret = ep.Secrets[0].Text
 	}
-	req, err := h.handshakeRequest(ctx, ep, secret)
+	t, req, err := h.handshakeRequest(ctx, ep, secret)
 	if err != nil {
 		return "the request could not be made: " + err.Error()
 	}
-	got, err := h.once(req)
+	got, hidden, err := h.once(t, req)
 	if err != nil {
-		a := Attempt{Class: classify(err), Duration: handshakeTimeout}
-		what, _ := a.Explain()
-		return strings.TrimSuffix(strings.ToLower(what[:1])+what[1:], ".")
+		return conceal(hidden, unanswered(err))
 	}
+	return conceal(hidden, h.judgeReply(ep, got, secret))
+}
+
+// unanswered says why there is no answer, in words that go on a sentence.
+func unanswered(err error) string {
+	a := Attempt{Class: classify(err), Duration: handshakeTimeout}
+	what, _ := a.Explain()
+	what = strings.TrimSuffix(strings.ToLower(what[:1])+what[1:], ".")
+	if a.Class == ClassToken || a.Class == ClassTLS || a.Class == ClassDenied {
+		what += " (" + detail(err) + ")"
+	}
+	return what
+}
+
+func (h *Hub) judgeReply(ep *Endpoint, got *reply, secret string) string {
 	if got.status < 200 || got.status > 299 {
 		return fmt.Sprintf("it answered %s to the handshake", statusText(got.status))
 	}
@@ -202,10 +225,19 @@ func (h *Hub) askReceiver(ctx context.Context, ep *Endpoint) string {
 	return judgeEcho(got, secret)
 }
 
-// handshakeRequest is the request of ep's handshake. It carries ep's own headers.
-func (h *Hub) handshakeRequest(ctx context.Context, ep *Endpoint, secret string) (*http.Request, error) {
+// handshakeRequest is the request of ep's handshake, and the target that it goes
+// to. It carries what every attempt to ep does.
+func (h *Hub) handshakeRequest(ctx context.Context, ep *Endpoint, secret string) (*target, *http.Request, error) {
+	app, err := h.store.Application(ctx, string(ep.Application))
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := h.target(app, ep, h.now())
+	if err != nil {
+		return nil, nil, err
+	}
 	method, to, body := http.MethodPost, ep.URL, ""
-	header := constantHeader(ep)
+	header := append(slices.Clip(t.constant), t.credentials(h.now())...)
 	switch ep.Handshake.Kind {
 	case "x-hook-secret":
 		where, _ := json.Marshal(map[string]string{"confirm": fmt.Sprintf("/api/v1/app/%s/hook-secret/%s", ep.Application, ep.ID)})
@@ -213,10 +245,7 @@ func (h *Hub) handshakeRequest(ctx context.Context, ep *Endpoint, secret string)
 		header = append(header, Header{"Content-Type", "application/json"}, Header{"X-Hook-Secret", secret})
 	case "challenge":
 		text, _ := json.Marshal(map[string]string{"type": "url_verification", "challenge": secret})
-		signed, query, err := h.signHandshake(ctx, ep, text)
-		if err != nil {
-			return nil, err
-		}
+		signed, query := h.signHandshake(t, text)
 		body, header, to = string(text), signed, webhook.AddQuery(ep.URL, query)
 	case "dropbox":
 		method, to = http.MethodGet, webhook.AddQuery(ep.URL, "challenge="+secret)
@@ -235,55 +264,79 @@ func (h *Hub) handshakeRequest(ctx context.Context, ep *Endpoint, secret string)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, to, strings.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, line := range header {
 		req.Header.Add(line.Name, line.Value)
 	}
-	return req, nil
+	return t, req, nil
+}
+
+// credentials are what the signature basic sends: they open the receiver's door and
+// sign nothing, so that they belong to requests without a message as well.
+func (t *target) credentials(at time.Time) (header []Header) {
+	if t.profile() != webhook.Basic {
+		return nil
+	}
+	signed, err := webhook.Basic.Sign(&webhook.Message{ID: "msg_", Time: at}, t.signer(at).texts...)
+	if err != nil {
+		panic(err) // newTextSigner has tried
+	}
+	for _, f := range signed.Header {
+		header = append(header, Header(f))
+	}
+	return header
 }
 
 // signHandshake is the header that a message with that body would have.
-func (h *Hub) signHandshake(ctx context.Context, ep *Endpoint, body []byte) (header []Header, query string, err error) {
-	app, err := h.store.Application(ctx, string(ep.Application))
-	if err != nil {
-		return nil, "", err
-	}
+func (h *Hub) signHandshake(t *target, body []byte) (header []Header, query string) {
 	now := h.now()
-	t, err := newTarget(app, ep, now)
-	if err != nil {
-		return nil, "", err
-	}
-	msg := &Message{ID: MessageID(h.ids.next(now, "msg_")), Application: ep.Application, EventType: "url_verification", Payload: body}
+	msg := &Message{ID: MessageID(h.ids.next(now, "msg_")), Application: t.Application, EventType: "url_verification", Payload: body}
 	out := formatted{contentType: "application/json", body: body}
 	if t.signers[0].Signer != nil {
-		return t.requestHeader(msg, out, now), "", nil
+		return t.requestHeader(msg, out, now), ""
 	}
-	header, query = t.profileHeader(msg, &out, now)
-	return header, query, nil
+	return t.profileHeader(msg, &out, now)
 }
 
-// once makes a request through the guard, on a connection of its own. Redirects are
-// not followed.
-func (h *Hub) once(req *http.Request) (*reply, error) {
+// once makes a request as attempts to t are made: through the guard, with t's
+// certificates and with an access token if t needs one, but on a connection of its
+// own. Redirects are not followed. No text about it may show what is hidden.
+func (h *Hub) once(t *target, req *http.Request) (got *reply, hidden []string, err error) {
+	token := ""
+	if req.URL.Scheme == "http" && h.client.RefusePlain != nil {
+		return nil, nil, h.client.RefusePlain
+	}
+	if t.grant != nil {
+		deadline, _ := req.Context().Deadline()
+		if token, err = t.grant.accessToken(req.Context(), &h.client, deadline); err != nil {
+			return nil, nil, err
+		}
+		line := bearerHeader(token)
+		req.Header.Set(line.Name, line.Value)
+	}
+	hidden = hide(recordHeader(req.Header))
 	transport := &http.Transport{
 		DialContext:            h.client.Dial,
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 16 << 10,
 		TLSHandshakeTimeout:    handshakeTimeout / 2,
-		TLSClientConfig:        h.client.TLS.Clone(),
+		TLSClientConfig:        orDefault(t.tls, h.client.TLS).Clone(),
 	}
 	res, err := transport.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return nil, hidden, err
 	}
 	defer res.Body.Close()
+	if token != "" && res.StatusCode == http.StatusUnauthorized {
+		t.grant.forget(token)
+	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxHandshakeBody))
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err
+		return nil, hidden, err
 	}
-	return &reply{res.StatusCode, res.Header, body}, nil
+	return &reply{res.StatusCode, res.Header, body}, hidden, nil
 }
 
 func (ep *Endpoint) judgeHookSecret(got *reply, secret string) string {

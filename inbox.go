@@ -2,6 +2,7 @@ package fanfare
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,8 +72,9 @@ type (
 		application ApplicationID
 		endpoint    EndpointID
 	}
-	configured struct{ targets []*target }   // endpoints have new settings
-	removed    struct{ endpoint EndpointID } // nothing waits for this endpoint any more
+	configured struct{ targets []*target }         // endpoints have new settings
+	unread     struct{ application ApplicationID } // its endpoints have, and could not be read
+	removed    struct{ endpoint EndpointID }       // nothing waits for this endpoint any more
 	cancelled  struct {
 		message   MessageID
 		endpoints []EndpointID
@@ -142,7 +144,20 @@ func (in sent) apply(_ context.Context, d *dispatcher, _ time.Time) {
 
 func (in stored) apply(ctx context.Context, d *dispatcher, now time.Time) {
 	d.configure(ctx, in.target, now)
+	if t := d.targets[in.ID]; t.Kind == KindPoller {
+		d.work.Go(func() { d.clear(ctx, t) })
+		return
+	}
 	d.lanes.Stored(now, string(in.ID))
+}
+
+// clear cancels what waits for a poller. It would wait for ever, and was stored
+// while the endpoint was becoming one.
+func (d *dispatcher) clear(ctx context.Context, t *target) {
+	if _, err := d.h.CancelWaiting(ctx, t.Endpoint); err != nil && !errors.Is(err, ErrNotFound) {
+		d.fault(ctx, "cancelling what waits for a poller", err)
+		d.h.inbox.put(unwoken{t.Application, t.ID})
+	}
 }
 
 func (in configured) apply(ctx context.Context, d *dispatcher, now time.Time) {
@@ -153,6 +168,18 @@ func (in configured) apply(ctx context.Context, d *dispatcher, now time.Time) {
 			d.configure(ctx, t, now)
 		}
 	}
+}
+
+func (in unread) apply(ctx context.Context, d *dispatcher, _ time.Time) {
+	d.work.Go(func() {
+		select {
+		case <-time.After(time.Second):
+			if err := d.h.reconfigureAll(ctx, in.application); err != nil && !errors.Is(err, ErrNotFound) {
+				d.fault(ctx, "reading an application's endpoints", err)
+			}
+		case <-ctx.Done():
+		}
+	})
 }
 
 func (in removed) apply(_ context.Context, d *dispatcher, _ time.Time) {

@@ -95,6 +95,9 @@ func (h *Hub) CreateKey(ctx context.Context, k *Key) (secret string, err error) 
 	if k.Hash, err = h.bearers.hash(ctx, secret); err != nil {
 		return "", fmt.Errorf("key %q: %w", k.Name, err)
 	}
+	if err := h.floor(ctx); err != nil {
+		return "", err
+	}
 	k.ID = KeyID(h.ids.next(now, "key_"))
 	k.CreatedAt, k.UsedAt = now, time.Time{}
 	if err := h.store.CreateKey(ctx, k, maxKeys); err != nil {

@@ -57,14 +57,18 @@ func (msg *Message) hops() int {
 // checkTags is checkLabels for tags, of which there may be one more that says where
 // the message has been.
 func (msg *Message) checkTags() error {
-	tags := msg.Tags
-	if slices.ContainsFunc(tags, isHopsTag) {
-		if n := msg.hops(); n > MaxHops {
-			return fmt.Errorf("%d deliveries have led to it, and at most %d may: %w", n, MaxHops, ErrLoop)
-		}
-		tags = slices.DeleteFunc(slices.Clone(tags), isHopsTag)
+	at := slices.IndexFunc(msg.Tags, isHopsTag)
+	if at < 0 {
+		return checkLabels("tags", msg.Tags)
 	}
-	return checkLabels("tags", tags)
+	n := msg.hops()
+	if msg.Tags[at] != hopsTag+strconv.Itoa(n) || slices.ContainsFunc(msg.Tags[at+1:], isHopsTag) {
+		return &InvalidError{"tags", fmt.Sprintf("%s… is kept for how many deliveries have led to the message; send it in the header %s", hopsTag, HeaderHops)}
+	}
+	if n > MaxHops {
+		return fmt.Errorf("%d deliveries have led to it, and at most %d may: %w", n, MaxHops, ErrLoop)
+	}
+	return checkLabels("tags", slices.Delete(slices.Clone(msg.Tags), at, at+1))
 }
 
 // firstHop is the field as it is in nearly all attempts.

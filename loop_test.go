@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,6 +119,36 @@ func TestTheWayIsNoTagOfTheSenders(t *testing.T) {
 		}
 		if len(msg.Tags) != 11 || msg.Tags[10] != "fanfare-hops:2" {
 			t.Errorf("its tags are %q", msg.Tags)
+		}
+	})
+}
+
+// TestTagsThatLookLikeTheWayAreBounded has senders write what only Passed does.
+func TestTagsThatLookLikeTheWayAreBounded(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		for name, test := range map[string]struct {
+			tags []string
+			ok   bool
+		}{
+			"as Passed writes it":      {[]string{"a", "fanfare-hops:2"}, true},
+			"two":                      {[]string{"fanfare-hops:1", "fanfare-hops:1"}, false},
+			"a thousand":               {slices.Repeat([]string{"fanfare-hops:1"}, 1000), false},
+			"no number":                {[]string{"fanfare-hops:x"}, false},
+			"none":                     {[]string{"fanfare-hops:"}, false},
+			"negative":                 {[]string{"fanfare-hops:-1"}, false},
+			"with zeros before":        {[]string{"fanfare-hops:" + strings.Repeat("0", 1<<16) + "1"}, false},
+			"with control characters":  {[]string{"fanfare-hops:1\n\x00"}, false},
+			"more than can be counted": {[]string{"fanfare-hops:99999999999999999999"}, false},
+		} {
+			msg := &fanfare.Message{EventType: "a.b", Payload: []byte("1"), Tags: test.tags}
+			errs, err := w.hub.SendBatch(t.Context(), "acme", []*fanfare.Message{msg}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var invalid *fanfare.InvalidError
+			if refused := errors.As(errs[0], &invalid) && invalid.Field == "tags"; refused == test.ok || test.ok && errs[0] != nil {
+				t.Errorf("%s: %v", name, errs[0])
+			}
 		}
 	})
 }

@@ -22,6 +22,10 @@ type Message struct {
 	DeliverAt   time.Time // not before; zero: at once
 	CreatedAt   time.Time // when it was accepted
 
+	// Damaged, set when it is read, says that what is on disk is not what was stored:
+	// there is no Payload, and nothing is sent.
+	Damaged bool
+
 	// Warnings, set when it is accepted, tell where the payload is not as the
 	// schema of its event type wants it. They are not stored.
 	Warnings []Violation
@@ -64,16 +68,18 @@ func payloadOf(data any) ([]byte, error) {
 	return payload, nil
 }
 
-// Message finds a message of an application by id or event id.
+// Message finds a message of an application by id or event id. With [ErrDamaged]
+// it returns what there is of it.
 func (h *Hub) Message(ctx context.Context, app ApplicationID, ref string) (*Message, error) {
 	msg, err := h.store.Message(ctx, app, ref)
 	if err != nil {
-		return nil, fmt.Errorf("message %q: %w", ref, err)
+		return msg, fmt.Errorf("message %q: %w", ref, err)
 	}
 	return msg, nil
 }
 
-// Messages lists an application's messages by age.
+// Messages lists an application's messages by age. One that is damaged is among them,
+// and says so.
 func (h *Hub) Messages(ctx context.Context, app ApplicationID, f MessageFilter) ([]*Message, error) {
 	return h.store.Messages(ctx, app, f)
 }

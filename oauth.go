@@ -122,7 +122,7 @@ type fetch struct {
 func newGrant(a *Auth) (*grant, error) {
 	u, err := url.Parse(a.OAuth2.TokenURL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("token URL: %w", err)
 	}
 	header, body := a.OAuth2.request()
 	lines := appendLines(nil, header)
@@ -277,7 +277,7 @@ type grants struct {
 func (gs *grants) of(ep *Endpoint) (*grant, error) {
 	g, err := newGrant(&ep.Auth)
 	if err != nil {
-		return nil, fmt.Errorf("endpoint %s: token URL: %w", ep.ID, err)
+		return nil, fmt.Errorf("endpoint %s: %w", ep.ID, err)
 	}
 	gs.mu.Lock()
 	defer gs.mu.Unlock()

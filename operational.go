@@ -54,8 +54,9 @@ type operations struct {
 	on    atomic.Bool // somebody is
 	known atomic.Bool // on has been found out
 
-	mu    sync.Mutex
-	tally map[tallied]tally
+	mu      sync.Mutex
+	tally   map[tallied]tally
+	changes int // counts what may have changed on, so that a reading that began before is not kept
 }
 
 type tallied struct {
@@ -133,13 +134,44 @@ func (h *Hub) watched(ctx context.Context) bool {
 
 // readOperations finds out whether anybody is to be told.
 func (h *Hub) readOperations(ctx context.Context) error {
-	r, err := h.catalogue.of(ctx, string(OperationalApplication))
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return err
+	for {
+		changes := h.operations.seen()
+		r, err := h.catalogue.of(ctx, string(OperationalApplication))
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		on := err == nil && slices.ContainsFunc(r.targets, func(t *target) bool { return !t.Disabled })
+		if h.operations.learn(on, changes) {
+			return nil
+		}
 	}
-	h.operations.on.Store(err == nil && slices.ContainsFunc(r.targets, func(t *target) bool { return !t.Disabled }))
-	h.operations.known.Store(true)
-	return nil
+}
+
+// changed notes that what is known holds no longer.
+func (o *operations) changed() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.changes++
+	o.known.Store(false)
+}
+
+// seen is how many changes there were. What is read afterwards goes into learn.
+func (o *operations) seen() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.changes
+}
+
+// learn keeps what was read after so many changes, unless there are more by now.
+func (o *operations) learn(on bool, changes int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.changes != changes {
+		return false
+	}
+	o.on.Store(on)
+	o.known.Store(true)
+	return true
 }
 
 // operationsChanged is readOperations after a change to an endpoint of app.
@@ -147,7 +179,7 @@ func (h *Hub) operationsChanged(ctx context.Context, app ApplicationID) {
 	if app != OperationalApplication {
 		return
 	}
-	h.operations.known.Store(false) // should the reading fail, it is tried again
+	h.operations.changed() // should the reading fail, it is tried again
 	if err := h.readOperations(context.WithoutCancel(ctx)); err != nil {
 		h.opt.Logger.ErrorContext(ctx, "reading the operational endpoints", "error", err)
 	}

@@ -38,6 +38,9 @@ func (h *Hub) checkTarget(ep *Endpoint) error {
 	if ep.Kind == KindPoller && ep.URL == "" {
 		return nil
 	}
+	if ep.URL == "" {
+		return &InvalidError{"url", "is missing; say where messages go, such as https://example.com/hooks"}
+	}
 	u, err := h.guard.CheckURL(ep.URL)
 	if err != nil {
 		return &InvalidError{"url", err.Error()}
@@ -106,7 +109,8 @@ type Record struct {
 
 // A Poller reads messages of an application as one of its endpoints wants them, in
 // order of acceptance. What the endpoint wants is judged when it is read, whether
-// or not it was sent anything, from the time the endpoint was created on.
+// or not it was sent anything. It begins when the endpoint was created, but may be
+// set to a place before that: what is still kept is read from there.
 type Poller struct {
 	hub    *Hub
 	target *target
@@ -115,7 +119,7 @@ type Poller struct {
 // Poller returns that of an endpoint, by the ids or uids of both. Of what is used
 // often it finds them without a look into the store.
 func (h *Hub) Poller(ctx context.Context, app, endpoint string) (*Poller, error) {
-	r, err := h.catalogue.of(ctx, app)
+	r, err := h.roster(ctx, app)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +211,8 @@ func (p *Poller) wants(msg *Message, q *PollQuery) bool {
 	return p.target.Wants(msg.EventType, msg.Channels)
 }
 
-// floor makes further identifiers larger than those stored, if Run has not.
+// floor makes further identifiers larger than those stored, unless that was done.
+// Whoever makes one asks for it first.
 func (h *Hub) floor(ctx context.Context) error {
 	if h.feed.floored.Load() {
 		return nil
@@ -327,7 +332,7 @@ func (d *dispatcher) expireConsumers(ctx context.Context) {
 // ApplicationID is the id of an application, by id or uid. Of one in use nothing is
 // read from the store.
 func (h *Hub) ApplicationID(ctx context.Context, ref string) (ApplicationID, error) {
-	r, err := h.catalogue.of(ctx, ref)
+	r, err := h.roster(ctx, ref)
 	if err != nil {
 		return "", err
 	}

@@ -28,6 +28,10 @@ type finishedAll []finished
 // attempt makes one attempt and has it recorded, with what comes next. The
 // scheduler is told once that is on disk.
 func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) {
+	if t.Batch.Size > 0 {
+		d.attemptTogether(ctx, t, s)
+		return
+	}
 	id := MessageID(s.Message)
 	msg, err := d.message(ctx, t, id)
 	damaged := errors.Is(err, ErrDamaged)
@@ -62,7 +66,7 @@ func (d *dispatcher) attempted(ctx context.Context, t *target, s lane.Start, a *
 		d.recordAll(ctx, []recording{r})
 	}
 	if next.gone {
-		if err := d.h.disable(ctx, t.Application, t.ID, goneReason(a)); err != nil {
+		if err := d.h.disable(ctx, t, goneReason(a)); err != nil {
 			d.fault(ctx, "disabling an endpoint", err)
 		}
 	}
@@ -209,7 +213,7 @@ func (in finished) apply(ctx context.Context, d *dispatcher, now time.Time) {
 		d.watchHealth(ctx, in.target, now)
 	}
 	_, since := d.lanes.Health(string(id))
-	if !since.IsZero() && !in.verdict.OK && in.at.Sub(since) >= d.h.opt.DisableAfter {
+	if !since.IsZero() && !in.verdict.OK && in.at.Sub(since) >= d.h.opt.DisableAfter && in.at.Sub(since) >= d.h.patience(d.targets[id]) {
 		d.work.Go(func() { d.giveUpOn(ctx, in.target, since) })
 	}
 }
@@ -255,7 +259,7 @@ func (in noted) apply(ctx context.Context, d *dispatcher, _ time.Time) {
 
 func (d *dispatcher) giveUpOn(ctx context.Context, t *target, since time.Time) {
 	reason := fmt.Sprintf("nothing but failures since %s", since.UTC().Format(time.RFC3339))
-	if err := d.h.disable(ctx, t.Application, t.ID, reason); err != nil {
+	if err := d.h.disable(ctx, t, reason); err != nil {
 		d.fault(ctx, "disabling an endpoint", err)
 	}
 }

@@ -94,7 +94,7 @@ func (d *dispatcher) recordAll(ctx context.Context, some []recording) {
 			}
 		}
 		d.h.counters.count(a)
-		d.h.watchers.tell(then.target.Application, a)
+		d.h.attempts.ring(then.target.Application)
 		done[i] = *then
 	}
 	d.h.inbox.put(done)

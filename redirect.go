@@ -16,13 +16,55 @@ import (
 
 // What Success.Redirects may be.
 const (
-	RedirectsRefuse  = "refuse"  // a redirect is a failure; so is "" understood
-	RedirectsSuccess = "success" // a redirect is as good as a 200, and is not followed
-	RedirectsFollow  = "follow"  // what the redirect leads to decides
+	// A redirect is a failure. So is "" understood, but for the preset
+	// "apps-script", which then is as with RedirectsAcceptGAS.
+	RedirectsNone = "none"
+	// A redirect to where Google Apps Script keeps what a script returned is a
+	// success, as the script has run by then; any other is a failure.
+	RedirectsAcceptGAS = "accept_gas"
+	// One redirect by 301, 302 or 303 is followed with a GET, whose answer decides.
+	// The payload does not go there: it is for receivers that have taken it before
+	// they answer.
+	RedirectsFollowGETOnce = "follow_get_once"
+	// Redirects by 307 and 308 are followed with the same POST, and what answers last
+	// decides. One that wants a GET is a failure, since the payload would be lost.
+	RedirectsFollow307308 = "follow_307_308"
+	// A redirect is as good as a 200, and is not followed.
+	RedirectsSuccess = "success"
+
+	// Older names: of RedirectsNone, and of RedirectsFollow307308 or, with the preset
+	// "apps-script", RedirectsFollowGETOnce.
+	RedirectsRefuse = "refuse"
+	RedirectsFollow = "follow"
 )
 
 // Redirects are all of them.
-var Redirects = []string{RedirectsRefuse, RedirectsSuccess, RedirectsFollow}
+var Redirects = []string{
+	RedirectsNone, RedirectsAcceptGAS, RedirectsFollowGETOnce, RedirectsFollow307308, RedirectsSuccess,
+	RedirectsRefuse, RedirectsFollow,
+}
+
+// redirects is what becomes of redirects, by one of the first five names.
+func (s Success) redirects() string {
+	script := s.Preset == "apps-script"
+	switch {
+	case s.Redirects == "" && script:
+		return RedirectsAcceptGAS
+	case s.Redirects == RedirectsFollow && script:
+		return RedirectsFollowGETOnce
+	case s.Redirects == RedirectsFollow:
+		return RedirectsFollow307308
+	case s.Redirects == "", s.Redirects == RedirectsRefuse:
+		return RedirectsNone
+	}
+	return s.Redirects
+}
+
+// followsRedirects reports whether an attempt may take more than one request.
+func (s Success) followsRedirects() bool {
+	policy := s.redirects()
+	return policy == RedirectsFollowGETOnce || policy == RedirectsFollow307308
+}
 
 // maxRedirects is how many are followed in one attempt.
 const maxRedirects = 5
@@ -78,7 +120,7 @@ func (e *errand) run(ctx context.Context) (*post.Response, error) {
 		}
 	}
 	res, err := e.post(ctx, e.to, e.lines)
-	if err == nil && e.Success.Redirects == RedirectsFollow {
+	if err == nil && e.Success.followsRedirects() {
 		res, err = e.follow(ctx, res)
 	}
 	return res, err
@@ -112,10 +154,14 @@ func (e *errand) follow(ctx context.Context, res *post.Response) (*post.Response
 	if err != nil {
 		return nil, err
 	}
-	get, home := false, true
+	policy, home := e.Success.redirects(), true
+	get := policy == RedirectsFollowGETOnce
 	for {
 		location := res.Header.Get("Location")
 		if !leadsOn(res.Status) || location == "" {
+			return res, nil
+		}
+		if e.stopped = e.staysFor(policy, res.Status); e.stopped != "" {
 			return res, nil
 		}
 		next, err := e.next(at, location)
@@ -123,7 +169,6 @@ func (e *errand) follow(ctx context.Context, res *post.Response) (*post.Response
 			e.stopped = err.Error()
 			return res, nil
 		}
-		get = get || res.Status < http.StatusTemporaryRedirect
 		home = home && next.Scheme == at.Scheme && next.Host == at.Host
 		if !home && !get && e.profile() == webhook.BodyToken {
 			e.stopped = "the body holds the endpoint's secret, which no other host is sent"
@@ -137,6 +182,21 @@ func (e *errand) follow(ctx context.Context, res *post.Response) (*post.Response
 			return nil, fmt.Errorf("%s: %w", e.trail(), err)
 		}
 	}
+}
+
+// staysFor says why a redirect of that status is not followed under a policy; "" if
+// it is. A POST never becomes a GET but where the owner of the endpoint has said so.
+func (e *errand) staysFor(policy string, status int) string {
+	wantsGet := status < http.StatusTemporaryRedirect
+	switch {
+	case policy == RedirectsFollow307308 && wantsGet:
+		return fmt.Sprintf("a %d would be followed by a GET, which loses the message", status)
+	case policy == RedirectsFollowGETOnce && len(e.codes) > 0:
+		return "one redirect was followed already"
+	case policy == RedirectsFollowGETOnce && !wantsGet:
+		return fmt.Sprintf("a %d wants the POST repeated, and the endpoint follows by a GET only", status)
+	}
+	return ""
 }
 
 // leadsOn reports whether a response of that status has one place where the
@@ -176,8 +236,8 @@ func (e *errand) next(at *url.URL, location string) (*url.URL, error) {
 	return to, nil
 }
 
-// toward is the request to where a redirect leads: as browsers have it, 301, 302 and
-// 303 are followed by a GET without a body, 307 and 308 by the same request. Once
+// toward is the request to where a redirect leads: a GET without a body, or the
+// same request. Once
 // it has left the endpoint's host, nothing that proves who we are goes with it.
 func (e *errand) toward(u *url.URL, get, home bool) (to *post.Target, lines []byte) {
 	switch {

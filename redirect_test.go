@@ -35,7 +35,7 @@ func (w *world) route(t *testing.T) (stops func() []stop) {
 			location := map[string]string{
 				"a": "http://a.example/" + rest, "b": "http://b.example/" + rest, "here": "/" + rest + "#part",
 				"private": "http://10.0.0.1/", "cloud": "http://169.254.169.254/latest", "user": "http://u:p@a.example/",
-				"ftp": "ftp://a.example/", "nobody": "http://nobody.example/", "nonsense": "http://%zz", "login": "https://accounts.google.com/x",
+				"ftp": "ftp://a.example/", "nobody": "http://nobody.example/", "nonsense": "http://%zz", "login": "https://accounts.google.com/x", "output": "https://script.googleusercontent.com/macros/echo",
 				"self": r.URL.Path, "none": "",
 			}[to]
 			if location != "" {
@@ -56,7 +56,7 @@ func TestWhereRedirectsLead(t *testing.T) {
 	get := func(host, auth string) stop { return stop{host: host, method: "GET", auth: auth} }
 	tests := map[string]struct {
 		path   string
-		policy string // "": follow
+		policy string // "": follow_307_308
 		stops  []stop // beyond the first
 		url    string // that answered; "": the endpoint's
 		class  fanfare.Class
@@ -69,23 +69,33 @@ func TestWhereRedirectsLead(t *testing.T) {
 		"307 at home":               {"307/a/x", "", []stop{post("a")}, "http://a.example/x", fanfare.ClassSuccess, "redirected from http://a.example/307/a/x by 307"},
 		"308, relative":             {"308/here/x", "", []stop{post("a")}, "http://a.example/x", fanfare.ClassSuccess, "redirected from http://a.example/308/here/x by 308"},
 		"307 to another":            {"307/b/x", "", []stop{bare("b")}, "http://b.example/x", fanfare.ClassSuccess, "redirected from http://a.example/307/b/x by 307"},
-		"302 at home":               {"302/a/x", "", []stop{get("a", "proof")}, "http://a.example/x", fanfare.ClassSuccess, "redirected from http://a.example/302/a/x by 302"},
-		"301 to another":            {"301/b/x", "", []stop{get("b", "")}, "http://b.example/x", fanfare.ClassSuccess, "redirected from http://a.example/301/b/x by 301"},
-		"303 to another":            {"303/b/x", "", []stop{get("b", "")}, "http://b.example/x", fanfare.ClassSuccess, "redirected from http://a.example/303/b/x by 303"},
+		"302 at home":               {"302/a/x", "follow_get_once", []stop{get("a", "proof")}, "http://a.example/x", fanfare.ClassSuccess, "redirected from http://a.example/302/a/x by 302"},
+		"301 to another":            {"301/b/x", "follow_get_once", []stop{get("b", "")}, "http://b.example/x", fanfare.ClassSuccess, "redirected from http://a.example/301/b/x by 301"},
+		"303 to another":            {"303/b/x", "follow_get_once", []stop{get("b", "")}, "http://b.example/x", fanfare.ClassSuccess, "redirected from http://a.example/303/b/x by 303"},
 		"away and back":             {"307/b/307/a/x", "", []stop{bare("b"), bare("a")}, "http://a.example/x", fanfare.ClassSuccess, "redirected from http://a.example/307/b/307/a/x by 307, 307"},
-		"a GET stays one":           {"302/a/307/a/x", "", []stop{get("a", "proof"), get("a", "proof")}, "http://a.example/x", fanfare.ClassSuccess, "redirected from http://a.example/302/a/307/a/x by 302, 307"},
+		"a GET goes on nowhere":     {"302/a/302/a/x", "follow_get_once", []stop{get("a", "proof")}, "http://a.example/302/a/x", fanfare.ClassRedirect, "one redirect was followed already; redirected from http://a.example/302/a/302/a/x by 302"},
+		"a POST is not made a GET":  {"302/b/x", "", nil, "", fanfare.ClassRedirect, "a 302 would be followed by a GET, which loses the message"},
+		"nor is 301":                {"301/a/x", "follow", nil, "", fanfare.ClassRedirect, "a 301 would be followed by a GET, which loses the message"},
+		"nor later":                 {"307/a/303/a/x", "", []stop{post("a")}, "http://a.example/303/a/x", fanfare.ClassRedirect, "a 303 would be followed by a GET, which loses the message; redirected from http://a.example/307/a/303/a/x by 307"},
+		"the older name":            {"308/b/x", "follow", []stop{bare("b")}, "http://b.example/x", fanfare.ClassSuccess, "redirected from http://a.example/308/b/x by 308"},
+		"none":                      {"307/a/x", "none", nil, "", fanfare.ClassRedirect, ""},
+		"a GET is not asked of 307": {"307/a/x", "follow_get_once", nil, "", fanfare.ClassRedirect, "a 307 wants the POST repeated, and the endpoint follows by a GET only"},
+		"a script's output":         {"302/output", "accept_gas", nil, "", fanfare.ClassSuccess, ""},
+		"its output, but 307":       {"307/output", "accept_gas", nil, "", fanfare.ClassRedirect, ""},
+		"its login":                 {"302/login", "accept_gas", nil, "", fanfare.ClassRedirect, ""},
+		"anywhere else":             {"302/a/x", "accept_gas", nil, "", fanfare.ClassRedirect, ""},
 		"to what fails":             {"307/a/500/none", "", []stop{post("a")}, "http://a.example/500/none", fanfare.ClassStatus, "redirected from http://a.example/307/a/500/none by 307"},
 		"304":                       {"304/a/x", "", nil, "", fanfare.ClassRedirect, ""},
 		"no Location":               {"302/none", "", nil, "", fanfare.ClassRedirect, ""},
-		"a Location that is no URL": {"302/nonsense", "", nil, "", fanfare.ClassRedirect, "its Location is not a URL"},
+		"a Location that is no URL": {"302/nonsense", "follow_get_once", nil, "", fanfare.ClassRedirect, "its Location is not a URL"},
 		"round and round": {"307/self", "", []stop{post("a"), post("a"), post("a"), post("a"), post("a")}, "http://a.example/307/self", fanfare.ClassRedirect,
 			"after 5 others; redirected from http://a.example/307/self by 307, 307, 307, 307, 307"},
 		"to a private address": {"307/private", "", nil, "", fanfare.ClassDenied, "it leads to http://10.0.0.1/: 10.0.0.1 is a private address"},
-		"to a cloud's secrets": {"302/cloud", "", nil, "", fanfare.ClassDenied, "it leads to http://169.254.169.254/latest: 169.254.169.254 is a link-local"},
+		"to a cloud's secrets": {"302/cloud", "follow_get_once", nil, "", fanfare.ClassDenied, "it leads to http://169.254.169.254/latest: 169.254.169.254 is a link-local"},
 		"by way of another":    {"307/b/307/private", "", []stop{bare("b")}, "http://b.example/307/private", fanfare.ClassDenied, "it leads to http://10.0.0.1/"},
-		"with a password":      {"302/user", "", nil, "", fanfare.ClassDenied, "it leads to http://u:p@a.example/: the URL contains a user name"},
-		"to another scheme":    {"302/ftp", "", nil, "", fanfare.ClassDenied, "it leads to ftp://a.example/: the scheme"},
-		"to a login":           {"302/login", "", nil, "", fanfare.ClassRedirect, "it leads to a login"},
+		"with a password":      {"302/user", "follow_get_once", nil, "", fanfare.ClassDenied, "it leads to http://u:p@a.example/: the URL contains a user name"},
+		"to another scheme":    {"302/ftp", "follow_get_once", nil, "", fanfare.ClassDenied, "it leads to ftp://a.example/: the scheme"},
+		"to a login":           {"302/login", "follow_get_once", nil, "", fanfare.ClassRedirect, "it leads to a login"},
 		"to nobody":            {"307/nobody", "", nil, "http://nobody.example/", fanfare.ClassRefused, "redirected from http://a.example/307/nobody by 307: dial tcp"},
 	}
 	for name, test := range tests {
@@ -93,7 +103,7 @@ func TestWhereRedirectsLead(t *testing.T) {
 			t.Run(name+", "+proof, func(t *testing.T) {
 				inBubble(t, nil, func(t *testing.T, w *world) {
 					stops := w.route(t)
-					ep := fanfare.Endpoint{URL: "http://a.example/" + test.path, Success: fanfare.Success{Redirects: cmp.Or(test.policy, "follow")}}
+					ep := fanfare.Endpoint{URL: "http://a.example/" + test.path, Success: fanfare.Success{Redirects: cmp.Or(test.policy, "follow_307_308")}}
 					if proof == "bearer" {
 						ep.Auth.Bearer = &fanfare.BearerAuth{Token: "proof"}
 					} else {
@@ -202,12 +212,14 @@ func TestACertificateIsShownAtHomeOnly(t *testing.T) {
 // address that gives its output once, to a GET.
 func TestAppsScriptIsFollowedToItsOutput(t *testing.T) {
 	ca := nobody.issue(t, "CA")
+	const fault = "<!DOCTYPE html><title>Error</title>TypeError: x is undefined (line 2)"
 	tests := map[string]struct {
-		output string
-		class  fanfare.Class
+		policy, output string
+		class          fanfare.Class
 	}{
-		"it ran":    {`{"ok":true}`, fanfare.ClassSuccess},
-		"it failed": {"<!DOCTYPE html><title>Error</title>TypeError: x is undefined (line 2)", fanfare.ClassBody},
+		"it ran":                    {"follow_get_once", `{"ok":true}`, fanfare.ClassSuccess},
+		"it failed":                 {"follow_get_once", fault, fanfare.ClassBody},
+		"it failed, the older name": {"follow", fault, fanfare.ClassBody},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -224,7 +236,7 @@ func TestAppsScriptIsFollowedToItsOutput(t *testing.T) {
 					}
 				}
 				w.endpoint(fanfare.Endpoint{
-					URL: script.url + "macros/s/x/exec", Auth: fanfare.Auth{CA: ca.text}, Success: fanfare.Success{Preset: "apps-script", Redirects: "follow"},
+					URL: script.url + "macros/s/x/exec", Auth: fanfare.Auth{CA: ca.text}, Success: fanfare.Success{Preset: "apps-script", Redirects: test.policy},
 				})
 				msg := w.send("a.b", 1)
 				time.Sleep(time.Second)

@@ -6,11 +6,17 @@ import (
 	"time"
 )
 
-// Retry says when a delivery that failed is tried again: a preset by name, or a
-// list of delays of one's own. The zero value is the preset "standard".
+// Retry says when a delivery that failed is tried again: a preset by name, a
+// list of delays of one's own, or a formula that makes one. The zero value is the preset "standard".
 type Retry struct {
 	Preset string          // one of RetryPresets; "" with Delays: custom
-	Delays []time.Duration // between the end of one attempt and the start of the next
+	Delays []time.Duration // between the end of one attempt and the start of the next, none shorter than the one before
+
+	// Formula, if there is one, makes the first Times Delays: their seconds by n, the
+	// number of the attempt that has failed, such as "n^4+5". It may have + - * / ^ and
+	// parentheses. Whoever stores a Retry keeps what it comes to, and not the formula.
+	Formula string
+	Times   int
 }
 
 // RetryPresets are the names that Retry.Preset may have.
@@ -84,7 +90,7 @@ const (
 // one attempt more than delays. It fails with an InvalidError when s is not one
 // that an endpoint may have.
 func (s Retry) Plan() ([]time.Duration, error) {
-	if err := s.check(); err != nil {
+	if err := s.settle(); err != nil {
 		return nil, err
 	}
 	return slices.Clone(s.delays()), nil
@@ -99,6 +105,21 @@ func (s Retry) After(made int, r float64) (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(float64(delays[made-1]) * (1 + jitter*(2*r-1))), true
+}
+
+// longest is how long after its first attempt a delivery may have its last, with
+// what chance adds, and the last delay once more for what began a little later or
+// was put off by a Retry-After.
+func (s Retry) longest() time.Duration {
+	delays := s.delays()
+	if len(delays) == 0 {
+		return 0
+	}
+	sum := time.Duration(0)
+	for _, d := range delays {
+		sum += d
+	}
+	return time.Duration(float64(sum)*(1+jitter)) + delays[len(delays)-1]
 }
 
 func (s Retry) delays() []time.Duration {
@@ -117,12 +138,17 @@ func (s Retry) check() error {
 		return &InvalidError{"retry", "give either a preset or a list of delays"}
 	case s.Preset != "" && !slices.Contains(RetryPresets, s.Preset):
 		return &InvalidError{"retry.preset", oneOf(RetryPresets)}
+	case s.Preset == "" && s.Delays != nil && len(s.Delays) == 0:
+		return &InvalidError{"retry.delays", `an empty list; for no retries give the preset "none"`}
 	case len(s.Delays) > maxDelays:
 		return &InvalidError{"retry.delays", fmt.Sprintf("at most %d", maxDelays)}
 	}
-	for _, d := range s.Delays {
+	for i, d := range s.Delays {
 		if d < time.Second || d > maxDelay {
 			return &InvalidError{"retry.delays", "each must be between 1 second and 30 days"}
+		}
+		if i > 0 && d < s.Delays[i-1] {
+			return &InvalidError{"retry.delays", "each must be as long as the one before it, or longer"}
 		}
 	}
 	return nil

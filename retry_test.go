@@ -3,6 +3,7 @@ package fanfare_test
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -92,15 +93,21 @@ func TestNoPresetMeansStandard(t *testing.T) {
 }
 
 func TestAPlanThatCannotBeIsRefused(t *testing.T) {
-	for field, retry := range map[string]fanfare.Retry{
-		"retry":        {Preset: "wufoo", Delays: spans("1s")},
-		"retry.preset": {Preset: "Standard"},
-		"retry.delays": {Delays: spans("1s", "999ms")},
+	for _, test := range []struct {
+		field string
+		retry fanfare.Retry
+	}{
+		{"retry", fanfare.Retry{Preset: "wufoo", Delays: spans("1s")}},
+		{"retry.preset", fanfare.Retry{Preset: "Standard"}},
+		{"retry.delays", fanfare.Retry{Delays: spans("1s", "999ms")}},
+		{"retry.delays", fanfare.Retry{Delays: spans("1s", "31m", "30m59s")}},
+		{"retry.delays", fanfare.Retry{Delays: []time.Duration{}}},
+		{"retry.delays", fanfare.Retry{Delays: slices.Repeat(spans("1s"), 101)}},
 	} {
-		plan, err := retry.Plan()
+		plan, err := test.retry.Plan()
 		var invalid *fanfare.InvalidError
-		if !errors.As(err, &invalid) || invalid.Field != field || plan != nil {
-			t.Errorf("%+v gives %v, %v; want an error of %s", retry, plan, err, field)
+		if !errors.As(err, &invalid) || invalid.Field != test.field || plan != nil {
+			t.Errorf("%+v gives %v, %v; want an error of %s", test.retry, plan, err, test.field)
 		}
 	}
 }
@@ -131,7 +138,7 @@ func TestRetriesComeExactlyOnSchedule(t *testing.T) {
 			if delays == nil {
 				delays = schedules[cmp.Or(retry.Preset, "standard")].delays
 			}
-			inBubble(t, &fanfare.Options{DisableAfter: 1000 * time.Hour}, func(t *testing.T, w *world) {
+			inBubble(t, nil, func(t *testing.T, w *world) {
 				rcv := w.receiver("receiver.example", status(500))
 				w.endpoint(fanfare.Endpoint{URL: rcv.url, Retry: retry})
 				msg := w.send("a.b", 1)
@@ -150,6 +157,71 @@ func TestRetriesComeExactlyOnSchedule(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAPlanIsSeenThrough has an endpoint that fails for good, under the default
+// options and by every chance. One that fails after its plan is over is disabled.
+func TestAPlanIsSeenThrough(t *testing.T) {
+	fulcrum := fanfare.Retry{Preset: "fulcrum"}
+	tests := map[string]struct {
+		ep        fanfare.Endpoint
+		eventType fanfare.Retry
+		attempts  int
+		disabled  bool // by what fails after five days and an hour
+	}{
+		"of the endpoint":          {fanfare.Endpoint{Retry: fulcrum}, fanfare.Retry{}, 25, false},
+		"of the endpoint, by type": {fanfare.Endpoint{RetryByType: map[string]fanfare.Retry{"a.*": fulcrum}}, fanfare.Retry{}, 25, false},
+		"of the event type":        {fanfare.Endpoint{}, fulcrum, 25, false},
+		"of a type it never gets":  {fanfare.Endpoint{EventTypes: []string{"x.y"}, Retry: fanfare.Retry{}}, fulcrum, 0, true},
+		"a short one":              {fanfare.Endpoint{Retry: fanfare.Retry{Preset: "wufoo"}}, fulcrum, 4, true},
+		"the usual one":            {fanfare.Endpoint{}, fanfare.Retry{}, 10, true},
+	}
+	for name, test := range tests {
+		for _, chance := range []float64{0, 0.5, 0.999999} {
+			t.Run(fmt.Sprint(name, ", ", chance), func(t *testing.T) {
+				inBubble(t, &fanfare.Options{Chance: func() float64 { return chance }}, func(t *testing.T, w *world) {
+					if err := w.hub.CreateEventType(t.Context(), &fanfare.EventType{Name: "a.b", Retry: test.eventType}); err != nil {
+						t.Fatal(err)
+					}
+					rcv := w.receiver("receiver.example", status(500))
+					test.ep.URL = rcv.url
+					ep := w.endpoint(test.ep)
+					msg := w.send("a.b", 1)
+					w.send("x.y", 1)
+					time.Sleep(121 * time.Hour)
+					w.send("x.y", 1)
+					time.Sleep(time.Minute)
+					if got := w.reload(ep).Disabled; got != test.disabled {
+						t.Errorf("after five days it is disabled: %v", got)
+					}
+					time.Sleep(595 * time.Hour)
+					if got := len(w.attempts(msg)); got != test.attempts {
+						t.Errorf("there were %d attempts, want %d", got, test.attempts)
+					}
+					w.send("x.y", 1)
+					time.Sleep(time.Minute)
+					if !w.reload(ep).Disabled {
+						t.Error("a month later it is not disabled")
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestNeverIsNever has an endpoint fail for a year.
+func TestNeverIsNever(t *testing.T) {
+	inBubble(t, &fanfare.Options{DisableAfter: fanfare.Never}, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", status(500))
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Retry: fanfare.Retry{Preset: "none"}})
+		for range 365 {
+			w.send("a.b", 1)
+			time.Sleep(24 * time.Hour)
+		}
+		if got := len(rcv.requests()); got != 365 || w.reload(ep).Disabled {
+			t.Errorf("there were %d requests; it is disabled: %v", got, w.reload(ep).Disabled)
+		}
+	})
 }
 
 // TestHourlyForThreeDays has an endpoint that is down for so long, and a server

@@ -3,10 +3,12 @@ package fanfare
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // RetrySource says whose setting decided when a delivery is tried again. They
@@ -26,7 +28,7 @@ const (
 const maxRetryByType = 50
 
 // IsZero reports whether s says nothing, so that whoever is asked next decides.
-func (s Retry) IsZero() bool { return s.Preset == "" && len(s.Delays) == 0 }
+func (s Retry) IsZero() bool { return s.Preset == "" && len(s.Delays) == 0 && s.Formula == "" }
 
 func (ep *Endpoint) checkRetryByType() error {
 	if len(ep.RetryByType) > maxRetryByType {
@@ -39,8 +41,13 @@ func (ep *Endpoint) checkRetryByType() error {
 		if retry.IsZero() {
 			return &InvalidError{"retryByType", fmt.Sprintf("%q has neither a preset nor delays; give one, or leave it out", pattern)}
 		}
-		if err := retry.check(); err != nil {
+		formula := retry.Formula != ""
+		if err := retry.settle(); err != nil {
 			return err
+		}
+		if formula {
+			ep.RetryByType = maps.Clone(ep.RetryByType) // the caller may have it elsewhere too
+			ep.RetryByType[pattern] = retry
 		}
 	}
 	return nil
@@ -109,6 +116,24 @@ func (h *Hub) decide(p *plans, eventType string) (Retry, RetrySource) {
 	return p.rest, p.source
 }
 
+// patience is how long t may do nothing but fail before it is disabled, at the
+// least: as long as its longest plan takes, so that no delivery is held before its
+// last attempt.
+func (h *Hub) patience(t *target) time.Duration {
+	longest := t.plans.rest.longest()
+	for _, typed := range t.plans.byType {
+		longest = max(longest, typed.retry.longest())
+	}
+	if known := h.typeRetries.Load(); known != nil && !t.plans.own {
+		for name, retry := range *known {
+			if t.wantsType(name) {
+				longest = max(longest, retry.longest())
+			}
+		}
+	}
+	return longest
+}
+
 // RetryPlan returns when a delivery of that event type to ep is tried again if it
 // fails, and who has decided that: ep for types of that kind, ep itself, the event
 // type, the application, or the deployment, whichever says something first.
@@ -163,14 +188,23 @@ func (h *Hub) readTypeRetries(ctx context.Context) error {
 	return nil
 }
 
-// noteTypeRetry takes note of an event type's plan as it is in the store; the zero
-// Retry means none.
-func (h *Hub) noteTypeRetry(name string, retry Retry) {
+// noteTypeRetry takes note of an event type's plan after a change of it; the zero
+// Retry means none. It reads what is stored, as of several who change it at once the
+// last to come here need not be the last who stored his.
+func (h *Hub) noteTypeRetry(ctx context.Context, name string, retry Retry) {
 	h.typesMu.Lock()
 	defer h.typesMu.Unlock()
 	known := h.typeRetries.Load()
 	if retry.IsZero() && (known == nil || (*known)[name].IsZero()) {
 		return
+	}
+	switch t, err := h.store.EventType(context.WithoutCancel(ctx), name); {
+	case err == nil:
+		retry = t.Retry
+	case errors.Is(err, ErrNotFound):
+		retry = Retry{}
+	default:
+		h.opt.Logger.ErrorContext(ctx, "reading an event type", "eventType", name, "error", err)
 	}
 	changed := make(map[string]Retry)
 	if known != nil {

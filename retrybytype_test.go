@@ -1,13 +1,16 @@
 package fanfare_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/storetest"
 )
 
 // own is a plan of one retry after so long, by which a test tells who was asked.
@@ -132,10 +135,59 @@ func TestPlansThatCannotBeAreRefused(t *testing.T) {
 	})
 }
 
+func (b *bent) UpdateEventType(ctx context.Context, t *fanfare.EventType) error {
+	err := b.Store.UpdateEventType(ctx, t)
+	if b.retyped != nil {
+		b.retyped(t)
+	}
+	return err
+}
+
+// TestTheLastOfTwoPlansIsInForce though the one who stored the first is slower to
+// take note.
+func TestTheLastOfTwoPlansIsInForce(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		gate := make(chan bool)
+		w.bend(&bent{retyped: func(t *fanfare.EventType) {
+			if t.Description == "slow" {
+				<-gate
+			}
+		}}, nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: "http://a.test/"})
+		w.eventType(fanfare.EventType{Name: "a.b"})
+		first := make(chan error)
+		go func() {
+			first <- w.hub.UpdateEventType(t.Context(), &fanfare.EventType{Name: "a.b", Description: "slow", Retry: own("1m")})
+		}()
+		synctest.Wait()
+		if err := w.hub.UpdateEventType(t.Context(), &fanfare.EventType{Name: "a.b", Retry: own("2m")}); err != nil {
+			t.Fatal(err)
+		}
+		close(gate)
+		if err := <-first; err != nil {
+			t.Fatal(err)
+		}
+		if plan, _, err := w.hub.RetryPlan(t.Context(), ep, "a.b"); err != nil || !slices.Equal(plan.Delays, spans("2m")) {
+			t.Errorf("in force is %v, %v", plan, err)
+		}
+	})
+}
+
+func TestADeploymentsPlanThatCannotBeIsRefused(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, retry := range []fanfare.Retry{{Preset: "hourly"}, own("721h")} {
+		var invalid *fanfare.InvalidError
+		if err := fanfare.New(storetest.NewModel(), &fanfare.Options{Retry: retry}).Run(ctx); !errors.As(err, &invalid) || !strings.Contains(err.Error(), "retry") {
+			t.Errorf("%+v: %v", retry, err)
+		}
+	}
+}
+
 // TestFulcrumForTwentyDays is the 25 attempts of that preset, the last after 20.41
 // days, with a server started anew five times meanwhile.
 func TestFulcrumForTwentyDays(t *testing.T) {
-	opt := &fanfare.Options{DisableAfter: 30 * 24 * time.Hour}
+	opt := &fanfare.Options{}
 	inBubble(t, opt, func(t *testing.T, w *world) {
 		rcv := w.receiver("receiver.example", status(500))
 		w.endpoint(fanfare.Endpoint{URL: rcv.url, Retry: fanfare.Retry{Preset: "fulcrum"}})
@@ -170,7 +222,7 @@ func TestRetriesSpreadByAFifth(t *testing.T) {
 	for name, schedule := range schedules {
 		for chance, part := range map[float64]float64{0: 0.8, 0.75: 1.1} {
 			t.Run(name, func(t *testing.T) {
-				opt := &fanfare.Options{DisableAfter: 1000 * time.Hour, Chance: func() float64 { return chance }}
+				opt := &fanfare.Options{Chance: func() float64 { return chance }}
 				inBubble(t, opt, func(t *testing.T, w *world) {
 					rcv := w.receiver("receiver.example", status(500))
 					w.endpoint(fanfare.Endpoint{URL: rcv.url, Retry: fanfare.Retry{Preset: name}})

@@ -250,14 +250,17 @@ func (c *checks) forget() {
 }
 
 // checkPayload checks a message by the schema of its event type. It returns a
-// *SchemaError if the message is to be refused for it; other errors are faults.
+// *SchemaError if the message is to be refused for it; other errors are faults. A
+// schema that cannot be used is no reason to refuse what is only warned of.
 func (h *Hub) checkPayload(c *check, msg *Message) error {
 	by := c.compile()
-	if by.err != nil {
-		return fmt.Errorf("event type %q: its schema cannot be used by this program: %w", c.of.Name, by.err)
+	if by.err != nil && c.of.Validation == ValidationReject {
+		return fmt.Errorf("event type %q: its schema cannot be used by this program: %v", c.of.Name, by.err) // not %w: it is not the message that is invalid
 	}
-	found := violations(by.schema, msg.Payload)
-	if found == nil {
+	var found []Violation
+	if by.err != nil {
+		found = []Violation{{Reason: plain("was not looked at, as the schema cannot be used by this program: " + by.err.Error())}}
+	} else if found = violations(by.schema, msg.Payload); found == nil {
 		return nil
 	}
 	if c.of.Validation == ValidationReject {

@@ -293,3 +293,25 @@ func TestImportEventTypes(t *testing.T) {
 		}
 	})
 }
+
+// TestASchemaThatCannotBeUsedIsNoFaultOfMessages has some in the store that this
+// program does not understand, as another version of it may have written them.
+func TestASchemaThatCannotBeUsedIsNoFaultOfMessages(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		for _, validation := range []fanfare.Validation{fanfare.ValidationWarn, fanfare.ValidationReject} {
+			et := &fanfare.EventType{Name: "a." + string(validation), Schemas: []byte(`{"1":{"type":"new"}}`), Validation: validation}
+			if err := w.store.CreateEventType(t.Context(), et); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const want = `ok; was not looked at, as the schema cannot be used by this program: schemas.1: at /type: must be`
+		if got := w.sends("a.warn", `1`); !strings.HasPrefix(got[0], want) {
+			t.Errorf("warned of: %q, want %q…", got, want)
+		}
+		var invalid *fanfare.InvalidError
+		errs, err := w.hub.SendBatch(t.Context(), "acme", []*fanfare.Message{{EventType: "a.reject", Payload: []byte("1")}}, nil)
+		if err == nil || errors.As(err, &invalid) {
+			t.Errorf("rejected: %v, %v; want a fault", errs, err)
+		}
+	})
+}

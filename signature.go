@@ -17,6 +17,9 @@ const (
 	maxSecretText = 256
 )
 
+// redacted ends what String tells of any secret.
+const redacted = "_[redacted]"
+
 // profile is how attempts to ep are signed.
 func (ep *Endpoint) profile() webhook.Profile {
 	return webhook.Profile(orDefault(ep.Signature, string(webhook.Standard)))
@@ -59,6 +62,9 @@ func checkSecret(profile webhook.Profile, text string) error {
 		}
 		return nil
 	}
+	if strings.HasSuffix(text, redacted) {
+		return &InvalidError{"secret", "is what String tells of a Secret of package webhook; its text is what Reveal tells"}
+	}
 	if len(text) < minSecretText || len(text) > maxSecretText || !printable(text) {
 		return &InvalidError{"secret", fmt.Sprintf("for the signature %s it must have %d to %d printable ASCII characters",
 			profile, minSecretText, maxSecretText)}
@@ -95,12 +101,33 @@ func (t *target) profileHeader(msg *Message, out *formatted, at time.Time) (head
 	header = append(slices.Clip(t.constant),
 		Header{Name: "Content-Type", Value: out.contentType},
 		Header{Name: webhook.HeaderID, Value: string(msg.ID)},
-		Header{Name: webhook.HeaderEventType, Value: msg.EventType},
 	)
+	if msg.EventType != "" {
+		header = append(header, Header{Name: webhook.HeaderEventType, Value: msg.EventType})
+	}
 	for _, f := range signed.Header {
 		header = append(header, Header(f))
 	}
 	return append(header, out.header...), signed.Query
+}
+
+// shopHeader is what Shopify's own library refuses a webhook without, beside what
+// is signed: whose it is, which is the application's uid or else its id, and a
+// version of the API, which is the one that promises nothing. The endpoint's own
+// headers of these names go before.
+func (ep *Endpoint) shopHeader(owner string) []Header {
+	if ep.profile() != webhook.Shopify {
+		return nil
+	}
+	header := []Header{{"X-Shopify-Shop-Domain", owner}, {"X-Shopify-API-Version", "unstable"}}
+	return slices.DeleteFunc(header, func(h Header) bool {
+		for name := range ep.Headers {
+			if strings.EqualFold(name, h.Name) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // withQuery is where a request goes whose URL has more in its query than t's. It

@@ -17,10 +17,13 @@ import (
 // is nil comes back empty; nil means that it was expunged.
 type Store interface {
 	Catalogue
+	Revisions
+	ApplicationLists
 	Queue
 	Log
 	Pollers
 	Tasks
+	Usages
 	Access
 	AuditLog
 	Checks
@@ -95,20 +98,18 @@ type Queue interface {
 	// Resend makes d wait, a new round of an existing delivery or a new delivery.
 	// ErrNotFound: the message or the endpoint is not the application's.
 	Resend(ctx context.Context, app ApplicationID, d *Delivery) error
-	// Recover makes at most span.Limit deliveries to ep that were given up wait
-	// again, as a new manual round due at due. last is "" when there are no
-	// further ones; otherwise it goes into span.After of the next call.
-	Recover(ctx context.Context, ep *Endpoint, span Span, due time.Time) (n int, last MessageID, err error)
 	// Cancel ends the deliveries of a message that wait, and returns the
 	// endpoints they were to. ErrNotFound: the message is not the application's.
 	Cancel(ctx context.Context, app ApplicationID, msg MessageID) ([]EndpointID, error)
-	// CancelLane ends all deliveries that wait for an endpoint and returns how many.
+	// CancelLane ends all deliveries that wait for an endpoint and returns how many:
+	// with an error, those that it had ended by then.
 	CancelLane(ctx context.Context, app ApplicationID, ep EndpointID) (int, error)
 }
 
 // Log is what happened, for people to read.
 type Log interface {
-	// Message finds a message by id or event id.
+	// Message finds a message by id or event id. One that is damaged comes without its
+	// payload, as Damaged, and with ErrDamaged; in a list there is no error.
 	Message(ctx context.Context, app ApplicationID, ref string) (*Message, error)
 	Messages(ctx context.Context, app ApplicationID, f MessageFilter) ([]*Message, error)
 	ExpungePayload(ctx context.Context, app ApplicationID, id MessageID) error
@@ -129,9 +130,13 @@ type Log interface {
 	// Answer returns what Remember kept under scope and key; ErrNotFound if
 	// nothing, or nothing any more.
 	Answer(ctx context.Context, scope, key string) (*Answer, error)
-	// Remember keeps an answer for the store's retention of keys (24 h).
-	// ErrExists: there is one already.
+	// Remember keeps an answer for the store's retention of keys (24 h). It takes the
+	// place of one whose Status is 0, unless its own is. ErrExists: there is one
+	// already.
 	Remember(ctx context.Context, scope, key string, a *Answer) error
+	// Forget removes the answer under scope and key if its Status is 0. That there is
+	// none is no error.
+	Forget(ctx context.Context, scope, key string) error
 	// Setting returns a value the server keeps for itself; ErrNotFound if unset.
 	Setting(ctx context.Context, name string) ([]byte, error)
 	SetSetting(ctx context.Context, name string, value []byte) error
@@ -167,17 +172,10 @@ type WaitingQuery struct {
 	Limit        int
 }
 
-// Span is a stretch of messages by time of acceptance, a piece at a time.
-type Span struct {
-	Since, Until time.Time // [Since, Until)
-	After        MessageID // only behind this message
-	Limit        int
-}
-
 // An Answer is what a request was answered, kept for its repeats.
 type Answer struct {
 	Fingerprint [32]byte
-	Status      int
+	Status      int // 0: the request has begun, and there is no answer yet
 	Body        []byte
 }
 
@@ -199,11 +197,12 @@ type MessageFilter struct {
 	EventTypes   []string  // exact names
 	Channel      string
 	Tag          string
+	States       []State // a delivery stands so, to an endpoint that is there
 }
 
-// DeliveryFilter picks deliveries: exactly one of Message and Endpoint is set.
-// By endpoint they are ordered by message id, by message by endpoint id; the
-// page's After is the id they are ordered by.
+// DeliveryFilter picks deliveries: Message or Endpoint is set, or both for one. By
+// endpoint they are ordered by message id, by message by endpoint id; the page's
+// After is the id they are ordered by.
 type DeliveryFilter struct {
 	Page
 	Message      MessageID

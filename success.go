@@ -3,6 +3,7 @@ package fanfare
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ type Success struct {
 	Lacks    string // the body must not contain it
 
 	// Redirects is what becomes of a 3xx that is none of the above, one of
-	// [Redirects]; it may stand beside a preset. "" is RedirectsRefuse.
+	// [Redirects]; it may stand beside a preset. "" is RedirectsNone.
 	Redirects string
 }
 
@@ -60,7 +61,8 @@ func (s Success) judge(status int, location string, body []byte) (class Class, w
 		why = fmt.Sprintf("%s takes %s", s.Preset, s.Statuses)
 	}
 	switch {
-	case s.takes(status), s.Redirects == RedirectsSuccess && status >= 300 && status < 400:
+	case s.takes(status), s.Redirects == RedirectsSuccess && status >= 300 && status < 400,
+		s.Redirects == RedirectsAcceptGAS && status == http.StatusFound && secureHost(location) == appsScriptOutput:
 	case status >= 300 && status < 400:
 		return ClassRedirect, why
 	default:

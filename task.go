@@ -82,6 +82,10 @@ type Selection struct {
 	Tag          string
 	States       []State // of the delivery
 	StatusClass  int     // 1 to 5: the delivery's last attempt was answered 1xx to 5xx
+
+	// Messages are named by id, in order; a bulk replay alone has them, and the Hub
+	// alone heeds them.
+	Messages []MessageID
 }
 
 // A TaskPlace is where a task goes on: behind a message, and of a task that goes
@@ -107,6 +111,7 @@ const (
 type Tasks interface {
 	// CreateTask stores a new task, and forgets those that have ended before keep.Since
 	// and all but the keep.Most newest that have ended. ErrNotFound: no such application.
+	// ErrTooMany: the task runs, and MaxRunningTasks of its application do already.
 	CreateTask(ctx context.Context, t *Task, keep TaskKeep) error
 	Task(ctx context.Context, id TaskID) (*Task, error)
 	Tasks(ctx context.Context, f TaskFilter) ([]*Task, error)
@@ -197,20 +202,18 @@ func (h *Hub) StartTask(ctx context.Context, t *Task) error {
 	if err != nil {
 		return err
 	}
-	running, err := h.store.Tasks(ctx, TaskFilter{
-		Page: Page{Limit: MaxRunningTasks}, Application: t.Application, States: []TaskState{TaskRunning},
-	})
-	if err != nil {
+	if err := h.floor(ctx); err != nil {
 		return err
-	}
-	if len(running) == MaxRunningTasks {
-		return &InvalidError{"", fmt.Sprintf("%d tasks of the application run; wait until one has ended, or cancel one", MaxRunningTasks)}
 	}
 	now := h.now()
 	t.ID = TaskID(h.ids.next(now, "qtask_"))
 	t.State, t.Total, t.Done, t.At, t.Error, t.Revision = TaskRunning, total, 0, TaskPlace{}, "", 0
 	t.CreatedAt, t.UpdatedAt = now, now
-	if err := h.store.CreateTask(ctx, t, TaskKeep{now.Add(-TaskRetention), maxEndedTasks}); err != nil {
+	err = h.store.CreateTask(ctx, t, TaskKeep{now.Add(-TaskRetention), maxEndedTasks})
+	if errors.Is(err, ErrTooMany) {
+		return &InvalidError{"", fmt.Sprintf("%d tasks of the application run; wait until one has ended, or cancel one", MaxRunningTasks)}
+	}
+	if err != nil {
 		return fmt.Errorf("application %s: starting a task: %w", t.Application, err)
 	}
 	h.tasks.rouse()
@@ -250,10 +253,16 @@ func (h *Hub) checkTask(ctx context.Context, t *Task) error {
 			return err
 		}
 	}
+	if err := h.checkNamed(ctx, t); err != nil {
+		return err
+	}
 	if t.Endpoint == "" {
 		return nil
 	}
-	_, err := h.Endpoint(ctx, t.Application, string(t.Endpoint))
+	ep, err := h.Endpoint(ctx, t.Application, string(t.Endpoint))
+	if err == nil {
+		err = ep.checkSent()
+	}
 	return err
 }
 
@@ -266,9 +275,28 @@ func (h *Hub) Task(ctx context.Context, id TaskID) (*Task, error) {
 	return t, nil
 }
 
-// Tasks lists tasks by age.
+// Tasks lists tasks by age. Those of the operational application are listed only if
+// the filter names it.
 func (h *Hub) Tasks(ctx context.Context, f TaskFilter) ([]*Task, error) {
-	return h.store.Tasks(ctx, f)
+	if f.Application != "" {
+		return h.store.Tasks(ctx, f)
+	}
+	var some []*Task
+	for limit := f.Limit; ; {
+		page, err := h.store.Tasks(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range page {
+			if t.Application != OperationalApplication && len(some) < limit {
+				some = append(some, t)
+			}
+		}
+		if len(page) < f.Limit || len(some) == limit {
+			return some, nil
+		}
+		f.After, f.Limit = string(page[len(page)-1].ID), MaxPage
+	}
 }
 
 // CancelTask ends a task that runs; what it has done stays done. One that has
@@ -357,5 +385,8 @@ func (s *taskSignals) tell() {
 	}
 }
 
-// errEndpointGone ends a task whose endpoint was deleted.
-var errEndpointGone = errors.New("the endpoint was deleted")
+// These end a task whose endpoint has nothing left to be done.
+var (
+	errEndpointGone   = errors.New("the endpoint was deleted")
+	errEndpointPolled = errors.New("the endpoint has become a poller, which is sent nothing")
+)

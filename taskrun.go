@@ -145,7 +145,7 @@ func (r *taskRunner) step(ctx context.Context, t *Task) {
 	s.tries++
 	s.again = time.Now().Add(min(firstSetback<<min(s.tries-1, 16), maxSetback))
 	r.setbacks[t.ID] = s
-	gone := errors.Is(err, errEndpointGone)
+	gone := errors.Is(err, errEndpointGone) || errors.Is(err, errEndpointPolled)
 	if !gone {
 		r.d.fault(ctx, "carrying out task "+string(t.ID), err)
 	}
@@ -239,10 +239,14 @@ func (h *Hub) piece(ctx context.Context, t *Task, at TaskPlace, limit, look int)
 		w.After = lastBefore(w.Since)
 	}
 	p := &piece{next: at}
-	switch t.Kind {
-	case TaskPurge:
+	switch {
+	case t.Kind == TaskPurge:
 		err = h.purgePiece(ctx, t, w, p)
-	case TaskReplayMissing:
+	case ep.Kind == KindPoller && t.Endpoint != "":
+		err = errEndpointPolled
+	case ep.Kind == KindPoller:
+		p.next.Message = "" // what it would be sent would wait for ever
+	case t.Kind == TaskReplayMissing:
 		err = h.missingPiece(ctx, ep, w, p)
 	default:
 		err = h.againPiece(ctx, t, ep, w, p)
@@ -306,7 +310,11 @@ func (h *Hub) againPiece(ctx context.Context, t *Task, ep *Endpoint, w Walk, p *
 		w.States = ended
 	}
 	p.endpoint = ep.ID
-	p.again, p.next.Message, err = h.store.WalkDeliveries(ctx, t.Application, ep.ID, w)
+	if len(w.Messages) > 0 {
+		p.again, err = h.namedDeliveries(ctx, t.Application, ep.ID, &w.Selection)
+	} else {
+		p.again, p.next.Message, err = h.store.WalkDeliveries(ctx, t.Application, ep.ID, w)
+	}
 	now := h.now()
 	for _, d := range p.again {
 		d.Due = now

@@ -33,12 +33,12 @@ func (h *Hub) ImportEventTypes(ctx context.Context, in *TypeImport) ([]*EventTyp
 		return nil, &InvalidError{"", fmt.Sprintf("at most %d event types at once", maxImport)}
 	}
 	var changed []*EventType
-	named := make(map[string]bool)
+	named := make(map[string]*EventType)
 	for _, said := range in.Types {
-		if named[said.Name] {
+		if named[said.Name] != nil {
 			return nil, &InvalidError{"", fmt.Sprintf("the event type %q is there twice", bound(said.Name, 64))}
 		}
-		named[said.Name] = true
+		named[said.Name] = said
 		t, differs, err := h.merge(ctx, said)
 		if err != nil {
 			return nil, err
@@ -57,16 +57,36 @@ func (h *Hub) ImportEventTypes(ctx context.Context, in *TypeImport) ([]*EventTyp
 	if in.DryRun {
 		return changed, nil
 	}
-	for _, t := range changed {
-		store := h.UpdateEventType
-		if t.ID == "" {
-			store = h.CreateEventType
-		}
-		if err := store(ctx, t); err != nil {
+	for i, t := range changed {
+		var err error
+		if changed[i], err = h.takeIn(ctx, t, named[t.Name]); err != nil {
 			return nil, err
 		}
 	}
 	return changed, nil
+}
+
+// takeIn stores an event type of an import. What somebody else has made of it since
+// it was looked at stays, but for what is said of it; nil: it is to be archived.
+func (h *Hub) takeIn(ctx context.Context, t, said *EventType) (*EventType, error) {
+	for try := 1; ; try++ {
+		store := h.UpdateEventType
+		if t.ID == "" {
+			store = h.CreateEventType
+		}
+		err := store(ctx, t)
+		if !errors.Is(err, ErrConflict) && !errors.Is(err, ErrExists) || try == MaxAmends {
+			return t, err
+		}
+		if said != nil {
+			t, _, err = h.merge(ctx, said)
+		} else if t, err = h.EventType(ctx, t.Name); err == nil {
+			t.Archived = true
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // merge is the event type as it is to be, without an id if it is new.
@@ -122,7 +142,7 @@ func (t *EventType) putSchema(said *EventType) error {
 }
 
 // typesOtherThan are the event types not named, archived.
-func (h *Hub) typesOtherThan(ctx context.Context, named map[string]bool) ([]*EventType, error) {
+func (h *Hub) typesOtherThan(ctx context.Context, named map[string]*EventType) ([]*EventType, error) {
 	var others []*EventType
 	for page := (Page{Limit: MaxPage, Ascending: true}); ; {
 		some, err := h.store.EventTypes(ctx, page, false)
@@ -130,7 +150,7 @@ func (h *Hub) typesOtherThan(ctx context.Context, named map[string]bool) ([]*Eve
 			return nil, err
 		}
 		for _, t := range some {
-			if !named[t.Name] {
+			if named[t.Name] == nil {
 				t.Archived = true
 				others = append(others, t)
 			}

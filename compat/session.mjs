@@ -6,120 +6,12 @@
 //
 //   {"checks": [{"name", "error"?}], "called": ["application.list"], "methods": [...]}
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import { once } from "node:events";
-import { webcrypto } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-
-globalThis.crypto ??= webcrypto; // Node 18 has it, though not as a global
-
-const [, , name, serverUrl, token] = process.argv;
-const { Svix, Webhook, ApiException, messageInRaw } = await import(name);
-const two = name === "svix"; // major version 2 has other names for some things
-const put = two ? "upsert" : "update";
-const setHeaders = two ? "setHeaders" : "updateHeaders";
-const types = two ? "eventTypes" : "filterTypes";
-const rate = two ? "throttleRate" : "rateLimit";
-
-const resources = ["application", "authentication", "endpoint", "eventType", "health", "message", "messageAttempt"];
-const called = new Set();
-
-// spy is a client that notes which methods of its resources are called.
-function spy(client) {
-  const watch = (resource, path) =>
-    new Proxy(resource, {
-      get(target, key) {
-        const value = Reflect.get(target, key);
-        if (value !== null && typeof value === "object" && key === "poller") return watch(value, `${path}.${key}`);
-        if (typeof value !== "function") return value;
-        return (...args) => (called.add(`${path}.${key}`), value.apply(target, args));
-      },
-    });
-  return Object.fromEntries(resources.map((r) => [r, watch(client[r], r)]));
-}
-
-// methodsOf are all that its resources have, with those of what hangs on them.
-function methodsOf(client) {
-  const all = (resource, path) =>
-    Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(resource)))
-      .filter(([key]) => key !== "constructor")
-      .flatMap(([key, { get }]) => (get ? all(resource[key], `${path}.${key}`) : [`${path}.${key}`]));
-  return resources.flatMap((r) => all(client[r], r));
-}
-
-const client = new Svix(token, { serverUrl });
-const { application, authentication, endpoint, eventType, health, message, messageAttempt } = spy(client);
-
-// own calls a route that the client does not know.
-async function own(method, path, body) {
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-  const answer = await fetch(`${serverUrl}/api/v1${path}`, { method, headers, body: JSON.stringify(body) });
-  assert.ok(answer.ok, await answer.clone().text());
-  return answer.json();
-}
-
-// receiver is someone's server; answer tells the status by how many came before.
-const receivers = [];
-async function receiver(answer = () => 200) {
-  const got = [];
-  const server = createServer(async (req, res) => {
-    const chunks = [];
-    for await (const chunk of req) chunks.push(chunk);
-    res.statusCode = answer(got.length);
-    got.push({ headers: req.headers, body: Buffer.concat(chunks).toString() });
-    res.end("thank you");
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  receivers.push(server);
-  return { url: `http://127.0.0.1:${server.address().port}/hook`, got, wait: (n) => eventually(() => got.length >= n && got) };
-}
-
-async function eventually(holds) {
-  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(5)) {
-    const value = await holds();
-    if (value) return value;
-  }
-  assert.fail("what is waited for did not come about in 10 seconds");
-}
-
-// pages walks a list to its end.
-async function pages(fetchPage, options) {
-  const all = [];
-  for (let iterator; ; ) {
-    const page = await fetchPage({ limit: 2, ...options, iterator });
-    assert.ok(Array.isArray(page.data) && typeof page.done === "boolean");
-    assert.ok(page.data.length <= (options?.limit ?? 2));
-    all.push(...page.data);
-    if (page.done) return all;
-    iterator = page.iterator;
-  }
-}
-
-// refused expects the client's own exception, and returns what the server said.
-async function refused(promise, code, word) {
-  const error = await promise.then(() => assert.fail("it was not refused"), (e) => e);
-  assert.ok(error instanceof ApiException, String(error));
-  assert.equal(error.code, code, JSON.stringify(error.body));
-  if (word) assert.equal(error.body.code, word);
-  return error.body;
-}
-
-// has compares the members that are wanted.
-function has(value, want) {
-  for (const key of Object.keys(want)) assert.deepEqual(value[key], want[key], key);
-  return value;
-}
-
-const checks = [];
-async function check(name, run) {
-  try {
-    await run();
-    checks.push({ name });
-  } catch (e) {
-    checks.push({ name, error: e.stack });
-  }
-}
+import {
+  application, attemptsOf, authentication, check, endpoint, eventType, finish, has, health, message, messageAttempt, messageInRaw,
+  operationalWebhook, operationalWebhookEndpoint, own, pages, put, rate, receiver, refused, serverUrl, setHeaders, spy, Svix, token, two,
+  types, Webhook,
+} from "./client.mjs";
+import { tasks } from "./tasks.mjs";
 
 let app;
 await check("health", () => health.get());
@@ -139,6 +31,13 @@ await check("application", async () => {
   await refused(application.create({ name: "Two", uid: "two" }), 409, "conflict");
   const list = await pages((o) => application.list(o), { order: "ascending" });
   assert.deepEqual(list.map((a) => a.name), ["Demo", "JavaScript", "Eins", "two", "three", "four"]);
+  for (const [uid, disabled] of [["two", true], ["three", false]]) await endpoint.create(uid, { url: "http://127.0.0.1:8999/filter", disabled, [types]: ["never.sent"] });
+  const picked = async (o) => (await pages((p) => application.list(p), { order: "ascending", ...o })).map((a) => a.name).filter((n) => n !== "Demo" && n !== "JavaScript");
+  assert.deepEqual(await picked({ excludeAppsWithNoEndpoints: true }), ["two", "three"]);
+  assert.deepEqual(await picked({ excludeAppsWithDisabledEndpoints: true }), ["Eins", "three", "four"]);
+  assert.deepEqual(await picked({ excludeAppsWithNoEndpoints: true, excludeAppsWithDisabledEndpoints: true }), ["three"]);
+  assert.deepEqual(await picked({ excludeAppsWithSvixPlayEndpoints: true }), ["Eins", "two", "three", "four"]);
+  for (const uid of ["two", "three"]) for (const { id } of (await endpoint.list(uid)).data) await endpoint.delete(uid, id);
   await application.delete("four");
   await refused(application.get("four"), 404, "not_found");
 });
@@ -274,22 +173,12 @@ await check("message", async () => {
   await endpoint.delete(app, id);
 });
 
-// attemptsOf waits for the attempts of a message and returns them, the first first.
-async function attemptsOf(msg, n) {
-  const list = await eventually(async () => {
-    const { data } = await messageAttempt.listByMsg(app, msg, { withContent: true });
-    return data.length >= n && data;
-  });
-  assert.equal(list.length, n);
-  return list.reverse();
-}
-
 await check("attempt", async () => {
   const rcv = await receiver((before) => (before === 0 ? 503 : 200));
   const { id } = await endpoint.create(app, { url: rcv.url, [types]: ["js.attempt"] });
   await own("PATCH", `/app/${app}/endpoint/${id}`, { retry: { delays: [1] } });
   const msg = await message.create(app, { eventType: "js.attempt", tags: ["blue"], payload: { n: 1 } }, { withContent: true });
-  const both = await attemptsOf(msg.id, 2);
+  const both = await attemptsOf(app, msg.id, 2);
   has(both[0], { msgId: msg.id, endpointId: id, url: rcv.url, response: "thank you", responseStatusCode: 503, status: 2, statusText: "fail", triggerType: 0 });
   has(both[1], { responseStatusCode: 200, status: 0, statusText: "success" });
   assert.deepEqual(await messageAttempt.get(app, msg.id, both[0].id), both[0]);
@@ -333,11 +222,11 @@ await check("resend", async () => {
   const rcv = await receiver();
   const { id } = await endpoint.create(app, { url: rcv.url, [types]: ["js.resend"] });
   const msg = await message.create(app, { eventType: "js.resend", payload: { n: 1 } });
-  await attemptsOf(msg.id, 1);
+  await attemptsOf(app, msg.id, 1);
   await messageAttempt.resend(app, msg.id, id);
   const [a, b] = await rcv.wait(2);
   assert.deepEqual([b.headers["webhook-id"], b.body], [a.headers["webhook-id"], a.body]);
-  has((await attemptsOf(msg.id, 2))[1], { triggerType: 1 });
+  has((await attemptsOf(app, msg.id, 2))[1], { triggerType: 1 });
   await endpoint.delete(app, id);
 });
 
@@ -354,7 +243,7 @@ await check("example", async () => {
   assert.deepEqual(sent, new Map([[first.id, JSON.stringify(examples[0])], [second.id, JSON.stringify(examples[1])]]));
   const { key } = await endpoint.getSecret(app, id);
   for (const r of got) new Webhook(key).verify(r.body, r.headers);
-  has((await attemptsOf(first.id, 1))[0], { endpointId: id, triggerType: 1, status: 0 });
+  has((await attemptsOf(app, first.id, 1))[0], { endpointId: id, triggerType: 1, status: 0 });
   assert.equal(other.got.length, 0);
   await refused(endpoint.sendExample(app, id, { eventType: "js.example", exampleIndex: 2 }), 422);
   await eventType.create({ name: "js.unmade", description: "", schemas: { 1: { type: "string", minLength: 100000 } } });
@@ -364,24 +253,7 @@ await check("example", async () => {
   for (const ep of [id, otherId]) await endpoint.delete(app, ep);
 });
 
-await check("recover", async () => {
-  const rcv = await receiver((before) => (before < 2 ? 500 : 200));
-  const { id } = await endpoint.create(app, { url: rcv.url, [types]: ["js.recover"] });
-  await own("PATCH", `/app/${app}/endpoint/${id}`, { retry: { preset: "none" } });
-  const first = await message.create(app, { eventType: "js.recover", payload: { n: 1 } });
-  await message.create(app, { eventType: "js.recover", payload: { n: 2 } });
-  const counts = (want) => eventually(async () => {
-    const got = await endpoint.getStats(app, id);
-    return Object.keys(want).every((key) => got[key] === want[key]);
-  });
-  await counts({ success: 0, pending: 0, sending: 0, fail: 2 });
-  has(await endpoint.recover(app, id, { since: first.timestamp }), { task: "endpoint.recover", status: "finished" });
-  await rcv.wait(4);
-  await counts({ success: 2, pending: 0, sending: 0, fail: 0 });
-  const hourAgo = new Date(Date.now() - 3_600_000);
-  has(await endpoint.getStats(app, id, { since: new Date(0), until: hourAgo }), { success: 0, fail: 0 });
-  await endpoint.delete(app, id);
-});
+await tasks(app);
 
 await check("error", async () => {
   await refused(spy(new Svix("not-the-key", { serverUrl })).application.list(), 401, "authentication_failed");
@@ -413,8 +285,8 @@ await check("access", async () => {
   if (!two) await as(await authentication.dashboardAccess(uid)).endpoint.get(uid, id);
 });
 
-await check("operational webhooks", async () => {
-  const ops = client.operationalWebhook?.endpoint ?? client.operationalWebhookEndpoint;
+// Version 1 has them under two names.
+for (const ops of [operationalWebhook?.endpoint, operationalWebhookEndpoint].filter(Boolean)) await check("operational webhooks", async () => {
   const rcv = await receiver();
   const { id } = await ops.create({ url: rcv.url, uid: "js-ops", [types]: ["endpoint.created"] });
   assert.equal((await ops.get("js-ops")).id, id);
@@ -464,8 +336,4 @@ await check("lost answer", async () => {
   await refused(application.create({ name: "Other" }, { idempotencyKey }), 409, "conflict");
 });
 
-for (const server of receivers) {
-  server.closeAllConnections();
-  server.close();
-}
-console.log(JSON.stringify({ checks, called: [...called].sort(), methods: methodsOf(client) }));
+finish();

@@ -193,6 +193,10 @@ func (s *goSession) attempts(t *testing.T) {
 
 	messages := ok[*svix.ListResponseEndpointMessageOut](t)(log.ListAttemptedMessages(ctx, s.app, ep.Id, nil))
 	is(t, "attempted message", []any{len(messages.Data), messages.Data[0].Id, messages.Data[0].Status, messages.Data[0].NextAttempt}, []any{1, msg.Id, svix.MessageStatus(0), (*time.Time)(nil)})
+	done(t, log.ExpungeContent(ctx, s.app, msg.Id, both[0].Id))
+	is(t, "response of the expunged", ok[*svix.MessageAttemptOut](t)(log.Get(ctx, s.app, msg.Id, both[0].Id)).Response, "")
+	is(t, "response of the other", ok[*svix.MessageAttemptOut](t)(log.Get(ctx, s.app, msg.Id, both[1].Id)).Response, "thank you")
+	refused(t, log.ExpungeContent(ctx, s.app, msg.Id, "atmpt_nobody"), http.StatusNotFound, `"not_found"`)
 	targets := ok[*svix.ListResponseMessageEndpointOut](t)(log.ListAttemptedDestinations(ctx, s.app, msg.Id, nil))
 	is(t, "attempted destination", []any{len(targets.Data), targets.Data[0].Id, targets.Data[0].Status}, []any{1, ep.Id, svix.MessageStatus(0)})
 	done(t, s.client.Endpoint.Delete(ctx, s.app, ep.Id))

@@ -15,16 +15,11 @@ var npmLater = map[string]string{
 	"authentication.streamExpireAll":         "streams are a service of its own",
 	"authentication.streamLogout":            "streams are a service of its own",
 	"authentication.streamPortalAccess":      "streams are a service of its own",
-	"endpoint.bulkReplay":                    "replay by filter is not built yet",
-	"endpoint.replayMissing":                 "replay by filter is not built yet",
 	"endpoint.transformation.get":            "transformations come with the JavaScript sandbox",
 	"endpoint.transformation.patch":          "transformations come with the JavaScript sandbox",
 	"endpoint.transformationGet":             "transformations come with the JavaScript sandbox",
 	"endpoint.patchTransformation":           "transformations come with the JavaScript sandbox",
 	"endpoint.transformationPartialUpdate":   "transformations come with the JavaScript sandbox",
-	"message.bulkExpungeContent":             "contents can be removed one by one only, until there are background tasks",
-	"message.expungeAllContents":             "contents can be removed one by one only, until there are background tasks",
-	"messageAttempt.expungeContent":          "attempts are append-only until contents can be removed in bulk",
 }
 
 // TestSvixNPM is a session with the official JavaScript client of today.

@@ -2,79 +2,58 @@ package compat
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	svix "github.com/svix/svix-webhooks/go"
 )
 
-// TestSvixGoOperational has the official Go client set up an operational endpoint,
-// and verify what that is told.
-func TestSvixGoOperational(t *testing.T) {
-	t.Parallel()
-	s := newGoSession(t)
-	type request struct {
-		header http.Header
-		body   []byte
+// operational sets up an operational endpoint, and verifies what that is told.
+func (s *goSession) operational(t *testing.T) {
+	ctx, ops := t.Context(), s.client.OperationalWebhookEndpoint
+	rcv := newReceiver(t, nil)
+	uid := svix.String("ops")
+	made := ok[*svix.OperationalWebhookEndpointOut](t)(ops.Create(ctx, &svix.OperationalWebhookEndpointIn{Url: rcv.url, Uid: uid, FilterTypes: []string{"endpoint.created"}}))
+	is(t, "by uid", ok[*svix.OperationalWebhookEndpointOut](t)(ops.Get(ctx, "ops")), *made)
+	is(t, "url", made.Url, rcv.url)
+	list := ok[*svix.ListResponseOperationalWebhookEndpointOut](t)(ops.List(ctx, nil))
+	is(t, "list", []any{names(list.Data, func(e svix.OperationalWebhookEndpointOut) string { return e.Id }), list.Done}, []any{[]string{made.Id}, true})
+	now := ok[*svix.OperationalWebhookEndpointOut](t)(ops.Update(ctx, "ops", &svix.OperationalWebhookEndpointUpdate{Url: rcv.url, Uid: uid}))
+	is(t, "types after an update", len(now.FilterTypes), 0)
+	done(t, ops.RotateSecret(ctx, "ops", &svix.OperationalWebhookEndpointSecretIn{}))
+	secret := ok[*svix.OperationalWebhookEndpointSecretOut](t)(ops.GetSecret(ctx, "ops")).Key
+
+	ep := s.endpoint(t, &svix.EndpointIn{Url: rcv.url + "/other", FilterTypes: []string{"never.sent"}})
+	a := rcv.wait(t, 1)[0]
+	verifies(t, a, secret)
+	var told struct {
+		Type string
+		Data struct{ AppID, EndpointID string }
 	}
-	came := make(chan request, 16)
-	rcv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		came <- request{r.Header, body}
-	}))
-	defer rcv.Close()
-	ops := s.client.OperationalWebhookEndpoint
-	uid := "ops"
-	made, err := ops.Create(t.Context(), &svix.OperationalWebhookEndpointIn{Url: rcv.URL, Uid: &uid, FilterTypes: []string{"endpoint.created"}})
-	if err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal(a.body, &told); err != nil || told.Type != "endpoint.created" || told.Data.AppID != s.app || told.Data.EndpointID != ep.Id {
+		t.Errorf("it is told %s", a.body)
 	}
-	if got, err := ops.Get(t.Context(), "ops"); err != nil || got.Id != made.Id || got.Url != rcv.URL {
-		t.Errorf("it is %+v, %v", got, err)
+	done(t, ops.Delete(ctx, made.Id))
+	_, err := ops.Get(ctx, made.Id)
+	refused(t, err, http.StatusNotFound, `"not_found"`)
+	done(t, s.client.Endpoint.Delete(ctx, s.app, ep.Id))
+	s.operationalTwice(t)
+}
+
+// operationalTwice makes an operational endpoint, and a secret of it, whose answers
+// are lost.
+func (s *goSession) operationalTwice(t *testing.T) {
+	ctx, ops := t.Context(), s.client.OperationalWebhookEndpoint
+	made := twice(t, s.calls, "operational endpoint", func(o *svix.PostOptions) (*svix.OperationalWebhookEndpointOut, error) {
+		in := svix.OperationalWebhookEndpointIn{Url: "http://127.0.0.1:8999/ops", Uid: svix.String("ops-lost")}
+		return ops.CreateWithOptions(ctx, &in, o)
+	})
+	if !strings.HasPrefix(made.Id, "ep_") {
+		t.Errorf("its id is %s", made.Id)
 	}
-	if list, err := ops.List(t.Context(), nil); err != nil || len(list.Data) != 1 || !list.Done {
-		t.Errorf("the list is %+v, %v", list, err)
-	}
-	if now, err := ops.Update(t.Context(), "ops", &svix.OperationalWebhookEndpointUpdate{Url: rcv.URL, Uid: &uid}); err != nil || len(now.FilterTypes) != 0 {
-		t.Errorf("after an update it is %+v, %v", now, err)
-	}
-	if err := ops.RotateSecret(t.Context(), "ops", &svix.OperationalWebhookEndpointSecretIn{}); err != nil {
-		t.Error(err)
-	}
-	secret, err := ops.GetSecret(t.Context(), "ops")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.client.Endpoint.Create(t.Context(), s.app, &svix.EndpointIn{Url: rcv.URL + "/other"}); err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := svix.NewWebhook(secret.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case r := <-came:
-		if err := verifier.Verify(r.body, r.header); err != nil {
-			t.Errorf("what it is told does not verify: %v", err)
-		}
-		var told struct {
-			Type string
-			Data struct{ AppID, EndpointID string }
-		}
-		if err := json.Unmarshal(r.body, &told); err != nil || told.Type != "endpoint.created" || told.Data.AppID != s.app || !strings.HasPrefix(told.Data.EndpointID, "ep_") {
-			t.Errorf("it is told %s", r.body)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("it is told nothing within 10 s")
-	}
-	if err := ops.Delete(t.Context(), made.Id); err != nil {
-		t.Error(err)
-	}
-	if _, err := ops.Get(t.Context(), made.Id); err == nil {
-		t.Error("it is still there")
-	}
+	twice(t, s.calls, "operational rotation", func(o *svix.PostOptions) (*struct{}, error) {
+		return new(struct{}), ops.RotateSecretWithOptions(ctx, made.Id, &svix.OperationalWebhookEndpointSecretIn{}, o)
+	})
+	done(t, ops.Delete(ctx, made.Id))
 }

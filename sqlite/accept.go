@@ -59,10 +59,7 @@ func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, i
 		j.bytes += len(in[i].Message.Payload)
 	}
 	j.run = func(w *writer) error {
-		ok, err := w.hasApplication(app)
-		if err == nil && !ok {
-			err = fanfare.ErrNotFound
-		}
+		err := w.mustHaveApplication(app)
 		if err == nil && key != nil {
 			earlier, err = w.earlier(app, key)
 		}

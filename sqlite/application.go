@@ -36,10 +36,14 @@ func (s *Store) CreateApplication(ctx context.Context, app *fanfare.Application)
 		}
 		return err
 	}
-	return s.write(ctx, &job{run: run, grows: true, hot: true})
+	err := s.write(ctx, &job{run: run, grows: true, hot: true})
+	if err == nil {
+		app.Revision = 1
+	}
+	return err
 }
 
-const applicationColumns = `id, uid, name, rate_limit, metadata, retry, created_at, updated_at`
+const applicationColumns = `id, uid, name, rate_limit, metadata, retry, created_at, updated_at, revision`
 
 func scanApplication(row *row) (app *fanfare.Application, err error) {
 	app = &fanfare.Application{
@@ -55,6 +59,7 @@ func scanApplication(row *row) (app *fanfare.Application, err error) {
 		return nil, fmt.Errorf("application %s: retry: %w", app.ID, err)
 	}
 	app.CreatedAt, app.UpdatedAt = row.time(), row.time()
+	app.Revision = row.number()
 	return app, nil
 }
 
@@ -66,18 +71,8 @@ const selectApplication = `
 	LIMIT 1`
 
 // Application implements [fanfare.Catalogue]. An id goes before a uid.
-func (s *Store) Application(ctx context.Context, ref string) (app *fanfare.Application, err error) {
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(selectApplication)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bindRef(&bind, applicationPrefix, ref)
-		app, err = scanOne(stmt, scanApplication)
-		return err
-	})
-	return app, err
+func (s *Store) Application(ctx context.Context, ref string) (*fanfare.Application, error) {
+	return readOne(ctx, s, selectApplication, func(bind *binder) { bindRef(bind, applicationPrefix, ref) }, scanApplication)
 }
 
 // bindRef binds what may be an id and may be a uid.
@@ -90,78 +85,36 @@ func bindRef(bind *binder, prefix, ref string) {
 	bind.optional(ref)
 }
 
-// scanOne reads the only row; ErrNotFound if there is none.
-func scanOne[T any](stmt *sqlite.Stmt, scan func(row *row) (*T, error)) (*T, error) {
-	all, err := scanAll(stmt, scan)
-	if err != nil {
-		return nil, err
-	}
-	if len(all) == 0 {
-		return nil, fanfare.ErrNotFound
-	}
-	return all[0], nil
-}
-
-// scanAll reads all rows.
-func scanAll[T any](stmt *sqlite.Stmt, scan func(row *row) (*T, error)) (all []*T, err error) {
-	var wrong error
-	err = each(stmt, func(row *row) bool {
-		var v *T
-		v, wrong = scan(row)
-		all = append(all, v)
-		return wrong == nil
-	})
-	if err == nil {
-		err = wrong
-	}
-	if err != nil {
-		return nil, err
-	}
-	return all, nil
-}
-
-const selectApplicationsUp = `
-	SELECT ` + applicationColumns + `
+var listApplications = inOrder(`
+	SELECT `+applicationColumns+`
 	FROM application
-	WHERE id > ?
-	ORDER BY id
-	LIMIT ?`
-
-const selectApplicationsDown = `
-	SELECT ` + applicationColumns + `
-	FROM application
-	WHERE id < ?
-	ORDER BY id DESC
-	LIMIT ?`
+	WHERE (NOT :endpoints OR EXISTS (SELECT 1 FROM endpoint WHERE endpoint.application = application.id))
+		AND (NOT :enabled OR EXISTS (SELECT 1 FROM endpoint WHERE endpoint.application = application.id AND disabled = 0)
+			OR NOT EXISTS (SELECT 1 FROM endpoint WHERE endpoint.application = application.id))
+		AND (:only IS NULL OR id = :only)`, "id")
 
 // Applications implements [fanfare.Catalogue].
-func (s *Store) Applications(ctx context.Context, page fanfare.Page) (apps []*fanfare.Application, err error) {
-	after, sure := afterID(applicationPrefix, page)
-	if !sure {
+func (s *Store) Applications(ctx context.Context, page fanfare.Page) ([]*fanfare.Application, error) {
+	return s.ApplicationsBy(ctx, fanfare.ApplicationFilter{Page: page})
+}
+
+// ApplicationsBy implements [fanfare.ApplicationLists].
+func (s *Store) ApplicationsBy(ctx context.Context, f fanfare.ApplicationFilter) ([]*fanfare.Application, error) {
+	only, ok := parse(applicationPrefix, f.Only)
+	if !ok && f.Only != "" {
 		return nil, nil
 	}
-	query := selectApplicationsDown
-	if page.Ascending {
-		query = selectApplicationsUp
-	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.blob(after)
-		bind.number(int64(page.Limit))
-		apps, err = scanAll(stmt, scanApplication)
-		return err
-	})
-	return apps, err
+	return readPage(ctx, s, listApplications, afterID(applicationPrefix, f.Page), func(stmt *sqlite.Stmt) {
+		stmt.SetBool(":endpoints", f.WithEndpoints)
+		stmt.SetBool(":enabled", f.WithEnabled)
+		setID(stmt, ":only", only)
+	}, scanApplication)
 }
 
 // updateApplication does nothing if another has the uid.
 const updateApplication = `
 	UPDATE OR IGNORE application
-	SET uid = ?, name = ?, rate_limit = ?, metadata = ?, retry = ?, created_at = ?, updated_at = ?
+	SET uid = ?, name = ?, rate_limit = ?, metadata = ?, retry = ?, created_at = ?, updated_at = ?, revision = revision + 1
 	WHERE id = ?`
 
 // UpdateApplication implements [fanfare.Catalogue].
@@ -170,13 +123,10 @@ func (s *Store) UpdateApplication(ctx context.Context, app *fanfare.Application)
 	if !ok {
 		return fanfare.ErrNotFound
 	}
-	return s.note(ctx, func(w *writer) error {
-		ok, err := w.hasApplication(raw)
-		if err != nil {
+	next := int64(0)
+	err := s.note(ctx, func(w *writer) (err error) {
+		if next, err = w.nextRevision(selectApplicationRevision, app.Revision, func(bind *binder) { bind.id(raw) }); err != nil {
 			return err
-		}
-		if !ok {
-			return fanfare.ErrNotFound
 		}
 		err = w.exec(updateApplication, func(bind *binder) {
 			bind.optional(app.UID)
@@ -193,7 +143,16 @@ func (s *Store) UpdateApplication(ctx context.Context, app *fanfare.Application)
 		}
 		return err
 	})
+	if err == nil {
+		app.Revision = next
+	}
+	return err
 }
+
+const selectApplicationRevision = `
+	SELECT revision
+	FROM application
+	WHERE id = ?`
 
 const doomApplication = `
 	INSERT INTO doomed (id, kind)
@@ -222,18 +181,19 @@ const deleteApplication = `
 // DeleteApplication implements [fanfare.Catalogue]. From then on nothing of the
 // application can be reached; its rows are removed afterwards, a few at a time.
 func (s *Store) DeleteApplication(ctx context.Context, application fanfare.ApplicationID) error {
+	return s.DeleteApplicationAt(ctx, application, 0)
+}
+
+// DeleteApplicationAt implements [fanfare.Revisions].
+func (s *Store) DeleteApplicationAt(ctx context.Context, application fanfare.ApplicationID, revision int64) error {
 	app, ok := parse(applicationPrefix, application)
 	if !ok {
 		return fanfare.ErrNotFound
 	}
 	defer s.consumers.drop(func(k consumerKey) bool { return k.application == app })
 	return s.change(ctx, func(w *writer) error {
-		ok, err := w.hasApplication(app)
-		if err != nil {
+		if _, err := w.nextRevision(selectApplicationRevision, revision, func(bind *binder) { bind.id(app) }); err != nil {
 			return err
-		}
-		if !ok {
-			return fanfare.ErrNotFound
 		}
 		clear(w.live)
 		for _, query := range []string{doomApplication, deleteConsumersOf, deleteEndpointsOf, deleteTasksOf, deleteKeysOf, deleteSessionsOf, deleteApplication} {

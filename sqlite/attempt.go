@@ -1,9 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
-	"slices"
+	"errors"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -25,20 +24,12 @@ const attemptsWhere = `
 		AND (:class = 0 OR attempt.status / 100 = :class)
 		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)` + messageIs
 
-const selectAttemptsUp = attemptsWhere + `
-		AND attempt.id > :after
-	ORDER BY attempt.id
-	LIMIT :limit`
-
-const selectAttemptsDown = attemptsWhere + `
-		AND attempt.id < :after
-	ORDER BY attempt.id DESC
-	LIMIT :limit`
+var listAttempts = inOrder(attemptsWhere, "attempt.id")
 
 const selectAttempt = attemptsWhere + `
 		AND attempt.id = :id`
 
-func scanAttempt(row *row) *fanfare.Attempt {
+func scanAttempt(row *row) (*fanfare.Attempt, error) {
 	return &fanfare.Attempt{
 		ID:             fanfare.AttemptID(row.name(attemptPrefix)),
 		Message:        fanfare.MessageID(row.name(messagePrefix)),
@@ -59,7 +50,7 @@ func scanAttempt(row *row) *fanfare.Attempt {
 		Detail:         row.text(),
 		State:          fanfare.State(row.number()),
 		NextAt:         row.time(),
-	}
+	}, nil
 }
 
 func bindAttempts(stmt *sqlite.Stmt, app, ep id, f *fanfare.AttemptFilter) {
@@ -82,71 +73,44 @@ func (s *Store) Attempts(ctx context.Context, application fanfare.ApplicationID,
 	if !ok {
 		return nil, nil
 	}
+	if f.Message == "" {
+		return s.attemptsAtEndpoint(ctx, app, &f)
+	}
 	err = s.readAll(ctx, func(conn *sqlite.Conn) (err error) {
-		if f.Message != "" {
-			as, err = attemptsOfMessage(conn, app, &f)
-		} else {
-			as, err = attemptsAtEndpoint(conn, app, &f)
-		}
+		as, err = attemptsOfMessage(conn, app, &f)
 		return err
 	})
 	return as, err
 }
 
-func attemptsAtEndpoint(conn *sqlite.Conn, app id, f *fanfare.AttemptFilter) (as []*fanfare.Attempt, err error) {
+func (s *Store) attemptsAtEndpoint(ctx context.Context, app id, f *fanfare.AttemptFilter) ([]*fanfare.Attempt, error) {
 	ep, ok := parse(endpointPrefix, f.Endpoint)
-	after, sure := afterID(attemptPrefix, f.Page)
-	if !ok || !sure {
+	if !ok {
 		return nil, nil
 	}
-	query := selectAttemptsDown
-	if f.Ascending {
-		query = selectAttemptsUp
-	}
-	stmt, err := conn.Prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	bindAttempts(stmt, app, ep, f)
-	stmt.SetBytes(":after", after)
-	stmt.SetInt64(":limit", int64(f.Limit))
-	err = each(stmt, func(row *row) bool {
-		as = append(as, scanAttempt(row))
-		return true
-	})
-	return as, err
+	bind := func(stmt *sqlite.Stmt) { bindAttempts(stmt, app, ep, f) }
+	return readPage(ctx, s, listAttempts, afterID(attemptPrefix, f.Page), bind, scanAttempt)
 }
 
 // attemptsOfMessage walks the chains of attempts of all the message's deliveries
 // for their ids, and then reads as many attempts as make a page.
 func attemptsOfMessage(conn *sqlite.Conn, app id, f *fanfare.AttemptFilter) (as []*fanfare.Attempt, err error) {
-	after, sure := afterID(attemptPrefix, f.Page)
-	if !sure {
-		return nil, nil
-	}
 	all, err := chains(conn, app, f.Message, f.Endpoint)
 	if err != nil {
 		return nil, err
-	}
-	slices.SortFunc(all, func(a, b link) int { return bytes.Compare(a.attempt[:], b.attempt[:]) })
-	if !f.Ascending {
-		slices.Reverse(all)
 	}
 	stmt, err := conn.Prepare(selectAttempt)
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range all {
+	for _, l := range behind(all, func(l link) id { return l.attempt }, attemptPrefix, f.Page) {
 		if len(as) >= f.Limit {
 			break
 		}
-		order := bytes.Compare(l.attempt[:], after)
-		if f.Ascending && order <= 0 || !f.Ascending && order >= 0 {
-			continue
-		}
 		bindAttempts(stmt, app, l.endpoint, f)
 		stmt.SetBytes(":id", l.attempt[:])
-		if _, err := one(stmt, func(row *row) { as = append(as, scanAttempt(row)) }); err != nil {
+		err := scanEach(stmt, scanAttempt, func(a *fanfare.Attempt) bool { as = append(as, a); return true })
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -214,15 +178,18 @@ func (s *Store) Attempt(ctx context.Context, application fanfare.ApplicationID, 
 		for _, ep := range endpoints {
 			bindAttempts(stmt, app, ep, &fanfare.AttemptFilter{})
 			stmt.SetBytes(":id", raw[:])
-			if _, err := one(stmt, func(row *row) { a = scanAttempt(row) }); err != nil {
+			a, err = scanOne(stmt, scanAttempt)
+			if err == nil && a.Message != message {
+				err = fanfare.ErrNotFound
+			}
+			if !errors.Is(err, fanfare.ErrNotFound) {
 				return err
 			}
-			if a != nil && a.Message == message {
-				return nil
-			}
 		}
-		a = nil
 		return fanfare.ErrNotFound
 	})
-	return a, err
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
 }

@@ -38,55 +38,23 @@ func (s *Store) AddAudit(ctx context.Context, e *fanfare.AuditEntry) error {
 	return s.write(ctx, &job{run: run, grows: true, hot: true})
 }
 
-const selectAuditUp = `
+var listAudit = inOrder(`
 	SELECT id, at, actor, action, application, object, address, refused, fields, detail
 	FROM audit
-	WHERE id > ?1
-		AND +at >= ?2
-		AND +at < ?3
-		AND (?4 = '' OR actor = ?4)
-		AND (?5 = '' OR object = ?5 OR application = ?5)
-	ORDER BY id
-	LIMIT ?6`
-
-const selectAuditDown = `
-	SELECT id, at, actor, action, application, object, address, refused, fields, detail
-	FROM audit
-	WHERE id < ?1
-		AND +at >= ?2
-		AND +at < ?3
-		AND (?4 = '' OR actor = ?4)
-		AND (?5 = '' OR object = ?5 OR application = ?5)
-	ORDER BY id DESC
-	LIMIT ?6`
+	WHERE +at >= :since
+		AND +at < :until
+		AND (:actor IS NULL OR actor = :actor)
+		AND (:object IS NULL OR object = :object OR application = :object)`, "id")
 
 // AuditEntries implements [fanfare.AuditLog]. There are so few entries that a
 // filter looks at all of them, in order: the index by time would have them sorted.
-func (s *Store) AuditEntries(ctx context.Context, f fanfare.AuditFilter) (es []*fanfare.AuditEntry, err error) {
-	after, ok := afterID(auditPrefix, f.Page)
-	if !ok {
-		return nil, nil
-	}
-	query := selectAuditDown
-	if f.Ascending {
-		query = selectAuditUp
-	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.blob(after)
-		bind.number(from(f.Since))
-		bind.number(to(f.Until))
-		bind.text(f.Actor)
-		bind.text(f.Object)
-		bind.number(int64(f.Limit))
-		es, err = scanAll(stmt, scanAudit)
-		return err
-	})
-	return es, err
+func (s *Store) AuditEntries(ctx context.Context, f fanfare.AuditFilter) ([]*fanfare.AuditEntry, error) {
+	return readPage(ctx, s, listAudit, afterID(auditPrefix, f.Page), func(stmt *sqlite.Stmt) {
+		stmt.SetInt64(":since", from(f.Since))
+		stmt.SetInt64(":until", to(f.Until))
+		setText(stmt, ":actor", f.Actor)
+		setText(stmt, ":object", f.Object)
+	}, scanAudit)
 }
 
 func scanAudit(row *row) (*fanfare.AuditEntry, error) {

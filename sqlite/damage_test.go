@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,22 +65,75 @@ func TestADamagedPayloadIsNotGivenOut(t *testing.T) {
 	s := open(t, path)
 	bad, good := keep(t, s, 10, []byte(`{"amount": 100}`)), keep(t, s, 11, []byte(`{"amount": 200}`))
 	s.Close()
-	file, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := bytes.Index(file, []byte(`{"amount": 100}`))
-	file[at+len(`{"amount": `)] = '9'
-	if err := os.WriteFile(path, file, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	spoil(t, path, []byte(`{"amount": 100}`), []byte(`{"amount": 900}`))
 	s = open(t, path)
-	if msg, err := s.Message(t.Context(), application, string(bad)); !errors.Is(err, fanfare.ErrDamaged) || !strings.Contains(err.Error(), string(bad)) {
+	if msg, err := s.Message(t.Context(), application, string(bad)); !errors.Is(err, fanfare.ErrDamaged) || !strings.Contains(err.Error(), string(bad)) || msg.Payload != nil {
 		t.Errorf("the damaged message gives %v, %v, want an error that names it", msg, err)
 	}
 	if _, err := s.Message(t.Context(), application, string(good)); err != nil {
 		t.Errorf("the other message gives %v", err)
 	}
+}
+
+// spoil changes a database behind its back.
+func spoil(t *testing.T, path string, from, to []byte) {
+	t.Helper()
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(file, from); n != 1 {
+		t.Fatalf("%q is there %d times, want once", from, n)
+	}
+	if err := os.WriteFile(path, bytes.Replace(file, from, to, 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestADamagedMessageIsNotInTheWay of those beside it, in a list and to who polls.
+func TestADamagedMessageIsNotInTheWay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fanfare.db")
+	setUp(t, path)
+	s := open(t, path)
+	var ids []fanfare.MessageID
+	for n := range uint32(4) {
+		msg := &fanfare.Message{
+			ID: fanfare.MessageID(idOf("msg_", 10+n)), EventType: "record.created", Payload: fmt.Appendf(nil, `{"amount": %d}`, 100+n),
+			Channels: []string{fmt.Sprint("channel-", n)}, Tags: []string{fmt.Sprint("tag-", n)},
+		}
+		if _, err := s.Accept(t.Context(), application, []*fanfare.Intake{{Message: msg}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, msg.ID)
+	}
+	s.Close()
+	spoil(t, path, []byte(`{"amount": 100}`), []byte(`{"amount": 900}`))
+	spoil(t, path, []byte(`["channel-1"]`), []byte(`["channel-1"}`))
+	spoil(t, path, []byte(`["tag-2"]`), []byte(`["tag-2}}`))
+	s = open(t, path)
+	check := func(how string, msgs []*fanfare.Message, err error) {
+		t.Helper()
+		if err != nil || len(msgs) != len(ids) {
+			t.Fatalf("%s gives %d, %v; want %d", how, len(msgs), err, len(ids))
+		}
+		for i, msg := range msgs {
+			if damaged := i < 3; msg.ID != ids[i] || msg.Damaged != damaged || (msg.Payload == nil) != damaged || msg.EventType != "record.created" {
+				t.Errorf("%s: number %d is %+v", how, i, msg)
+			}
+		}
+	}
+	msgs, err := s.Messages(t.Context(), application, fanfare.MessageFilter{Page: fanfare.Page{Limit: 10, Ascending: true}})
+	check("the list", msgs, err)
+
+	p, err := fanfare.New(s, nil).Poller(t.Context(), string(application), idOf("ep_", 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.Read(t.Context(), fanfare.PollQuery{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("polling", b.Messages, nil)
 }
 
 func TestADamagedDatabaseBreaksTheStore(t *testing.T) {

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"math"
 	"slices"
@@ -15,7 +14,7 @@ import (
 const deliveryColumns = `delivery.message, delivery.endpoint, delivery.state, delivery.rank, delivery.due_at,
 		delivery.ordering_key, delivery.attempts, delivery.manual`
 
-func scanDelivery(row *row) *fanfare.Delivery {
+func scanDelivery(row *row) (*fanfare.Delivery, error) {
 	return &fanfare.Delivery{
 		Message:     fanfare.MessageID(row.name(messagePrefix)),
 		Endpoint:    fanfare.EndpointID(row.name(endpointPrefix)),
@@ -25,7 +24,7 @@ func scanDelivery(row *row) *fanfare.Delivery {
 		OrderingKey: row.text(),
 		Attempts:    int(row.number()),
 		Manual:      row.truth(),
-	}
+	}, nil
 }
 
 // Deliveries implements [fanfare.Log].
@@ -35,16 +34,15 @@ func (s *Store) Deliveries(ctx context.Context, application fanfare.ApplicationI
 		return nil, nil
 	}
 	msg, _ := parse(messagePrefix, f.Message)
-	to, _ := parse(endpointPrefix, f.Endpoint)
-	if err := s.settleFresh(ctx, msg, to); err != nil {
+	ep, _ := parse(endpointPrefix, f.Endpoint)
+	if err := s.settleFresh(ctx, msg, ep); err != nil {
 		return nil, err
 	}
+	if f.Message == "" {
+		return s.deliveriesToEndpoint(ctx, app, &f)
+	}
 	err = s.readAll(ctx, func(conn *sqlite.Conn) (err error) {
-		if f.Message != "" {
-			ds, err = deliveriesOfMessage(conn, app, &f)
-		} else {
-			ds, err = deliveriesToEndpoint(conn, app, &f)
-		}
+		ds, err = deliveriesOfMessage(conn, app, &f)
 		return err
 	})
 	return ds, err
@@ -58,17 +56,13 @@ const messageIs = `
 		AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(message.tags) WHERE value = :tag))`
 
 func bindMessageIs(stmt *sqlite.Stmt, types []string, channel, tag string) {
-	for name, v := range map[string]string{":types": list(types), ":channel": channel, ":tag": tag} {
-		if v == "" {
-			stmt.SetNull(name)
-		} else {
-			stmt.SetText(name, v)
-		}
-	}
+	setText(stmt, ":types", list(types))
+	setText(stmt, ":channel", channel)
+	setText(stmt, ":tag", tag)
 }
 
-const deliveriesWhere = `
-	SELECT ` + deliveryColumns + `
+var listDeliveries = inOrder(`
+	SELECT `+deliveryColumns+`
 	FROM delivery
 	WHERE delivery.endpoint = :endpoint
 		AND :states >> delivery.state & 1
@@ -78,45 +72,21 @@ const deliveriesWhere = `
 		AND (:types IS NULL AND :channel IS NULL AND :tag IS NULL OR EXISTS (
 			SELECT 1
 			FROM message
-			WHERE message.application = :application AND message.id = delivery.message` + messageIs + `))`
+			WHERE message.application = :application AND message.id = delivery.message`+messageIs+`))`, "delivery.message")
 
-const selectDeliveriesUp = deliveriesWhere + `
-		AND delivery.message > :after
-	ORDER BY delivery.message
-	LIMIT :limit`
-
-const selectDeliveriesDown = deliveriesWhere + `
-		AND delivery.message < :after
-	ORDER BY delivery.message DESC
-	LIMIT :limit`
-
-func deliveriesToEndpoint(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (ds []*fanfare.Delivery, err error) {
+func (s *Store) deliveriesToEndpoint(ctx context.Context, app id, f *fanfare.DeliveryFilter) ([]*fanfare.Delivery, error) {
 	ep, ok := parse(endpointPrefix, f.Endpoint)
-	after, sure := afterID(messagePrefix, f.Page)
-	if !ok || !sure {
+	if !ok {
 		return nil, nil
 	}
-	query := selectDeliveriesDown
-	if f.Ascending {
-		query = selectDeliveriesUp
-	}
-	stmt, err := conn.Prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	stmt.SetBytes(":application", app[:])
-	stmt.SetBytes(":endpoint", ep[:])
-	stmt.SetInt64(":states", mask(f.States))
-	stmt.SetInt64(":since", from(f.Since))
-	stmt.SetInt64(":until", to(f.Until))
-	bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
-	stmt.SetBytes(":after", after)
-	stmt.SetInt64(":limit", int64(f.Limit))
-	err = each(stmt, func(row *row) bool {
-		ds = append(ds, scanDelivery(row))
-		return true
-	})
-	return ds, err
+	return readPage(ctx, s, listDeliveries, afterID(messagePrefix, f.Page), func(stmt *sqlite.Stmt) {
+		stmt.SetBytes(":application", app[:])
+		stmt.SetBytes(":endpoint", ep[:])
+		stmt.SetInt64(":states", mask(f.States))
+		stmt.SetInt64(":since", from(f.Since))
+		stmt.SetInt64(":until", to(f.Until))
+		bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
+	}, scanDelivery)
 }
 
 const selectEndpointsOfMessage = `
@@ -136,10 +106,6 @@ const selectDelivery = `
 		AND EXISTS (SELECT 1 FROM endpoint WHERE id = ?1)`
 
 func deliveriesOfMessage(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (ds []*fanfare.Delivery, err error) {
-	after, sure := afterID(endpointPrefix, f.Page)
-	if !sure {
-		return nil, nil
-	}
 	endpoints, err := endpointsOfMessage(conn, app, f)
 	if err != nil {
 		return nil, err
@@ -149,21 +115,18 @@ func deliveriesOfMessage(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (
 		return nil, err
 	}
 	msg, _ := parse(messagePrefix, f.Message)
-	for _, ep := range endpoints {
+	for _, ep := range behind(endpoints, func(ep id) id { return ep }, endpointPrefix, f.Page) {
 		if len(ds) >= f.Limit {
 			break
-		}
-		order := bytes.Compare(ep[:], after)
-		if f.Ascending && order <= 0 || !f.Ascending && order >= 0 {
-			continue
 		}
 		bind := binder{stmt: stmt}
 		bind.id(ep)
 		bind.id(msg)
-		_, err := one(stmt, func(row *row) {
-			if d := scanDelivery(row); mask(f.States)>>d.State&1 != 0 {
+		err := scanEach(stmt, scanDelivery, func(d *fanfare.Delivery) bool {
+			if mask(f.States)>>d.State&1 != 0 {
 				ds = append(ds, d)
 			}
+			return true
 		})
 		if err != nil {
 			return nil, err
@@ -172,8 +135,8 @@ func deliveriesOfMessage(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (
 	return ds, nil
 }
 
-// endpointsOfMessage gives those a message has deliveries to, in the order of
-// the page, or none if the message is not what the filter asks for.
+// endpointsOfMessage gives those a message has deliveries to, or none if the
+// message is not what the filter asks for.
 func endpointsOfMessage(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (endpoints []id, err error) {
 	msg, ok := parse(messagePrefix, f.Message)
 	if !ok {
@@ -192,10 +155,6 @@ func endpointsOfMessage(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (e
 	if f.Endpoint != "" {
 		only, _ := parse(endpointPrefix, f.Endpoint)
 		endpoints = slices.DeleteFunc(endpoints, func(ep id) bool { return ep != only })
-	}
-	slices.SortFunc(endpoints, func(a, b id) int { return bytes.Compare(a[:], b[:]) })
-	if !f.Ascending {
-		slices.Reverse(endpoints)
 	}
 	return endpoints, err
 }
@@ -273,17 +232,4 @@ func ceil(t time.Time) int64 {
 		us++
 	}
 	return us
-}
-
-// afterID gives the bytes behind which a page begins, and false if there is
-// nothing of that name to be behind of.
-func afterID(prefix string, page fanfare.Page) ([]byte, bool) {
-	switch {
-	case page.After != "":
-		after, ok := parse(prefix, page.After)
-		return after[:], ok
-	case page.Ascending:
-		return nil, true
-	}
-	return bytes.Repeat([]byte{0xff}, len(id{})+1), true
 }

@@ -23,6 +23,8 @@ type settings struct {
 	Format         string            `json:"format,omitempty"`
 	Signature      string            `json:"signature,omitempty"`
 	Debounce       int64             `json:"debounce,omitempty"`
+	BatchSize      int               `json:"batchSize,omitempty"`
+	BatchWindow    int64             `json:"batchWindow,omitempty"`
 	Kind           string            `json:"kind,omitempty"`
 	RateLimit      int               `json:"rateLimit,omitempty"`
 	MaxInFlight    int               `json:"maxInFlight,omitempty"`
@@ -56,6 +58,7 @@ func settingsOf(ep *fanfare.Endpoint) string {
 		Redirects: ep.Success.Redirects, Auth: authOf(ep.Auth),
 		Paused: ep.Paused, Disabled: ep.Disabled, DisabledReason: ep.DisabledReason,
 	}
+	v.BatchSize, v.BatchWindow = ep.Batch.Size, ep.Batch.Window.Microseconds()
 	for _, s := range ep.Secrets {
 		v.Secrets = append(v.Secrets, secret{s.Text, micros(s.ExpiresAt)})
 	}
@@ -75,6 +78,7 @@ func (v *settings) fill(ep *fanfare.Endpoint) {
 	ep.Timeout = time.Duration(v.Timeout) * time.Microsecond
 	ep.Kind = v.Kind
 	ep.Debounce = time.Duration(v.Debounce) * time.Microsecond
+	ep.Batch = fanfare.Batching{Size: v.BatchSize, Window: time.Duration(v.BatchWindow) * time.Microsecond}
 	ep.Retry.Preset = v.RetryPreset
 	ep.Success = fanfare.Success{Preset: v.SuccessPreset, Statuses: v.Statuses, Contains: v.Contains, Lacks: v.Lacks, Redirects: v.Redirects}
 	ep.Auth = v.Auth.fanfare()
@@ -90,8 +94,8 @@ func (v *settings) fill(ep *fanfare.Endpoint) {
 }
 
 const insertEndpoint = `
-	INSERT INTO endpoint (uid, url, ordered, failing_since, settings, sealed_by, created_at, updated_at, id, application)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	INSERT INTO endpoint (uid, url, ordered, disabled, failing_since, settings, sealed_by, created_at, updated_at, id, application)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 // bindEndpoint binds the parameters of insertEndpoint and updateEndpoint.
@@ -99,6 +103,7 @@ func (w *writer) bindEndpoint(bind *binder, ep *fanfare.Endpoint, raw, app id) {
 	bind.optional(ep.UID)
 	bind.text(ep.URL)
 	bind.truth(ep.Ordered)
+	bind.truth(ep.Disabled)
 	bind.time(ep.FailingSince)
 	settings, sealedBy := w.sealSettings(raw, settingsOf(ep))
 	bind.text(settings)
@@ -120,23 +125,23 @@ func (s *Store) CreateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 		return fanfare.ErrNotFound
 	}
 	run := func(w *writer) error {
-		ok, err := w.hasApplication(app)
-		if err != nil {
+		if err := w.mustHaveApplication(app); err != nil {
 			return err
 		}
-		if !ok {
-			return fanfare.ErrNotFound
-		}
-		err = w.exec(insertEndpoint, func(bind *binder) { w.bindEndpoint(bind, ep, raw, app) })
+		err := w.exec(insertEndpoint, func(bind *binder) { w.bindEndpoint(bind, ep, raw, app) })
 		if err == nil && w.conn.Changes() == 0 {
 			err = fanfare.ErrExists
 		}
 		return err
 	}
-	return s.write(ctx, &job{run: run, grows: true, hot: true})
+	err := s.write(ctx, &job{run: run, grows: true, hot: true})
+	if err == nil {
+		ep.Revision = 1
+	}
+	return err
 }
 
-const endpointColumns = `id, application, uid, url, ordered, failing_since, settings, sealed_by, created_at, updated_at`
+const endpointColumns = `id, application, uid, url, ordered, failing_since, settings, sealed_by, created_at, updated_at, revision`
 
 func (s *Store) scanEndpoint(row *row) (*fanfare.Endpoint, error) {
 	ep := &fanfare.Endpoint{
@@ -158,6 +163,7 @@ func (s *Store) scanEndpoint(row *row) (*fanfare.Endpoint, error) {
 	}
 	v.fill(ep)
 	ep.CreatedAt, ep.UpdatedAt = row.time(), row.time()
+	ep.Revision = row.number()
 	return ep, nil
 }
 
@@ -169,74 +175,39 @@ const selectEndpoint = `
 	LIMIT 1`
 
 // Endpoint implements [fanfare.Catalogue]. An id goes before a uid.
-func (s *Store) Endpoint(ctx context.Context, application fanfare.ApplicationID, ref string) (ep *fanfare.Endpoint, err error) {
+func (s *Store) Endpoint(ctx context.Context, application fanfare.ApplicationID, ref string) (*fanfare.Endpoint, error) {
 	app, ok := parse(applicationPrefix, application)
 	if !ok {
 		return nil, fanfare.ErrNotFound
 	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(selectEndpoint)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bindRef(&bind, endpointPrefix, ref)
-		bind.id(app)
-		ep, err = scanOne(stmt, s.scanEndpoint)
-		return err
-	})
-	return ep, err
+	return readOne(ctx, s, selectEndpoint, func(bind *binder) { bindRef(bind, endpointPrefix, ref); bind.id(app) }, s.scanEndpoint)
 }
 
-const selectEndpointsUp = `
-	SELECT ` + endpointColumns + `
+var listEndpoints = inOrder(`
+	SELECT `+endpointColumns+`
 	FROM endpoint
-	WHERE application = ? AND id > ?
-	ORDER BY id
-	LIMIT ?`
-
-const selectEndpointsDown = `
-	SELECT ` + endpointColumns + `
-	FROM endpoint
-	WHERE application = ? AND id < ?
-	ORDER BY id DESC
-	LIMIT ?`
+	WHERE application = :application`, "id")
 
 // Endpoints implements [fanfare.Catalogue].
-func (s *Store) Endpoints(ctx context.Context, application fanfare.ApplicationID, page fanfare.Page) (eps []*fanfare.Endpoint, err error) {
+func (s *Store) Endpoints(ctx context.Context, application fanfare.ApplicationID, page fanfare.Page) ([]*fanfare.Endpoint, error) {
 	app, ok := parse(applicationPrefix, application)
-	after, sure := afterID(endpointPrefix, page)
-	if !ok || !sure {
+	if !ok {
 		return nil, nil
 	}
-	query := selectEndpointsDown
-	if page.Ascending {
-		query = selectEndpointsUp
-	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.id(app)
-		bind.blob(after)
-		bind.number(int64(page.Limit))
-		eps, err = scanAll(stmt, s.scanEndpoint)
-		return err
-	})
-	return eps, err
+	bind := func(stmt *sqlite.Stmt) { stmt.SetBytes(":application", app[:]) }
+	return readPage(ctx, s, listEndpoints, afterID(endpointPrefix, page), bind, s.scanEndpoint)
 }
 
-const selectOrdered = `
-	SELECT ordered
+const selectEndpointRevision = `
+	SELECT ordered, revision
 	FROM endpoint
 	WHERE id = ? AND application = ?`
 
 // updateEndpoint does nothing if another of the application has the uid.
 const updateEndpoint = `
 	UPDATE OR IGNORE endpoint
-	SET uid = ?, url = ?, ordered = ?, failing_since = iif(? = 0, 0, failing_since), settings = ?, sealed_by = ?, created_at = ?, updated_at = ?
+	SET uid = ?, url = ?, ordered = ?, disabled = ?, failing_since = iif(? = 0, 0, failing_since), settings = ?, sealed_by = ?, created_at = ?, updated_at = ?,
+		revision = revision + 1
 	WHERE id = ? AND application = ?`
 
 const updateRanks = `
@@ -251,9 +222,13 @@ func (s *Store) UpdateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 	if !ok1 || !ok2 {
 		return fanfare.ErrNotFound
 	}
-	return s.change(ctx, func(w *writer) error {
-		ordered, err := w.ordered(raw, app)
+	next := int64(0)
+	err := s.change(ctx, func(w *writer) error {
+		ordered, now, err := w.standing(raw, app)
 		if err != nil {
+			return err
+		}
+		if next, err = after(now, ep.Revision); err != nil {
 			return err
 		}
 		err = w.exec(updateEndpoint, func(bind *binder) { w.bindEndpoint(bind, ep, raw, app) })
@@ -268,22 +243,26 @@ func (s *Store) UpdateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 		}
 		return w.exec(updateRanks, func(bind *binder) { bind.truth(ep.Ordered); bind.id(raw) })
 	})
+	if err == nil {
+		ep.Revision = next
+	}
+	return err
 }
 
-// ordered reads whether an endpoint is; ErrNotFound.
-func (w *writer) ordered(ep, app id) (ordered bool, err error) {
-	stmt, err := w.conn.Prepare(selectOrdered)
+// standing reads whether an endpoint is ordered, and its revision; ErrNotFound.
+func (w *writer) standing(ep, app id) (ordered bool, revision int64, err error) {
+	stmt, err := w.conn.Prepare(selectEndpointRevision)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	bind := binder{stmt: stmt}
 	bind.id(ep)
 	bind.id(app)
-	found, err := one(stmt, func(row *row) { ordered = row.truth() })
+	found, err := one(stmt, func(row *row) { ordered, revision = row.truth(), row.number() })
 	if err == nil && !found {
 		err = fanfare.ErrNotFound
 	}
-	return ordered, err
+	return ordered, revision, err
 }
 
 const doomEndpoint = `
@@ -297,6 +276,11 @@ const deleteEndpoint = `
 // DeleteEndpoint implements [fanfare.Catalogue]. From then on nothing of the
 // endpoint can be reached; its rows are removed afterwards, a few at a time.
 func (s *Store) DeleteEndpoint(ctx context.Context, application fanfare.ApplicationID, endpoint fanfare.EndpointID) error {
+	return s.DeleteEndpointAt(ctx, application, endpoint, 0)
+}
+
+// DeleteEndpointAt implements [fanfare.Revisions].
+func (s *Store) DeleteEndpointAt(ctx context.Context, application fanfare.ApplicationID, endpoint fanfare.EndpointID, revision int64) error {
 	app, ok1 := parse(applicationPrefix, application)
 	ep, ok2 := parse(endpointPrefix, endpoint)
 	if !ok1 || !ok2 {
@@ -304,7 +288,11 @@ func (s *Store) DeleteEndpoint(ctx context.Context, application fanfare.Applicat
 	}
 	defer s.consumers.drop(func(k consumerKey) bool { return k.endpoint == ep })
 	return s.change(ctx, func(w *writer) error {
-		if err := w.mustHaveEndpoint(app, ep); err != nil {
+		_, now, err := w.standing(ep, app)
+		if err != nil {
+			return err
+		}
+		if _, err := after(now, revision); err != nil {
 			return err
 		}
 		delete(w.live, ep)

@@ -45,11 +45,15 @@ func (s *Store) CreateEventType(ctx context.Context, t *fanfare.EventType) error
 		}
 		return err
 	}
-	return s.write(ctx, &job{run: run, grows: true, hot: true})
+	err := s.write(ctx, &job{run: run, grows: true, hot: true})
+	if err == nil {
+		t.Revision = 1
+	}
+	return err
 }
 
 const eventTypeColumns = `name, id, description, group_name, schemas, feature_flags, archived, deprecated, retry,
-	examples, validation, created_at, updated_at`
+	examples, validation, created_at, updated_at, revision`
 
 func scanEventType(row *row) (t *fanfare.EventType, err error) {
 	t = &fanfare.EventType{
@@ -68,6 +72,7 @@ func scanEventType(row *row) (t *fanfare.EventType, err error) {
 	}
 	t.Examples, t.Validation = row.blob(), fanfare.Validation(row.text())
 	t.CreatedAt, t.UpdatedAt = row.time(), row.time()
+	t.Revision = row.number()
 	return t, nil
 }
 
@@ -77,94 +82,43 @@ const selectEventType = `
 	WHERE name = ?`
 
 // EventType implements [fanfare.Catalogue].
-func (s *Store) EventType(ctx context.Context, name string) (t *fanfare.EventType, err error) {
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(selectEventType)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.text(name)
-		t, err = scanOne(stmt, scanEventType)
-		return err
-	})
-	return t, err
+func (s *Store) EventType(ctx context.Context, name string) (*fanfare.EventType, error) {
+	return readOne(ctx, s, selectEventType, func(bind *binder) { bind.text(name) }, scanEventType)
 }
 
-const selectEventTypesUp = `
-	SELECT ` + eventTypeColumns + `
+var listEventTypes = inOrder(`
+	SELECT `+eventTypeColumns+`
 	FROM event_type
-	WHERE name > ?1 AND archived <= ?2
-	ORDER BY name
-	LIMIT ?3`
-
-const selectEventTypesDown = `
-	SELECT ` + eventTypeColumns + `
-	FROM event_type
-	WHERE (?1 = '' OR name < ?1) AND archived <= ?2
-	ORDER BY name DESC
-	LIMIT ?3`
+	WHERE archived <= :archived`, "name")
 
 // EventTypes implements [fanfare.Catalogue].
-func (s *Store) EventTypes(ctx context.Context, page fanfare.Page, archived bool) (ts []*fanfare.EventType, err error) {
-	query := selectEventTypesDown
-	if page.Ascending {
-		query = selectEventTypesUp
-	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.text(page.After)
-		bind.truth(archived)
-		bind.number(int64(page.Limit))
-		ts, err = scanAll(stmt, scanEventType)
-		return err
-	})
-	return ts, err
+func (s *Store) EventTypes(ctx context.Context, page fanfare.Page, archived bool) ([]*fanfare.EventType, error) {
+	bind := func(stmt *sqlite.Stmt) { stmt.SetBool(":archived", archived) }
+	return readPage(ctx, s, listEventTypes, afterName(page), bind, scanEventType)
 }
 
-const selectCheckedUp = `
-	SELECT ` + eventTypeColumns + `
+var listCheckedTypes = inOrder(`
+	SELECT `+eventTypeColumns+`
 	FROM event_type
-	WHERE name > ?1 AND archived = 0 AND validation IS NOT NULL
-	ORDER BY name
-	LIMIT ?2`
-
-const selectCheckedDown = `
-	SELECT ` + eventTypeColumns + `
-	FROM event_type
-	WHERE (?1 = '' OR name < ?1) AND archived = 0 AND validation IS NOT NULL
-	ORDER BY name DESC
-	LIMIT ?2`
+	WHERE archived = 0 AND validation IS NOT NULL`, "name")
 
 // CheckedEventTypes implements [fanfare.Checks].
-func (s *Store) CheckedEventTypes(ctx context.Context, page fanfare.Page) (ts []*fanfare.EventType, err error) {
-	query := selectCheckedDown
-	if page.Ascending {
-		query = selectCheckedUp
-	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.text(page.After)
-		bind.number(int64(page.Limit))
-		ts, err = scanAll(stmt, scanEventType)
-		return err
-	})
-	return ts, err
+func (s *Store) CheckedEventTypes(ctx context.Context, page fanfare.Page) ([]*fanfare.EventType, error) {
+	return readPage(ctx, s, listCheckedTypes, afterName(page), nil, scanEventType)
 }
 
 const updateEventType = `
 	UPDATE event_type
 	SET id = ?, description = ?, group_name = ?, schemas = ?, feature_flags = ?, archived = ?, deprecated = ?, retry = ?,
-		examples = ?, validation = ?, created_at = ?, updated_at = ?
+		examples = ?, validation = ?, created_at = ?, updated_at = ?, revision = revision + 1
 	WHERE name = ?`
+
+// selectTypeRevision is -1, which no revision is, if the event type of that name has
+// another id, and it matters: the one that is meant was removed.
+const selectTypeRevision = `
+	SELECT iif(id = ?2 OR ?3 = 0, revision, -1)
+	FROM event_type
+	WHERE name = ?1`
 
 // UpdateEventType implements [fanfare.Catalogue]. The name says which.
 func (s *Store) UpdateEventType(ctx context.Context, t *fanfare.EventType) error {
@@ -172,9 +126,21 @@ func (s *Store) UpdateEventType(ctx context.Context, t *fanfare.EventType) error
 	if !ok {
 		return fmt.Errorf("event type %q: %q is not an identifier", t.Name, t.ID)
 	}
-	return s.note(ctx, func(w *writer) error {
+	next := int64(0)
+	err := s.note(ctx, func(w *writer) (err error) {
+		if next, err = w.nextRevision(selectTypeRevision, t.Revision, func(bind *binder) {
+			bind.text(t.Name)
+			bind.id(raw)
+			bind.number(t.Revision)
+		}); err != nil {
+			return err
+		}
 		return w.mustChange(updateEventType, func(bind *binder) { bindEventType(bind, t, raw) })
 	})
+	if err == nil {
+		t.Revision = next
+	}
+	return err
 }
 
 const deleteEventType = `
@@ -183,9 +149,7 @@ const deleteEventType = `
 
 // DeleteEventType implements [fanfare.Catalogue].
 func (s *Store) DeleteEventType(ctx context.Context, name string) error {
-	return s.note(ctx, func(w *writer) error {
-		return w.mustChange(deleteEventType, func(bind *binder) { bind.text(name) })
-	})
+	return s.DeleteEventTypeAt(ctx, name, 0)
 }
 
 // mustChange is exec for a statement that changes a row, or there is ErrNotFound.

@@ -16,35 +16,38 @@ const selectAnswer = `
 	WHERE scope = ? AND key = ? AND expires_at > ?`
 
 // Answer implements [fanfare.Log].
-func (s *Store) Answer(ctx context.Context, scope, key string) (a *fanfare.Answer, err error) {
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(selectAnswer)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
+func (s *Store) Answer(ctx context.Context, scope, key string) (*fanfare.Answer, error) {
+	return readOne(ctx, s, selectAnswer, func(bind *binder) {
 		bind.text(scope)
 		bind.text(key)
 		bind.time(time.Now())
-		a, err = scanOne(stmt, func(row *row) (*fanfare.Answer, error) {
-			var a fanfare.Answer
-			copy(a.Fingerprint[:], row.blob())
-			a.Status = int(row.number())
-			a.Body, err = s.unseal(answerPlace(scope, key), row.blob(), row.text())
-			return &a, err
-		})
-		return err
+	}, func(row *row) (a *fanfare.Answer, err error) {
+		a = &fanfare.Answer{}
+		copy(a.Fingerprint[:], row.blob())
+		a.Status = int(row.number())
+		a.Body, err = s.unseal(answerPlace(scope, key), row.blob(), row.text())
+		return a, err
 	})
-	return a, err
 }
 
-// upsertAnswer replaces only an answer that has expired.
+// upsertAnswer replaces only an answer that has expired, or that is none yet.
 const upsertAnswer = `
 	INSERT INTO answer (scope, key, fingerprint, status, body, sealed_by, expires_at)
 	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 	ON CONFLICT DO UPDATE
 	SET fingerprint = ?3, status = ?4, body = ?5, sealed_by = ?6, expires_at = ?7
-	WHERE expires_at <= ?8`
+	WHERE expires_at <= ?8 OR status = 0 AND ?4 <> 0`
+
+const deleteBegun = `
+	DELETE FROM answer
+	WHERE scope = ? AND key = ? AND status = 0`
+
+// Forget implements [fanfare.Log].
+func (s *Store) Forget(ctx context.Context, scope, key string) error {
+	return s.note(ctx, func(w *writer) error {
+		return w.exec(deleteBegun, func(bind *binder) { bind.text(scope); bind.text(key) })
+	})
+}
 
 // Remember implements [fanfare.Log].
 func (s *Store) Remember(ctx context.Context, scope, key string, a *fanfare.Answer) error {

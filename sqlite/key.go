@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
-
-	"zombiezen.com/go/sqlite"
 )
 
 const keyPrefix = "key_"
@@ -27,11 +25,10 @@ func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
 	if !ok && k.Application != "" {
 		return fanfare.ErrNotFound
 	}
-	full := false
 	run := func(w *writer) error {
 		if k.Application != "" {
-			if ok, err := w.hasApplication(app); err != nil || !ok {
-				return orNotFound(err)
+			if err := w.mustHaveApplication(app); err != nil {
+				return err
 			}
 		}
 		err := w.exec(insertAPIKey, func(bind *binder) {
@@ -45,22 +42,12 @@ func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
 			bind.time(k.CreatedAt)
 			bind.number(int64(most))
 		})
-		full = err == nil && w.conn.Changes() == 0
+		if err == nil && w.conn.Changes() == 0 {
+			err = fanfare.ErrTooMany
+		}
 		return err
 	}
-	err := s.write(ctx, &job{run: run, grows: true, hot: true})
-	if err == nil && full {
-		return fanfare.ErrTooMany
-	}
-	return err
-}
-
-// orNotFound is the error of a look-up that found nothing.
-func orNotFound(err error) error {
-	if err == nil {
-		return fanfare.ErrNotFound
-	}
-	return err
+	return s.write(ctx, &job{run: run, grows: true, hot: true})
 }
 
 // bindOwner binds an application that is NULL where there is none.
@@ -123,56 +110,14 @@ func (s *Store) KeyOf(ctx context.Context, hash [32]byte) (*fanfare.Key, error) 
 	return readOne(ctx, s, selectKeyOf, func(bind *binder) { bind.blob(hash[:]) }, scanKey)
 }
 
-// readOne reads the only row of a query; ErrNotFound if there is none.
-func readOne[T any](ctx context.Context, s *Store, query string, parameters func(*binder), scan func(*row) (*T, error)) (v *T, err error) {
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		parameters(&binder{stmt: stmt})
-		v, err = scanOne(stmt, scan)
-		return err
-	})
-	return v, err
-}
-
-const selectKeysUp = `
-	SELECT ` + keyColumns + `
+var listKeys = inOrder(`
+	SELECT `+keyColumns+`
 	FROM key
-	WHERE id > ?
-	ORDER BY id
-	LIMIT ?`
-
-const selectKeysDown = `
-	SELECT ` + keyColumns + `
-	FROM key
-	WHERE id < ?
-	ORDER BY id DESC
-	LIMIT ?`
+	WHERE true`, "id")
 
 // Keys implements [fanfare.Access].
-func (s *Store) Keys(ctx context.Context, page fanfare.Page) (keys []*fanfare.Key, err error) {
-	after, sure := afterID(keyPrefix, page)
-	if !sure {
-		return nil, nil
-	}
-	query := selectKeysDown
-	if page.Ascending {
-		query = selectKeysUp
-	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.blob(after)
-		bind.number(int64(page.Limit))
-		keys, err = scanAll(stmt, scanKey)
-		return err
-	})
-	return keys, err
+func (s *Store) Keys(ctx context.Context, page fanfare.Page) ([]*fanfare.Key, error) {
+	return readPage(ctx, s, listKeys, afterID(keyPrefix, page), nil, scanKey)
 }
 
 const deleteKey = `

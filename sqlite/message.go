@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,27 +16,25 @@ const messageColumns = `message.id, message.application, message.event_id, messa
 		message.channels, message.tags, message.ordering_key, message.deliver_at, message.created_at,
 		message.checksum, message.payload`
 
-// scanMessage reads a message, and fails if its payload is not what was stored.
-func scanMessage(row *row) (msg *fanfare.Message, err error) {
-	msg = &fanfare.Message{
+// scanMessage reads a message, which is Damaged if it is not what was stored.
+func scanMessage(row *row) (*fanfare.Message, error) {
+	msg := &fanfare.Message{
 		ID:          fanfare.MessageID(row.name(messagePrefix)),
 		Application: fanfare.ApplicationID(row.name(applicationPrefix)),
 		EventID:     row.text(),
 		EventType:   row.text(),
 		ContentType: row.text(),
 	}
-	if msg.Channels, err = unlist[[]string](row.text()); err != nil {
-		return nil, fmt.Errorf("message %s: channels: %w: %w", msg.ID, fanfare.ErrDamaged, err)
-	}
-	if msg.Tags, err = unlist[[]string](row.text()); err != nil {
-		return nil, fmt.Errorf("message %s: tags: %w: %w", msg.ID, fanfare.ErrDamaged, err)
-	}
+	var err1, err2 error
+	msg.Channels, err1 = unlist[[]string](row.text())
+	msg.Tags, err2 = unlist[[]string](row.text())
 	msg.OrderingKey = row.text()
 	msg.DeliverAt, msg.CreatedAt = row.time(), row.time()
 	checksum := uint32(row.number())
 	msg.Payload = row.blob()
-	if msg.Payload != nil && crc32.Checksum(msg.Payload, castagnoli) != checksum {
-		return nil, fmt.Errorf("message %s: the payload: %w", msg.ID, fanfare.ErrDamaged)
+	same := msg.Payload == nil || crc32.Checksum(msg.Payload, castagnoli) == checksum
+	if err1 != nil || err2 != nil || !same {
+		msg.Damaged, msg.Payload = true, nil
 	}
 	return msg, nil
 }
@@ -79,7 +78,11 @@ func findMessage(conn *sqlite.Conn, query string, parameters func(bind *binder))
 		return nil, err
 	}
 	parameters(&binder{stmt: stmt})
-	return scanOne(stmt, scanMessage)
+	msg, err := scanOne(stmt, scanMessage)
+	if err == nil && msg.Damaged {
+		err = fmt.Errorf("message %s: %w", msg.ID, fanfare.ErrDamaged)
+	}
+	return msg, err
 }
 
 const messagesWhere = `
@@ -90,42 +93,39 @@ const messagesWhere = `
 		AND message.created_at < :until
 		AND EXISTS (SELECT 1 FROM application WHERE id = :application)` + messageIs
 
-const selectMessagesUp = messagesWhere + `
-		AND message.id > :after
-	ORDER BY message.id
-	LIMIT :limit`
+var listMessages = inOrder(messagesWhere, "message.id")
 
-const selectMessagesDown = messagesWhere + `
-		AND message.id < :after
-	ORDER BY message.id DESC
-	LIMIT :limit`
+// listMessagesInState picks them by their deliveries, of which there is one at most
+// to each endpoint of the application.
+var listMessagesInState = inOrder(messagesWhere+`
+		AND EXISTS (
+			SELECT 1
+			FROM endpoint CROSS JOIN delivery ON delivery.endpoint = endpoint.id AND delivery.message = message.id
+			WHERE endpoint.application = :application
+				AND :states >> delivery.state & 1)`, "message.id")
 
 // Messages implements [fanfare.Log].
-func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID, f fanfare.MessageFilter) (msgs []*fanfare.Message, err error) {
+func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID, f fanfare.MessageFilter) ([]*fanfare.Message, error) {
 	app, ok := parse(applicationPrefix, application)
-	after, sure := afterID(messagePrefix, f.Page)
-	if !ok || !sure {
+	if !ok {
 		return nil, nil
 	}
-	query := selectMessagesDown
-	if f.Ascending {
-		query = selectMessagesUp
-	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(query)
-		if err != nil {
-			return err
+	list := listMessages
+	if len(f.States) > 0 {
+		list = listMessagesInState
+		if err := s.settleFresh(ctx, id{}, id{}); err != nil {
+			return nil, err
 		}
+	}
+	return readPage(ctx, s, list, afterID(messagePrefix, f.Page), func(stmt *sqlite.Stmt) {
 		stmt.SetBytes(":application", app[:])
 		stmt.SetInt64(":since", from(f.Since))
 		stmt.SetInt64(":until", to(f.Until))
 		bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
-		stmt.SetBytes(":after", after)
-		stmt.SetInt64(":limit", int64(f.Limit))
-		msgs, err = scanAll(stmt, scanMessage)
-		return err
-	})
-	return msgs, err
+		if len(f.States) > 0 {
+			stmt.SetInt64(":states", mask(f.States))
+		}
+	}, scanMessage)
 }
 
 const expungePayload = `
@@ -146,15 +146,18 @@ func (s *Store) ExpungePayload(ctx context.Context, application fanfare.Applicat
 		if err != nil {
 			return err
 		}
-		if err := w.secureDelete("PRAGMA secure_delete = ON"); err != nil {
-			return err
-		}
-		err = w.exec(expungePayload, func(bind *binder) { bind.number(p.rowid) })
-		if off := w.secureDelete("PRAGMA secure_delete = OFF"); err == nil {
-			err = off
-		}
-		return err
+		return w.overwriting(func() error {
+			return w.exec(expungePayload, func(bind *binder) { bind.number(p.rowid) })
+		})
 	})
+}
+
+// overwriting runs f so that what it removes is overwritten in the database.
+func (w *writer) overwriting(f func() error) error {
+	if err := w.secureDelete("PRAGMA secure_delete = ON"); err != nil {
+		return err
+	}
+	return cmp.Or(f(), w.secureDelete("PRAGMA secure_delete = OFF"))
 }
 
 func (w *writer) secureDelete(query string) error {

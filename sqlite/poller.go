@@ -99,19 +99,7 @@ func (s *Store) Consumer(ctx context.Context, application fanfare.ApplicationID,
 	if ok {
 		return &kept, nil
 	}
-	var c *fanfare.Consumer
-	err := s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(selectConsumer)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.id(ep)
-		bind.text(name)
-		bind.id(app)
-		c, err = scanOne(stmt, scanConsumer)
-		return err
-	})
+	c, err := readOne(ctx, s, selectConsumer, func(bind *binder) { bind.id(ep); bind.text(name); bind.id(app) }, scanConsumer)
 	if err != nil {
 		return nil, err
 	}
@@ -119,49 +107,23 @@ func (s *Store) Consumer(ctx context.Context, application fanfare.ApplicationID,
 	return c, nil
 }
 
-const selectConsumersUp = `
-	SELECT ` + consumerColumns + `
+var listConsumers = inOrder(`
+	SELECT `+consumerColumns+`
 	FROM consumer
-	WHERE endpoint = ?1
-		AND (?2 = '' OR name > ?2)
-		AND ?4 = (SELECT application FROM endpoint WHERE id = ?1)
-	ORDER BY name
-	LIMIT ?3`
-
-const selectConsumersDown = `
-	SELECT ` + consumerColumns + `
-	FROM consumer
-	WHERE endpoint = ?1
-		AND (?2 = '' OR name < ?2)
-		AND ?4 = (SELECT application FROM endpoint WHERE id = ?1)
-	ORDER BY name DESC
-	LIMIT ?3`
+	WHERE endpoint = :endpoint
+		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)`, "name")
 
 // Consumers implements [fanfare.Pollers].
-func (s *Store) Consumers(ctx context.Context, application fanfare.ApplicationID, endpoint fanfare.EndpointID, page fanfare.Page) (cs []*fanfare.Consumer, err error) {
+func (s *Store) Consumers(ctx context.Context, application fanfare.ApplicationID, endpoint fanfare.EndpointID, page fanfare.Page) ([]*fanfare.Consumer, error) {
 	app, ok1 := parse(applicationPrefix, application)
 	ep, ok2 := parse(endpointPrefix, endpoint)
 	if !ok1 || !ok2 {
 		return nil, nil
 	}
-	query := selectConsumersDown
-	if page.Ascending {
-		query = selectConsumersUp
-	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.id(ep)
-		bind.text(page.After)
-		bind.number(int64(page.Limit))
-		bind.id(app)
-		cs, err = scanAll(stmt, scanConsumer)
-		return err
-	})
-	return cs, err
+	return readPage(ctx, s, listConsumers, afterName(page), func(stmt *sqlite.Stmt) {
+		stmt.SetBytes(":endpoint", ep[:])
+		stmt.SetBytes(":application", app[:])
+	}, scanConsumer)
 }
 
 const selectStand = `
@@ -200,13 +162,12 @@ func (s *Store) putConsumer(ctx context.Context, application fanfare.Application
 	if raw, ok := parse(messagePrefix, c.After); ok {
 		after = raw[:]
 	}
-	epoch, many := 0, false
+	epoch := 0
 	run := func(w *writer) (err error) {
 		if err := w.mustHaveEndpoint(app, ep); err != nil {
 			return err
 		}
-		epoch, many, err = w.stand(ep, c, after, seek)
-		if err != nil || many {
+		if epoch, err = w.stand(ep, c, after, seek); err != nil {
 			return err
 		}
 		return w.exec(upsertConsumer, func(bind *binder) {
@@ -222,9 +183,6 @@ func (s *Store) putConsumer(ctx context.Context, application fanfare.Application
 	if err := s.write(ctx, &job{run: run, hot: true}); err != nil {
 		return err
 	}
-	if many {
-		return fanfare.ErrTooMany
-	}
 	if seek {
 		c.Epoch = epoch
 	}
@@ -232,33 +190,31 @@ func (s *Store) putConsumer(ctx context.Context, application fanfare.Application
 }
 
 // stand decides whether a consumer may be put where c says, and what its epoch is
-// then; many is that there are too many already for a new one.
-func (w *writer) stand(ep id, c *fanfare.Consumer, after []byte, seek bool) (epoch int, many bool, err error) {
+// then. ErrTooMany: there are too many already for a new one.
+func (w *writer) stand(ep id, c *fanfare.Consumer, after []byte, seek bool) (epoch int, err error) {
 	stored, further, there := int64(0), false, false
 	err = w.query(selectStand, func(bind *binder) { bind.id(ep); bind.text(c.Name); bind.blob(after) }, func(row *row) {
 		stored, further, there = row.number(), row.truth(), true
 	})
-	if err != nil {
-		return 0, false, err
+	switch {
+	case err != nil:
+		return 0, err
+	case there && seek:
+		return int(stored) + 1, nil
+	case further, int64(c.Epoch) != stored && !seek: // a new one's is 0
+		return 0, fanfare.ErrConflict
+	case there:
+		return c.Epoch, nil
 	}
-	if !there {
-		n := int64(0)
-		err := w.query(countConsumers, func(bind *binder) { bind.id(ep) }, func(row *row) { n = row.number() })
-		if seek {
-			return 1, n >= fanfare.MaxConsumers, err
-		}
-		if err == nil && c.Epoch != 0 {
-			err = fanfare.ErrConflict
-		}
-		return 0, n >= fanfare.MaxConsumers, err
+	n := int64(0)
+	err = w.query(countConsumers, func(bind *binder) { bind.id(ep) }, func(row *row) { n = row.number() })
+	if err == nil && n >= fanfare.MaxConsumers {
+		err = fanfare.ErrTooMany
 	}
 	if seek {
-		return int(stored) + 1, false, nil
+		epoch = 1
 	}
-	if further || int64(c.Epoch) != stored {
-		return 0, false, fanfare.ErrConflict
-	}
-	return c.Epoch, false, nil
+	return epoch, err
 }
 
 const deleteConsumer = `
@@ -348,7 +304,10 @@ func (s *Store) Recorded(ctx context.Context, application fanfare.ApplicationID,
 			}
 			bindAttempts(full, app, ep, &fanfare.AttemptFilter{})
 			full.SetBytes(":id", attempt[:])
-			_, failed = one(full, func(got *row) { some = append(some, fanfare.Record{Place: next, Attempt: scanAttempt(got)}) })
+			failed = scanEach(full, scanAttempt, func(a *fanfare.Attempt) bool {
+				some = append(some, fanfare.Record{Place: next, Attempt: a})
+				return true
+			})
 			return failed == nil
 		})
 		if err == nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/fanfarehq/fanfare"
 
@@ -116,10 +115,8 @@ func (s *Store) Waiting(ctx context.Context, q fanfare.WaitingQuery) (ds []*fanf
 		if query == selectWaitingOfKey {
 			bind.text(*q.Key)
 		}
-		return each(stmt, func(row *row) bool {
-			ds = append(ds, scanDelivery(row))
-			return true
-		})
+		ds, err = scanAll(stmt, scanDelivery)
+		return err
 	})
 	return mergeWaiting(fresh, ds, q.Limit), err
 }
@@ -139,24 +136,13 @@ const selectPlace = `
 
 // place finds a message of an application; ErrNotFound.
 func (w *writer) place(app, msg id) (p place, err error) {
-	ok, err := w.hasApplication(app)
-	if err != nil {
+	if err := w.mustHaveApplication(app); err != nil {
 		return p, err
 	}
-	if !ok {
-		return p, fanfare.ErrNotFound
-	}
-	stmt, err := w.conn.Prepare(selectPlace)
-	if err != nil {
-		return p, err
-	}
-	bind := binder{stmt: stmt}
-	bind.id(app)
-	bind.id(msg)
-	found, err := one(stmt, func(row *row) {
+	err = w.query(selectPlace, func(bind *binder) { bind.id(app); bind.id(msg) }, func(row *row) {
 		p = place{row.number(), row.text(), row.number(), row.blob()}
 	})
-	if err == nil && !found {
+	if err == nil && p.rowid == 0 {
 		err = fanfare.ErrNotFound
 	}
 	return p, err
@@ -217,6 +203,15 @@ func (w *writer) addEndpoint(p *place, ep id) error {
 	})
 }
 
+// mustHaveApplication returns ErrNotFound if there is no such application.
+func (w *writer) mustHaveApplication(app id) error {
+	ok, err := w.hasApplication(app)
+	if err == nil && !ok {
+		err = fanfare.ErrNotFound
+	}
+	return err
+}
+
 // mustHaveEndpoint returns ErrNotFound if the application has no such endpoint.
 func (w *writer) mustHaveEndpoint(app, ep id) error {
 	ok, err := w.hasEndpoint(app, ep)
@@ -224,86 +219,6 @@ func (w *writer) mustHaveEndpoint(app, ep id) error {
 		err = fanfare.ErrNotFound
 	}
 	return err
-}
-
-const selectGivenUp = `
-	SELECT message
-	FROM delivery
-	WHERE endpoint = ?
-		AND message > ?
-		AND state = 2
-		AND created_at >= ?
-		AND created_at < ?
-	ORDER BY message
-	LIMIT ?`
-
-const updateGivenUp = `
-	UPDATE delivery
-	SET state = 0, attempts = 0, manual = 1, due_at = ?, rank = ?
-	WHERE endpoint = ? AND message = ? AND state = 2`
-
-// Recover implements [fanfare.Queue], the oldest message first. It looks for the
-// deliveries before it writes, so that a long search holds up nobody.
-func (s *Store) Recover(ctx context.Context, ep *fanfare.Endpoint, span fanfare.Span, due time.Time) (n int, last fanfare.MessageID, err error) {
-	app, ok1 := parse(applicationPrefix, ep.Application)
-	endpoint, ok2 := parse(endpointPrefix, ep.ID)
-	if !ok1 || !ok2 {
-		return 0, "", fanfare.ErrNotFound
-	}
-	found, err := s.givenUp(ctx, endpoint, span)
-	if err != nil {
-		return 0, "", err
-	}
-	if len(found) > span.Limit {
-		found = found[:span.Limit]
-		last = fanfare.MessageID(fanfare.EncodeID(messagePrefix, found[len(found)-1]))
-	}
-	err = s.change(ctx, func(w *writer) error {
-		n = 0
-		if err := w.mustHaveEndpoint(app, endpoint); err != nil {
-			return err
-		}
-		for _, msg := range found {
-			err := w.exec(updateGivenUp, func(bind *binder) {
-				bind.time(due)
-				bind.number(fanfare.RankOf(ep.Ordered, due))
-				bind.id(endpoint)
-				bind.id(msg)
-			})
-			if err != nil {
-				return err
-			}
-			n += w.conn.Changes()
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, "", err
-	}
-	return n, last, nil
-}
-
-// givenUp finds the messages of a span whose delivery was given up, and one more
-// than its limit if there are so many.
-func (s *Store) givenUp(ctx context.Context, ep id, span fanfare.Span) (found []id, err error) {
-	after, _ := parse(messagePrefix, span.After)
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(selectGivenUp)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.id(ep)
-		bind.id(after)
-		bind.number(from(span.Since))
-		bind.number(to(span.Until))
-		bind.number(int64(span.Limit) + 1)
-		return each(stmt, func(row *row) bool {
-			found = append(found, row.id())
-			return true
-		})
-	})
-	return found, err
 }
 
 const cancelOne = `

@@ -33,8 +33,8 @@ func (s *Store) CreateSession(ctx context.Context, session *fanfare.Session, mos
 		return fanfare.ErrNotFound
 	}
 	run := func(w *writer) error {
-		if ok, err := w.hasApplication(app); err != nil || !ok {
-			return orNotFound(err)
+		if err := w.mustHaveApplication(app); err != nil {
+			return err
 		}
 		if err := w.exec(deleteExpiredSessions, func(bind *binder) { bind.time(session.CreatedAt) }); err != nil {
 			return err

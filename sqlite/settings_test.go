@@ -201,34 +201,69 @@ func TestAJobFailsAlone(t *testing.T) {
 func TestQueriesUseIndexes(t *testing.T) {
 	s, _ := openTemp(t)
 	for _, query := range []string{
-		selectLanes, selectWaiting, selectWaitingOfKey, selectWaitingWithoutKey, selectGivenUp, updateGivenUp,
+		selectLanes, selectWaiting, selectWaitingOfKey, selectWaitingWithoutKey, updateAgain,
 		cancelOne, cancelSome, updateOutcome, updateChain, selectStanding, updateRanks, selectPlace,
-		selectMessage, selectMessageByEventID, selectMessagesUp, selectMessagesDown, selectEndpointsOfMessage,
-		selectDelivery, selectDeliveriesUp, selectDeliveriesDown, selectStats,
-		selectAttempt, selectAttemptsUp, selectAttemptsDown, selectChain,
+		selectMessage, selectMessageByEventID, selectEndpointsOfMessage, selectDelivery, selectStats, selectAttempt, selectChain,
 		selectOld, selectWaits, selectRemoved, deleteDelivery, deleteAttempt, deleteMessage, deleteKeys, deleteAnswers,
-		selectAuditUp, selectAuditDown, deleteOldAudit, deleteAuditBeyond,
+		deleteOldAudit, deleteAuditBeyond,
 		sweepAttempts, sweepDeliveries, sweepMessages, findNewestQuery,
 	} {
-		err := s.read(t.Context(), func(conn *sqlite.Conn) error {
-			stmt, err := conn.Prepare("EXPLAIN QUERY PLAN " + query)
-			if err != nil {
-				return err
-			}
-			return each(stmt, func(row *row) bool {
-				step := row.stmt.ColumnText(3)
-				scans := slices.ContainsFunc([]string{"message", "delivery", "attempt", "idempotency", "answer", "audit"}, func(table string) bool {
-					return step == "SCAN "+table || strings.HasPrefix(step, "SCAN "+table+" ")
-				})
-				sorts := strings.Contains(step, "TEMP B-TREE") && query != selectStats
-				if scans || sorts {
-					t.Errorf("%s\n%s", query, step)
-				}
-				return true
+		for _, step := range s.plan(t, query) {
+			scans := slices.ContainsFunc([]string{"message", "delivery", "attempt", "idempotency", "answer", "audit"}, func(table string) bool {
+				return step == "SCAN "+table || strings.HasPrefix(step, "SCAN "+table+" ")
 			})
-		})
+			sorts := strings.Contains(step, "TEMP B-TREE") && query != selectStats
+			if scans || sorts {
+				t.Errorf("%s\n%s", query, step)
+			}
+		}
+	}
+}
+
+// plan is how SQLite goes about a query, step by step.
+func (s *Store) plan(t *testing.T, query string) (steps []string) {
+	t.Helper()
+	err := s.read(t.Context(), func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare("EXPLAIN QUERY PLAN " + query)
 		if err != nil {
-			t.Error(err)
+			return err
+		}
+		return each(stmt, func(row *row) bool {
+			steps = append(steps, row.stmt.ColumnText(3))
+			return true
+		})
+	})
+	if err != nil {
+		t.Errorf("%s\n%v", query, err)
+	}
+	return steps
+}
+
+// A page is read from where it begins, in both directions, and nothing is sorted.
+func TestListsBeginAtTheirCursor(t *testing.T) {
+	s, _ := openTemp(t)
+	for want, l := range map[string]listing{
+		"application USING PRIMARY KEY (id":                               listApplications,
+		"endpoint USING INDEX endpoint_application (application=? AND id": listEndpoints,
+		"event_type USING PRIMARY KEY (name":                              listEventTypes,
+		"event_type USING INDEX event_type_checked (name":                 listCheckedTypes,
+		"key USING PRIMARY KEY (id":                                       listKeys,
+		"audit USING PRIMARY KEY (id":                                     listAudit,
+		"consumer USING PRIMARY KEY (endpoint=? AND name":                 listConsumers,
+		"task USING PRIMARY KEY (id":                                      listTasks,
+		"task USING INDEX task_running (id":                               listTasksRunning,
+		"message USING INDEX message_id (application=? AND id":            listMessages,
+		"delivery USING PRIMARY KEY (endpoint=? AND message":              listDeliveries,
+		"attempt USING INDEX attempt_id (endpoint=? AND id":               listAttempts,
+	} {
+		for query, bound := range map[string]string{l.up: ">?)", l.down: "<?)"} {
+			steps := s.plan(t, query)
+			if !slices.Contains(steps, "SEARCH "+want+bound) {
+				t.Errorf("%s\nis not a search of %s%s: %q", query, want, bound, steps)
+			}
+			if slices.ContainsFunc(steps, func(step string) bool { return strings.Contains(step, "TEMP B-TREE") }) {
+				t.Errorf("%s\nsorts: %q", query, steps)
+			}
 		}
 	}
 }

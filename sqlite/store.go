@@ -108,6 +108,9 @@ func open(ctx context.Context, path string, opt *Options) (_ *Store, err error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.tellAllDisabled(conn); err != nil {
+		return nil, err
+	}
 	s.pool, err = sqlitex.NewPool(path, sqlitex.PoolOptions{
 		Flags: sqlite.OpenReadOnly, PoolSize: readers, PrepareConn: prepareReader,
 	})

@@ -15,18 +15,19 @@ const taskPrefix = "qtask_"
 
 // A selection is how the database keeps a [fanfare.Selection].
 type selection struct {
-	Since       int64           `json:"since,omitempty"`
-	Until       int64           `json:"until,omitempty"`
-	EventTypes  []string        `json:"eventTypes,omitempty"`
-	Channel     string          `json:"channel,omitempty"`
-	Tag         string          `json:"tag,omitempty"`
-	States      []fanfare.State `json:"states,omitempty"`
-	StatusClass int             `json:"statusClass,omitempty"`
+	Since       int64               `json:"since,omitempty"`
+	Until       int64               `json:"until,omitempty"`
+	EventTypes  []string            `json:"eventTypes,omitempty"`
+	Channel     string              `json:"channel,omitempty"`
+	Tag         string              `json:"tag,omitempty"`
+	States      []fanfare.State     `json:"states,omitempty"`
+	StatusClass int                 `json:"statusClass,omitempty"`
+	Messages    []fanfare.MessageID `json:"messages,omitempty"`
 }
 
 func selectionText(s *fanfare.Selection) string {
 	text, _ := json.Marshal(selection{ // none of this can fail
-		micros(s.Since), micros(s.Until), s.EventTypes, s.Channel, s.Tag, s.States, s.StatusClass,
+		micros(s.Since), micros(s.Until), s.EventTypes, s.Channel, s.Tag, s.States, s.StatusClass, s.Messages,
 	})
 	return string(text)
 }
@@ -35,6 +36,11 @@ const insertTask = `
 	INSERT INTO task (id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message,
 		selection, error, created_at, updated_at)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+const countTasksRunning = `
+	SELECT count(*)
+	FROM task INDEXED BY task_running
+	WHERE state = 0 AND application = ?`
 
 const forgetTasksBefore = `
 	DELETE FROM task
@@ -60,9 +66,13 @@ func (s *Store) CreateTask(ctx context.Context, t *fanfare.Task, keep fanfare.Ta
 		return fanfare.ErrNotFound
 	}
 	run := func(w *writer) error {
-		ok, err := w.hasApplication(app)
-		if err == nil && !ok {
-			err = fanfare.ErrNotFound
+		if err := w.mustHaveApplication(app); err != nil {
+			return err
+		}
+		running := int64(0)
+		err := w.query(countTasksRunning, func(bind *binder) { bind.id(app) }, func(row *row) { running = row.number() })
+		if err == nil && t.State == fanfare.TaskRunning && running >= fanfare.MaxRunningTasks {
+			err = fanfare.ErrTooMany
 		}
 		if err != nil {
 			return err
@@ -131,7 +141,7 @@ func scanTask(row *row) (*fanfare.Task, error) {
 	}
 	t.Selection = fanfare.Selection{
 		Since: instant(s.Since), Until: instant(s.Until), EventTypes: s.EventTypes,
-		Channel: s.Channel, Tag: s.Tag, States: s.States, StatusClass: s.StatusClass,
+		Channel: s.Channel, Tag: s.Tag, States: s.States, StatusClass: s.StatusClass, Messages: s.Messages,
 	}
 	t.Error = row.text()
 	t.CreatedAt, t.UpdatedAt = row.time(), row.time()
@@ -153,90 +163,47 @@ const selectTask = `
 	WHERE id = ?`
 
 // Task implements [fanfare.Tasks].
-func (s *Store) Task(ctx context.Context, task fanfare.TaskID) (t *fanfare.Task, err error) {
+func (s *Store) Task(ctx context.Context, task fanfare.TaskID) (*fanfare.Task, error) {
 	raw, ok := parse(taskPrefix, task)
 	if !ok {
 		return nil, fanfare.ErrNotFound
 	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(selectTask)
-		if err != nil {
-			return err
-		}
-		bind := binder{stmt: stmt}
-		bind.id(raw)
-		t, err = scanOne(stmt, scanTask)
-		return err
-	})
-	return t, err
+	return readOne(ctx, s, selectTask, func(bind *binder) { bind.id(raw) }, scanTask)
 }
 
 const tasksWhere = `
-	SELECT ` + taskColumns + `
-	FROM task
-	WHERE (:application IS NULL OR application = :application)
+		AND (:application IS NULL OR application = :application)
 		AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
 		AND :states >> state & 1`
 
-const selectTasksUp = tasksWhere + `
-		AND id > :after
-	ORDER BY id
-	LIMIT :limit`
+var (
+	listTasks = inOrder(`
+	SELECT `+taskColumns+`
+	FROM task
+	WHERE true`+tasksWhere, "id")
 
-const selectTasksDown = tasksWhere + `
-		AND id < :after
-	ORDER BY id DESC
-	LIMIT :limit`
-
-// selectTasksRunning is for the one who carries them out, and looks at no others.
-const selectTasksRunning = `
-	SELECT ` + taskColumns + `
+	// listTasksRunning is for the one who carries them out, and looks at no others.
+	listTasksRunning = inOrder(`
+	SELECT `+taskColumns+`
 	FROM task INDEXED BY task_running
-	WHERE state = 0
-		AND (:application IS NULL OR application = :application)
-		AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
-		AND :states >> state & 1
-		AND id > :after
-	ORDER BY id
-	LIMIT :limit`
+	WHERE state = 0`+tasksWhere, "id")
+)
 
 // Tasks implements [fanfare.Tasks].
-func (s *Store) Tasks(ctx context.Context, f fanfare.TaskFilter) (ts []*fanfare.Task, err error) {
-	after, sure := afterID(taskPrefix, f.Page)
+func (s *Store) Tasks(ctx context.Context, f fanfare.TaskFilter) ([]*fanfare.Task, error) {
 	app, ok := parse(applicationPrefix, f.Application)
-	if !sure || !ok && f.Application != "" {
+	if !ok && f.Application != "" {
 		return nil, nil
 	}
-	query := selectTasksDown
-	if f.Ascending {
-		query = selectTasksUp
+	l := listTasks
+	if slices.Equal(f.States, []fanfare.TaskState{fanfare.TaskRunning}) {
+		l = listTasksRunning
 	}
-	if f.Ascending && slices.Equal(f.States, []fanfare.TaskState{fanfare.TaskRunning}) {
-		query = selectTasksRunning
-	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		if f.Application == "" {
-			stmt.SetNull(":application")
-		} else {
-			stmt.SetBytes(":application", app[:])
-		}
+	return readPage(ctx, s, l, afterID(taskPrefix, f.Page), func(stmt *sqlite.Stmt) {
+		setID(stmt, ":application", app)
+		setText(stmt, ":kinds", list(words[string](f.Kinds)))
 		stmt.SetInt64(":states", taskMask(f.States))
-		if len(f.Kinds) == 0 {
-			stmt.SetNull(":kinds")
-		} else {
-			kinds, _ := json.Marshal(f.Kinds) // strings always can be
-			stmt.SetText(":kinds", string(kinds))
-		}
-		stmt.SetBytes(":after", after)
-		stmt.SetInt64(":limit", int64(f.Limit))
-		ts, err = scanAll(stmt, scanTask)
-		return err
-	})
-	return ts, err
+	}, scanTask)
 }
 
 // taskMask has a bit for each of the states; all if none is named.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -157,18 +158,6 @@ func (w *writer) expunge(app id, messages []fanfare.MessageID) (done int, err er
 	return done, err
 }
 
-// overwriting runs f so that what it removes is overwritten in the database.
-func (w *writer) overwriting(f func() error) error {
-	if err := w.secureDelete("PRAGMA secure_delete = ON"); err != nil {
-		return err
-	}
-	err := f()
-	if off := w.secureDelete("PRAGMA secure_delete = OFF"); err == nil {
-		err = off
-	}
-	return err
-}
-
 const expungeResponse = `
 	UPDATE attempt
 	SET response_header = NULL, response_body = NULL, truncated = 0
@@ -250,22 +239,41 @@ func (s *Store) WalkDeliveries(ctx context.Context, application fanfare.Applicat
 		stmt.SetBytes(":endpoint", ep[:])
 		stmt.SetInt64(":states", mask(w.States))
 		stmt.SetInt64(":class", int64(w.StatusClass))
-		looked := 0
-		err = each(stmt, func(row *row) bool {
-			d := scanDelivery(row)
-			looked++
-			next = d.Message
-			if row.truth() {
-				found = append(found, d)
+		found, next, err = walk(stmt, &w, func(row *row) (*fanfare.Delivery, fanfare.MessageID, error) {
+			d, err := scanDelivery(row)
+			if err != nil {
+				return nil, "", err
 			}
-			return len(found) < w.Limit
+			if !row.truth() {
+				return nil, d.Message, nil
+			}
+			return d, d.Message, nil
 		})
-		if looked < w.Look && len(found) < w.Limit {
-			next = ""
-		}
 		return err
 	})
 	return found, next, err
+}
+
+// walk scans rows until enough is found, and says where to go on; "": there are no
+// more. What scan gives of one that is not found is nil.
+func walk[T any](stmt *sqlite.Stmt, w *fanfare.Walk, scan func(row *row) (*T, fanfare.MessageID, error)) (found []*T, next fanfare.MessageID, err error) {
+	looked := 0
+	var wrong error
+	err = each(stmt, func(row *row) bool {
+		var v *T
+		if v, next, wrong = scan(row); wrong != nil {
+			return false
+		}
+		looked++
+		if v != nil {
+			found = append(found, v)
+		}
+		return len(found) < w.Limit
+	})
+	if looked < w.Look && len(found) < w.Limit {
+		next = ""
+	}
+	return found, next, cmp.Or(err, wrong)
 }
 
 func bindWalk(stmt *sqlite.Stmt, app id, w *fanfare.Walk) {
@@ -308,29 +316,17 @@ func (s *Store) WalkMessages(ctx context.Context, application fanfare.Applicatio
 			return err
 		}
 		bindWalk(stmt, app, &w)
-		looked := 0
-		var failed error
-		err = each(stmt, func(row *row) bool {
-			var msg *fanfare.Message
-			var endpoints []id
-			msg, endpoints, failed = scanPassed(row)
-			if failed != nil {
-				return false
+		found, next, err = walk(stmt, &w, func(row *row) (*fanfare.Message, fanfare.MessageID, error) {
+			msg, endpoints, err := scanPassed(row)
+			if err != nil {
+				return nil, "", err
 			}
-			looked++
-			next = msg.ID
-			if row.truth() && !slices.Contains(endpoints, ep) {
-				msg.Application = application
-				found = append(found, msg)
+			msg.Application = application
+			if !row.truth() || slices.Contains(endpoints, ep) {
+				return nil, msg.ID, nil
 			}
-			return len(found) < w.Limit
+			return msg, msg.ID, nil
 		})
-		if err == nil {
-			err = failed
-		}
-		if looked < w.Look && len(found) < w.Limit {
-			next = ""
-		}
 		return err
 	})
 	return found, next, err

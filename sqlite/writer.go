@@ -247,7 +247,8 @@ func (w *writer) try(jobs []*job) (wrong *job, err error) {
 // isAnswer reports whether an error is what a job found out rather than what
 // went wrong with it.
 func isAnswer(err error) bool {
-	return errors.Is(err, fanfare.ErrNotFound) || errors.Is(err, fanfare.ErrExists) || errors.Is(err, fanfare.ErrConflict)
+	return errors.Is(err, fanfare.ErrNotFound) || errors.Is(err, fanfare.ErrExists) ||
+		errors.Is(err, fanfare.ErrConflict) || errors.Is(err, fanfare.ErrTooMany)
 }
 
 // undo rolls back, unless SQLite has done so itself.

@@ -10,6 +10,7 @@ import (
 )
 
 var catalogueTests = []test{
+	{"applications are picked by their endpoints", applicationsByEndpoints},
 	{"an application comes back as it was stored", applicationComesBack},
 	{"an endpoint comes back as it was stored", endpointComesBack},
 	{"a uid stands for an id", uidStandsForID},
@@ -59,6 +60,7 @@ func endpointComesBack(w *world) {
 		ep.Format = "cloudevents-binary"
 		ep.Signature = "stripe"
 		ep.Debounce = 1500 * time.Millisecond
+		ep.Batch = fanfare.Batching{Size: 500, Window: 1500 * time.Microsecond}
 		ep.Ordered, ep.RateLimit, ep.MaxInFlight, ep.Timeout = true, 9, 3, 1500*time.Microsecond
 		ep.Retry = fanfare.Retry{Delays: []time.Duration{time.Second, 30 * 24 * time.Hour, time.Second}}
 		ep.Success = fanfare.Success{Preset: "slack", Statuses: "200-207,304", Contains: `"ok":true`, Lacks: "é", Redirects: "follow"}
@@ -221,10 +223,6 @@ func notFound(app fanfare.ApplicationID, own *fanfare.Endpoint, ownMsg *fanfare.
 		},
 		"Resend to an endpoint": func(ctx context.Context, s store, ep epID, _ msgID, _ atID) error {
 			return s.Resend(ctx, app, &fanfare.Delivery{Message: ownMsg.ID, Endpoint: ep, Due: start})
-		},
-		"Recover": func(ctx context.Context, s store, ep epID, _ msgID, _ atID) error {
-			_, _, err := s.Recover(ctx, &fanfare.Endpoint{ID: ep, Application: app}, fanfare.Span{Limit: 10}, start)
-			return err
 		},
 		"Cancel": func(ctx context.Context, s store, _ epID, msg msgID, _ atID) error {
 			_, err := s.Cancel(ctx, app, msg)

@@ -189,9 +189,28 @@ func (w *world) disturb(i int, msg *fanfare.Message, plain, inOrder *fanfare.End
 	case 3:
 		err = s.Resend(ctx, msg.Application, &fanfare.Delivery{Message: msg.ID, Endpoint: plain.ID, Due: start, Rank: fanfare.RankOf(false, start)})
 	case 4:
-		_, _, err = s.Recover(ctx, inOrder, fanfare.Span{Limit: 5}, start)
+		err = w.again(inOrder, 5)
 	case 5:
 		_, err = s.CancelLane(ctx, msg.Application, plain.ID)
 	}
+	return err
+}
+
+// again has a task make some that were given up wait again.
+func (w *world) again(ep *fanfare.Endpoint, most int) error {
+	walk := fanfare.Walk{Selection: fanfare.Selection{States: []fanfare.State{fanfare.GivenUp}}, Look: 1000, Limit: most}
+	found, _, err := w.store.WalkDeliveries(w.Context(), ep.Application, ep.ID, walk)
+	if err != nil {
+		return err
+	}
+	for _, d := range found {
+		d.Due = start
+	}
+	id, at := w.stamp("qtask_")
+	t := &fanfare.Task{ID: fanfare.TaskID(id), Kind: fanfare.TaskRecover, Application: ep.Application, CreatedAt: at, UpdatedAt: at}
+	if err := w.store.CreateTask(w.Context(), t, fanfare.TaskKeep{Most: 3}); err != nil {
+		return err
+	}
+	_, err = w.store.StepTask(w.Context(), &fanfare.TaskStep{Task: t.ID, State: fanfare.TaskFinished, Again: found})
 	return err
 }

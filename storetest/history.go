@@ -80,7 +80,7 @@ func (h *history) begin() {
 func (h *history) steps() map[string]func(*rapid.T) {
 	steps := map[string]func(){
 		"accept": h.accept, "accept more": h.accept, "record": h.record, "record more": h.record,
-		"resend": h.resend, "recover": h.recover, "cancel": h.cancel, "cancel lane": h.cancelLane,
+		"resend": h.resend, "again": h.again, "cancel": h.cancel, "cancel lane": h.cancelLane,
 		"expunge": h.expunge, "prune": h.prune, "reopen": h.reopen,
 		"create application": h.createApplication, "update application": h.updateApplication, "delete application": h.deleteApplication,
 		"create endpoint": func() { h.createEndpoint(h.app()) }, "update endpoint": h.updateEndpoint, "update more": h.updateEndpoint,
@@ -117,7 +117,7 @@ var errNone = errors.New("ok")
 
 // sameKind reports whether callers, who use errors.Is, would do the same.
 func sameKind(a, b error) bool {
-	for _, kind := range []error{fanfare.ErrNotFound, fanfare.ErrExists, fanfare.ErrConflict} {
+	for _, kind := range []error{fanfare.ErrNotFound, fanfare.ErrExists, fanfare.ErrConflict, fanfare.ErrTooMany} {
 		if errors.Is(a, kind) != errors.Is(b, kind) {
 			return false
 		}

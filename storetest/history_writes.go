@@ -29,7 +29,8 @@ func (h *history) updateApplication() {
 	if now := h.model.applications[app.ID]; now != nil {
 		app.CreatedAt, app.UpdatedAt = now.CreatedAt, start
 	}
-	what := fmt.Sprintf("update application %s, uid %q", app.ID, app.UID)
+	app.Revision = h.revision()
+	what := fmt.Sprintf("update application %s, uid %q, revision %d", app.ID, app.UID, app.Revision)
 	h.do(what, func(s fanfare.Store) error { return s.UpdateApplication(h.ctx, cloneApplication(app)) })
 }
 
@@ -37,9 +38,13 @@ func (h *history) deleteApplication() {
 	if rapid.IntRange(0, 3).Draw(h.T, "really") > 0 {
 		return
 	}
-	id := h.app()
-	h.do("delete application "+string(id), func(s fanfare.Store) error { return s.DeleteApplication(h.ctx, id) })
+	id, revision := h.app(), h.revision()
+	what := fmt.Sprintf("delete application %s, revision %d", id, revision)
+	h.do(what, func(s fanfare.Store) error { return s.DeleteApplicationAt(h.ctx, id, revision) })
 }
+
+// revision is one to be compared, or 0.
+func (h *history) revision() int64 { return draw(h, "revision", int64(0), 0, 1, 2) }
 
 func (h *history) createEndpoint(app fanfare.ApplicationID) {
 	id, at := h.stamp("ep_")
@@ -57,15 +62,17 @@ func (h *history) updateEndpoint() {
 	ep := h.endpointAsIs()
 	ep.Application = h.owner(ep.Application)
 	ep.UID, ep.Ordered, ep.Paused = h.uid(), rapid.Bool().Draw(h.T, "ordered"), rapid.Bool().Draw(h.T, "paused")
-	what := fmt.Sprintf("update endpoint %s of %s, uid %q, ordered %t", ep.ID, ep.Application, ep.UID, ep.Ordered)
+	ep.Revision = max(0, ep.Revision+draw(h, "derived from", int64(0), 0, -1, 1))
+	what := fmt.Sprintf("update endpoint %s of %s, uid %q, ordered %t, revision %d", ep.ID, ep.Application, ep.UID, ep.Ordered, ep.Revision)
 	h.do(what, func(s fanfare.Store) error { return s.UpdateEndpoint(h.ctx, cloneEndpoint(ep)) })
 }
 
 func (h *history) deleteEndpoint() {
 	ep := h.endpointAsIs()
 	app := h.owner(ep.Application)
-	what := fmt.Sprintf("delete endpoint %s of %s", ep.ID, app)
-	h.do(what, func(s fanfare.Store) error { return s.DeleteEndpoint(h.ctx, app, ep.ID) })
+	revision := h.revision()
+	what := fmt.Sprintf("delete endpoint %s of %s, revision %d", ep.ID, app, revision)
+	h.do(what, func(s fanfare.Store) error { return s.DeleteEndpointAt(h.ctx, app, ep.ID, revision) })
 }
 
 func (h *history) failingSince() {
@@ -89,9 +96,11 @@ func (h *history) eventTypeStep() {
 		if now := h.model.eventTypes[t.Name]; now != nil {
 			t.CreatedAt = now.CreatedAt
 		}
+		t.Revision = h.revision()
 		h.do(what, func(s fanfare.Store) error { return s.UpdateEventType(h.ctx, cloneEventType(t)) })
 	case "delete":
-		h.do(what, func(s fanfare.Store) error { return s.DeleteEventType(h.ctx, t.Name) })
+		revision := h.revision()
+		h.do(what, func(s fanfare.Store) error { return s.DeleteEventTypeAt(h.ctx, t.Name, revision) })
 	case "list":
 		page := h.page("a", "b", "a.b")
 		both(h, what, func(s fanfare.Store) ([]*fanfare.EventType, error) { return s.EventTypes(h.ctx, page, t.Archived) })
@@ -226,21 +235,38 @@ func (h *history) resend() {
 	})
 }
 
-func (h *history) recover() {
+// again has a task make deliveries wait again, those that a walk finds now or
+// one that was as it says at some time.
+func (h *history) again() {
 	ep := h.endpointAsIs()
-	ep.Application = h.owner(ep.Application)
-	span := fanfare.Span{Since: h.moment("since"), Until: h.moment("until"), Limit: rapid.IntRange(1, 3).Draw(h.T, "limit")}
-	if rapid.Bool().Draw(h.T, "behind a message") {
-		span.After = h.msg().ID
+	app := h.owner(ep.Application)
+	w := fanfare.Walk{
+		Selection: fanfare.Selection{Since: h.moment("since"), Until: h.moment("until"), States: draw(h, "states", nil, []fanfare.State{fanfare.GivenUp})},
+		After:     draw(h, "behind", "", h.msg().ID), Look: draw(h, "look", 3, 1000), Limit: rapid.IntRange(1, 3).Draw(h.T, "limit"),
 	}
-	type answer struct {
-		N    int
-		Last fanfare.MessageID
+	what := fmt.Sprintf("walk to %s of %s, %+v", ep.ID, app, w)
+	found, _ := both(h, what, func(s fanfare.Store) ([]*fanfare.Delivery, error) {
+		ds, _, err := s.WalkDeliveries(h.ctx, app, ep.ID, w)
+		return ds, err
+	})
+	found = append(found, &fanfare.Delivery{Message: h.msg().ID, Endpoint: ep.ID, State: draw(h, "state", fanfare.Waiting, fanfare.GivenUp)})
+	id, at := h.stamp("qtask_")
+	t := &fanfare.Task{ID: fanfare.TaskID(id), Kind: fanfare.TaskRecover, Application: app, CreatedAt: at, UpdatedAt: at}
+	err := h.do("create task "+id, func(s fanfare.Store) error { return s.CreateTask(h.ctx, cloneTask(t), fanfare.TaskKeep{Most: 3}) })
+	if err != nil {
+		return
 	}
-	what := fmt.Sprintf("recover %s of %s, %+v", ep.ID, ep.Application, span)
-	both(h, what, func(s fanfare.Store) (answer, error) {
-		n, last, err := s.Recover(h.ctx, cloneEndpoint(ep), span, start.Add(time.Hour))
-		return answer{n, last}, err
+	both(h, fmt.Sprintf("%d deliveries wait again, by task %s", len(found), id), func(s fanfare.Store) (*fanfare.Task, error) {
+		step := &fanfare.TaskStep{Task: t.ID, State: fanfare.TaskFinished, Time: at}
+		for _, d := range found {
+			d = cloneDelivery(d)
+			d.Due = start.Add(time.Hour)
+			step.Again = append(step.Again, d)
+		}
+		if _, err := s.StepTask(h.ctx, step); err != nil {
+			return nil, err
+		}
+		return s.Task(h.ctx, t.ID)
 	})
 }
 

@@ -17,6 +17,7 @@ var pruneTests = []test{
 
 var keepingTests = []test{
 	{"an answer is remembered once", answers},
+	{"a request that has begun is remembered until it has ended", begunRequests},
 	{"a setting is kept", settings},
 }
 
@@ -124,6 +125,41 @@ func answers(w *world) {
 	}
 }
 
+func begunRequests(w *world) {
+	begun := &fanfare.Answer{Fingerprint: [32]byte{1}}
+	ended := &fanfare.Answer{Fingerprint: [32]byte{1}, Status: 201, Body: []byte("{}")}
+	want := func(answer *fanfare.Answer) {
+		w.Helper()
+		for range 2 {
+			got, err := w.store.Answer(w.Context(), "s", "k")
+			if answer == nil {
+				w.is(err, fanfare.ErrNotFound)
+			} else {
+				w.ok(err)
+				same(w, "answer", got, answer)
+			}
+			w.reopen()
+		}
+	}
+	begin := func() error { return w.store.Remember(w.Context(), "s", "k", begun) }
+	w.ok(w.store.Forget(w.Context(), "s", "k")) // nothing
+	w.ok(begin())
+	want(begun)
+	w.is(begin(), fanfare.ErrExists)
+	w.ok(w.store.Forget(w.Context(), "s", "K"))
+	w.ok(w.store.Forget(w.Context(), "sk", ""))
+	want(begun)
+	w.ok(w.store.Forget(w.Context(), "s", "k"))
+	want(nil)
+	w.ok(begin())
+	w.ok(w.store.Remember(w.Context(), "s", "k", ended))
+	want(ended)
+	w.is(begin(), fanfare.ErrExists)
+	w.is(w.store.Remember(w.Context(), "s", "k", &fanfare.Answer{Status: 202}), fanfare.ErrExists)
+	w.ok(w.store.Forget(w.Context(), "s", "k"))
+	want(ended)
+}
+
 func settings(w *world) {
 	_, err := w.store.Setting(w.Context(), "s")
 	w.is(err, fanfare.ErrNotFound)
@@ -200,4 +236,7 @@ func answerExpires(w *world) {
 	got, err := w.store.Answer(w.Context(), "s", "k")
 	w.ok(err)
 	same(w, "status", got.Status, 202)
+	w.ok(w.store.Remember(w.Context(), "s", "begun", &fanfare.Answer{}))
+	time.Sleep(24*time.Hour + time.Millisecond)
+	w.ok(w.store.Remember(w.Context(), "s", "begun", &fanfare.Answer{}))
 }

@@ -14,6 +14,7 @@ func (m *Model) CreateApplication(_ context.Context, app *fanfare.Application) e
 	if m.applicationTakenLocked(app) {
 		return fanfare.ErrExists
 	}
+	app.Revision = 1
 	m.applications[app.ID] = cloneApplication(app)
 	return nil
 }
@@ -44,34 +45,66 @@ func (m *Model) Application(_ context.Context, ref string) (*fanfare.Application
 }
 
 // Applications implements [fanfare.Catalogue].
-func (m *Model) Applications(_ context.Context, page fanfare.Page) ([]*fanfare.Application, error) {
+func (m *Model) Applications(ctx context.Context, page fanfare.Page) ([]*fanfare.Application, error) {
+	return m.ApplicationsBy(ctx, fanfare.ApplicationFilter{Page: page})
+}
+
+// ApplicationsBy implements [fanfare.ApplicationLists].
+func (m *Model) ApplicationsBy(_ context.Context, f fanfare.ApplicationFilter) ([]*fanfare.Application, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	id := func(app *fanfare.Application) string { return string(app.ID) }
-	all := func(*fanfare.Application) bool { return true }
-	return pick(m.applications, page, id, all, cloneApplication), nil
+	want := func(app *fanfare.Application) bool {
+		if f.Only != "" && f.Only != app.ID {
+			return false
+		}
+		there, enabled := 0, 0
+		for _, ep := range m.endpoints {
+			if ep.Application == app.ID {
+				there++
+				if !ep.Disabled {
+					enabled++
+				}
+			}
+		}
+		return !(f.WithEndpoints && there == 0) && !(f.WithEnabled && there > 0 && enabled == 0)
+	}
+	return pick(m.applications, f.Page, id, want, cloneApplication), nil
 }
 
 // UpdateApplication implements [fanfare.Catalogue].
 func (m *Model) UpdateApplication(_ context.Context, app *fanfare.Application) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.applications[app.ID] == nil {
+	before := m.applications[app.ID]
+	if before == nil {
 		return fanfare.ErrNotFound
+	}
+	if app.Revision != 0 && app.Revision != before.Revision {
+		return fanfare.ErrConflict
 	}
 	if m.applicationTakenLocked(app) {
 		return fanfare.ErrExists
 	}
+	app.Revision = before.Revision + 1
 	m.applications[app.ID] = cloneApplication(app)
 	return nil
 }
 
 // DeleteApplication implements [fanfare.Catalogue].
-func (m *Model) DeleteApplication(_ context.Context, id fanfare.ApplicationID) error {
+func (m *Model) DeleteApplication(ctx context.Context, id fanfare.ApplicationID) error {
+	return m.DeleteApplicationAt(ctx, id, 0)
+}
+
+// DeleteApplicationAt implements [fanfare.Revisions].
+func (m *Model) DeleteApplicationAt(_ context.Context, id fanfare.ApplicationID, revision int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.applications[id] == nil {
+	switch app := m.applications[id]; {
+	case app == nil:
 		return fanfare.ErrNotFound
+	case revision != 0 && revision != app.Revision:
+		return fanfare.ErrConflict
 	}
 	delete(m.applications, id)
 	m.dropAccessLocked(id)
@@ -108,6 +141,7 @@ func (m *Model) CreateEndpoint(_ context.Context, ep *fanfare.Endpoint) error {
 	if m.endpointTakenLocked(ep) {
 		return fanfare.ErrExists
 	}
+	ep.Revision = 1
 	m.endpoints[ep.ID] = cloneEndpoint(ep)
 	return nil
 }
@@ -155,9 +189,13 @@ func (m *Model) UpdateEndpoint(_ context.Context, ep *fanfare.Endpoint) error {
 	if !ok {
 		return fanfare.ErrNotFound
 	}
+	if ep.Revision != 0 && ep.Revision != before.Revision {
+		return fanfare.ErrConflict
+	}
 	if m.endpointTakenLocked(ep) {
 		return fanfare.ErrExists
 	}
+	ep.Revision = before.Revision + 1
 	after := cloneEndpoint(ep)
 	if !ep.FailingSince.IsZero() {
 		after.FailingSince = before.FailingSince
@@ -175,11 +213,19 @@ func (m *Model) UpdateEndpoint(_ context.Context, ep *fanfare.Endpoint) error {
 }
 
 // DeleteEndpoint implements [fanfare.Catalogue].
-func (m *Model) DeleteEndpoint(_ context.Context, app fanfare.ApplicationID, id fanfare.EndpointID) error {
+func (m *Model) DeleteEndpoint(ctx context.Context, app fanfare.ApplicationID, id fanfare.EndpointID) error {
+	return m.DeleteEndpointAt(ctx, app, id, 0)
+}
+
+// DeleteEndpointAt implements [fanfare.Revisions].
+func (m *Model) DeleteEndpointAt(_ context.Context, app fanfare.ApplicationID, id fanfare.EndpointID, revision int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.endpointLocked(app, id); !ok {
+	switch ep, ok := m.endpointLocked(app, id); {
+	case !ok:
 		return fanfare.ErrNotFound
+	case revision != 0 && revision != ep.Revision:
+		return fanfare.ErrConflict
 	}
 	m.dropEndpointLocked(id)
 	return nil
@@ -202,6 +248,7 @@ func (m *Model) CreateEventType(_ context.Context, t *fanfare.EventType) error {
 	if m.eventTypes[t.Name] != nil {
 		return fanfare.ErrExists
 	}
+	t.Revision = 1
 	m.eventTypes[t.Name] = cloneEventType(t)
 	return nil
 }
@@ -230,19 +277,32 @@ func (m *Model) EventTypes(_ context.Context, page fanfare.Page, archived bool) 
 func (m *Model) UpdateEventType(_ context.Context, t *fanfare.EventType) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.eventTypes[t.Name] == nil {
+	before := m.eventTypes[t.Name]
+	if before == nil {
 		return fanfare.ErrNotFound
 	}
+	if t.Revision != 0 && (t.Revision != before.Revision || t.ID != before.ID) {
+		return fanfare.ErrConflict
+	}
+	t.Revision = before.Revision + 1
 	m.eventTypes[t.Name] = cloneEventType(t)
 	return nil
 }
 
 // DeleteEventType implements [fanfare.Catalogue].
-func (m *Model) DeleteEventType(_ context.Context, name string) error {
+func (m *Model) DeleteEventType(ctx context.Context, name string) error {
+	return m.DeleteEventTypeAt(ctx, name, 0)
+}
+
+// DeleteEventTypeAt implements [fanfare.Revisions].
+func (m *Model) DeleteEventTypeAt(_ context.Context, name string, revision int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.eventTypes[name] == nil {
+	switch t := m.eventTypes[name]; {
+	case t == nil:
 		return fanfare.ErrNotFound
+	case revision != 0 && revision != t.Revision:
+		return fanfare.ErrConflict
 	}
 	delete(m.eventTypes, name)
 	return nil

@@ -29,7 +29,7 @@ func (m *Model) Messages(_ context.Context, app fanfare.ApplicationID, f fanfare
 	id := func(msg *fanfare.Message) string { return string(msg.ID) }
 	want := func(msg *fanfare.Message) bool {
 		return msg.Application == app && within(msg.CreatedAt, f.Since, f.Until) &&
-			matches(msg, f.EventTypes, f.Channel, f.Tag)
+			matches(msg, f.EventTypes, f.Channel, f.Tag) && m.standsLocked(msg, f.States)
 	}
 	return pick(m.messages, f.Page, id, want, cloneMessage), nil
 }
@@ -165,10 +165,21 @@ func (m *Model) Remember(_ context.Context, scope, key string, a *fanfare.Answer
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	if old, ok := m.answers[answerKey{scope, key}]; ok && now.Before(old.until) {
+	old, ok := m.answers[answerKey{scope, key}]
+	if ok && now.Before(old.until) && (old.answer.Status != 0 || a.Status == 0) {
 		return fanfare.ErrExists
 	}
 	m.answers[answerKey{scope, key}] = kept{cloneAnswer(a), now.Add(keyRetention)}
+	return nil
+}
+
+// Forget implements [fanfare.Log].
+func (m *Model) Forget(_ context.Context, scope, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old, ok := m.answers[answerKey{scope, key}]; ok && old.answer.Status == 0 {
+		delete(m.answers, answerKey{scope, key})
+	}
 	return nil
 }
 

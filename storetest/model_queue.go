@@ -177,32 +177,6 @@ func (m *Model) Resend(_ context.Context, app fanfare.ApplicationID, d *fanfare.
 	return nil
 }
 
-// Recover implements [fanfare.Queue], the oldest message first.
-func (m *Model) Recover(_ context.Context, ep *fanfare.Endpoint, span fanfare.Span, due time.Time) (int, fanfare.MessageID, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, ok := m.endpointLocked(ep.Application, ep.ID); !ok {
-		return 0, "", fanfare.ErrNotFound
-	}
-	var found []*fanfare.Delivery
-	for _, d := range m.deliveries {
-		if d.Endpoint == ep.ID && d.State == fanfare.GivenUp && d.Message > span.After &&
-			within(m.messages[d.Message].CreatedAt, span.Since, span.Until) {
-			found = append(found, d)
-		}
-	}
-	slices.SortFunc(found, func(a, b *fanfare.Delivery) int { return cmp.Compare(a.Message, b.Message) })
-	n := min(span.Limit, len(found))
-	for _, d := range found[:n] {
-		d.State, d.Attempts, d.Manual = fanfare.Waiting, 0, true
-		d.Due, d.Rank = stored(due), fanfare.RankOf(ep.Ordered, due)
-	}
-	if n == len(found) {
-		return n, "", nil
-	}
-	return n, found[n-1].Message, nil
-}
-
 // Cancel implements [fanfare.Queue]; the endpoints are in order.
 func (m *Model) Cancel(_ context.Context, app fanfare.ApplicationID, msg fanfare.MessageID) ([]fanfare.EndpointID, error) {
 	m.mu.Lock()

@@ -15,6 +15,15 @@ func (m *Model) CreateTask(_ context.Context, t *fanfare.Task, keep fanfare.Task
 	if m.applications[t.Application] == nil {
 		return fanfare.ErrNotFound
 	}
+	running := 0
+	for _, other := range m.tasks {
+		if other.State == fanfare.TaskRunning && other.Application == t.Application {
+			running++
+		}
+	}
+	if t.State == fanfare.TaskRunning && running >= fanfare.MaxRunningTasks {
+		return fanfare.ErrTooMany
+	}
 	m.tasks[t.ID] = cloneTask(t)
 	var ended []*fanfare.Task
 	for id, t := range m.tasks {
@@ -193,6 +202,7 @@ func cloneTask(t *fanfare.Task) *fanfare.Task {
 	c := *t
 	c.Selection.EventTypes = slices.Clone(t.Selection.EventTypes)
 	c.Selection.States = slices.Clone(t.Selection.States)
+	c.Selection.Messages = slices.Clone(t.Selection.Messages)
 	c.Selection.Since, c.Selection.Until = stored(t.Selection.Since), stored(t.Selection.Until)
 	c.CreatedAt, c.UpdatedAt = stored(t.CreatedAt), stored(t.UpdatedAt)
 	return &c

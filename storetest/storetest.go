@@ -16,9 +16,10 @@
 //   - A list of what is not there is empty. Everything else that names an
 //     application, endpoint or message that is not there, or is another's, is
 //     ErrNotFound, with the same text in both cases.
-//   - An argument is left as it was, but for Intake.Err and an attempt's Manual,
-//     and is not held on to; what is returned is the caller's.
-//   - A zero Since or Until does not restrict, in Span and Stats too.
+//   - An argument is left as it was, but for Intake.Err, an attempt's Manual and
+//     the Revision of what is stored, and is not held on to; what is returned is the
+//     caller's.
+//   - A zero Since or Until does not restrict, in Stats too.
 //   - Once a delivery has ended, its Due and Rank mean nothing.
 //   - The ordering key of a delivery is its message's.
 package storetest
@@ -52,6 +53,7 @@ func Run(t *testing.T, open Opener) {
 	}{
 		{"catalogue", catalogueTests},
 		{"event types", eventTypeTests},
+		{"revisions", revisionTests},
 		{"retries and handshakes", settingTests},
 		{"schemas", schemaTests},
 		{"accept", acceptTests},
@@ -66,6 +68,7 @@ func Run(t *testing.T, open Opener) {
 		{"audit", auditTests},
 		{"access", accessTests},
 		{"tasks", taskTests},
+		{"usage", usageTests},
 		{"pollers", pollerTests},
 		{"concurrency", concurrencyTests},
 	}

@@ -11,6 +11,7 @@ var taskTests = []test{
 	{"a task comes back as it was stored", taskComesBack},
 	{"tasks are listed as a filter asks", filterTasks},
 	{"tasks that have ended are forgotten", forgetTasks},
+	{"only so many tasks of an application run", limitTasks},
 	{"a step makes deliveries wait again", stepAgain},
 	{"a step makes deliveries where there are none", stepNew},
 	{"a step removes payloads", stepExpunge},
@@ -60,7 +61,7 @@ func taskComesBack(w *world) {
 		t.Error = "the disk’s \"full\""
 		t.Selection = fanfare.Selection{
 			Since: start, Until: start.Add(time.Hour), EventTypes: []string{"a", "b.c"}, Channel: "eu", Tag: `"`,
-			States: []fanfare.State{fanfare.Waiting, fanfare.GivenUp}, StatusClass: 5,
+			States: []fanfare.State{fanfare.Waiting, fanfare.GivenUp}, StatusClass: 5, Messages: []fanfare.MessageID{msg.ID},
 		}
 	})
 	w.reopen()
@@ -141,6 +142,28 @@ func forgetTasks(w *world) {
 	same(w, "left by age", left(), []fanfare.TaskID{long.ID, ended[2].ID, ended[3].ID, ended[4].ID, ended[5].ID, first.ID})
 	second := create(fanfare.TaskKeep{Most: 2})
 	same(w, "left by number", left(), []fanfare.TaskID{long.ID, ended[4].ID, ended[5].ID, first.ID, second.ID})
+}
+
+func limitTasks(w *world) {
+	app, other := w.application(""), w.application("")
+	w.task(app, func(t *fanfare.Task) { t.State = fanfare.TaskFinished })
+	var last *fanfare.Task
+	for range fanfare.MaxRunningTasks {
+		last = w.task(app)
+	}
+	w.task(other)
+	create := func(state fanfare.TaskState) error {
+		id, at := w.stamp("qtask_")
+		t := &fanfare.Task{ID: fanfare.TaskID(id), Kind: fanfare.TaskPurge, Application: app.ID, State: state, CreatedAt: at, UpdatedAt: at}
+		return w.store.CreateTask(w.Context(), t, fanfare.TaskKeep{Most: 1000})
+	}
+	w.is(create(fanfare.TaskRunning), fanfare.ErrTooMany)
+	all, err := w.store.Tasks(w.Context(), fanfare.TaskFilter{Page: everything, Application: app.ID})
+	w.ok(err)
+	same(w, "tasks", len(all), fanfare.MaxRunningTasks+1)
+	w.ok(create(fanfare.TaskFailed))
+	w.step(last, fanfare.TaskStep{State: fanfare.TaskFinished})
+	w.ok(create(fanfare.TaskRunning))
 }
 
 func stepAgain(w *world) {

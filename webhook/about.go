@@ -8,7 +8,7 @@ var about = map[Profile]string{
 	Slack:     "HMAC-SHA256 of time and body, in X-Slack-Signature",
 	Mandrill:  "HMAC-SHA1 of the URL and the form's fields, in X-Mandrill-Signature",
 	Twilio:    "HMAC-SHA1 of the URL and the form's fields, in X-Twilio-Signature",
-	Shopify:   "HMAC-SHA256 of the body in base64, in X-Shopify-Hmac-Sha256",
+	Shopify:   "HMAC-SHA256 of the body in base64, in X-Shopify-Hmac-Sha256, beside X-Shopify-Topic, -Webhook-Id, -Shop-Domain and -API-Version",
 	Dropbox:   "HMAC-SHA256 of the body, in X-Dropbox-Signature",
 	RESTHooks: "HMAC-SHA256 of the body, in X-Hook-Signature, as resthooks.org and Asana",
 	Intercom:  "HMAC-SHA1 of the body, in X-Hub-Signature, as Intercom and WebSub",

@@ -2,6 +2,8 @@ package webhook_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha1"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -93,6 +95,24 @@ func TestQueriesSayEachThingOnce(t *testing.T) {
 	r.URL.RawQuery = r.URL.RawQuery + "&whsig=" + strings.Repeat("00", 32)
 	if err := verify(webhook.Query, r, sample.Body, sample.Time, newest); err != nil {
 		t.Errorf("a second signature: %v", err)
+	}
+}
+
+// TestFormsAreNotSignedAsTheyAreEncoded has what Mandrill once sent, signed over its
+// field as it is encoded, which is the mistake to make.
+func TestFormsAreNotSignedAsTheyAreEncoded(t *testing.T) {
+	v := vectors(t)["Mandrill, click"]
+	name, encoded, _ := strings.Cut(string(v.message.Body), "=")
+	mac := hmac.New(sha1.New, []byte(v.secret))
+	mac.Write([]byte(v.message.URL + name + encoded))
+	wrong := base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	if wrong != "5ppuHvUxAHxzm2UuoOtwidQcEoU=" {
+		t.Fatalf("signed as it is encoded it is %s", wrong)
+	}
+	r := request(t, v.profile, v.message, v.secret)
+	r.Header.Set(v.header, wrong)
+	if err := verify(v.profile, r, v.message.Body, v.message.Time, v.secret); !errors.Is(err, webhook.ErrNoMatch) {
+		t.Errorf("%v, want ErrNoMatch", err)
 	}
 }
 

@@ -38,7 +38,11 @@ const (
 	// the URL signed.
 	Twilio Profile = "twilio"
 
-	// Shopify signs the body, in X-Shopify-Hmac-Sha256.
+	// Shopify signs the body, in X-Shopify-Hmac-Sha256. Its own library refuses
+	// webhooks without X-Shopify-Shop-Domain and X-Shopify-API-Version, which no
+	// signature covers and [Profile.Sign] does not add. An endpoint of Fanfare
+	// sends the application's uid, or else its id, and "unstable", unless it has
+	// headers of those names that say otherwise.
 	Shopify Profile = "shopify"
 
 	// Dropbox signs the body, in X-Dropbox-Signature.

@@ -47,6 +47,9 @@ type Secret struct {
 	macs sync.Pool
 }
 
+// redacted stands for the key in what String tells.
+const redacted = "[redacted]"
+
 // ParseSecret reads a secret as Standard Webhooks writes it: "whsec_" and the
 // base64 of 24 to 64 bytes for HMAC, "whsk_" and that of an ed25519 seed or
 // private key, "whpk_" and that of an ed25519 public key. Base64 without a
@@ -58,6 +61,8 @@ func ParseSecret(text string) (*Secret, error) {
 		return nil, fmt.Errorf("%w: it is empty", ErrSecret)
 	case strings.ContainsAny(text, " \t\r\n"):
 		return nil, fmt.Errorf("%w: it holds a space or a line break; look for one at its end", ErrSecret)
+	case encoded == redacted:
+		return nil, fmt.Errorf("%w: this is what String tells of a Secret; its text is what Reveal tells", ErrSecret)
 	case kind == "":
 		return nil, fmt.Errorf("%w: it must start with whsec_, whsk_ or whpk_", ErrSecret)
 	}
@@ -180,7 +185,7 @@ func (s *Secret) String() string {
 	if s.none() {
 		return "no secret"
 	}
-	return s.kind + "[redacted]"
+	return s.kind + redacted
 }
 
 // Format prints what String returns, for every verb: some would otherwise

@@ -50,8 +50,8 @@ func appCommand(e *env) *cobra.Command {
 			do: func(ctx context.Context, r *request) error {
 				return listing[application]{
 					path: "/app", limit: limit,
-					headings: []string{"ID", "UID", "NAME", "CREATED"},
-					row:      func(a *application) []string { return []string{a.ID, a.UID, a.Name, stamp(a.CreatedAt)} },
+					headings: []string{"ID", "UID", "NAME", "CREATED"}, least: []string{"CREATED"},
+					row: func(a *application) []string { return []string{a.ID, a.UID, a.Name, stamp(a.CreatedAt)} },
 				}.show(ctx, r)
 			}},
 		verb{use: "get APP", short: "Show an application",
@@ -70,7 +70,7 @@ func appCommand(e *env) *cobra.Command {
 			do: func(ctx context.Context, r *request) error {
 				return show(ctx, r, http.MethodPatch, route("app", r.args[0]), change(r), func(a *application) error { return a.show(r) })
 			}},
-		verb{use: "delete APP", short: "Delete an application with its endpoints and messages",
+		verb{use: "delete APP", short: "Delete an application with its endpoints and messages", loses: losesApplication,
 			do: func(ctx context.Context, r *request) error {
 				if _, err := r.call(ctx, http.MethodDelete, route("app", r.args[0]), nil, nil); err != nil {
 					return err

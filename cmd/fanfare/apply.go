@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -49,10 +48,9 @@ func applyCommand(e *env) *cobra.Command {
 			"            eventTypes: [order.*]\n" +
 			"            secret: ${ACME_SECRET}\n\n" +
 			"In url, secret, headers and auth ${NAME} stands for an environment variable; what it\n" +
-			"holds is never shown. A field that the file leaves out is set back to what is usual, but for\n" +
+			"holds is never shown, and a dry run can do without. A field that the file leaves out is set back to what is usual, but for\n" +
 			"disabled, paused, secret, headers and auth, which stay as they are.\n\n" +
-			"What has changed on the server since the plan was made stays untouched, and apply ends;\n" +
-			"only what changes within the instant between looking and writing goes unnoticed.\n\n" +
+			"What has changed on the server since the plan was made stays untouched, and apply ends.\n\n" +
 			"With --dry-run it exits with 0 if there is nothing to change, and with 2 if there is.",
 		example: "fanfare apply -f fanfare.yaml\n" +
 			"fanfare apply -f fanfare.yaml --app acme --dry-run\n" +
@@ -90,6 +88,9 @@ func apply(ctx context.Context, e *env, r *request, s *applySettings) error {
 			return err
 		}
 	}
+	if err := m.Unset(); err != nil && !s.dry {
+		return err
+	}
 	p := &planner{request: r, grammar: g, prune: s.prune, createOnly: s.createOnly, sendHidden: s.hiddens}
 	if err := p.plan(ctx, m); err != nil {
 		return err
@@ -98,6 +99,8 @@ func apply(ctx context.Context, e *env, r *request, s *applySettings) error {
 		return err
 	}
 	switch {
+	case len(p.problems) > 0:
+		return fmt.Errorf("%w\nnothing was changed", p.problems)
 	case len(p.changes) == 0:
 		r.say("Nothing to change.")
 		return nil
@@ -177,46 +180,14 @@ func (p *planner) show() error {
 	for _, name := range p.kept {
 		p.say("%s is there already, and stays as it is.", name)
 	}
+	for _, name := range p.unset {
+		p.say("Not compared: %s.", name)
+	}
 	slices.Sort(p.blind)
 	for _, name := range p.blind {
 		p.say("Not compared: %s, which the server does not show; --hidden sends it.", name)
 	}
 	return nil
-}
-
-// text shows a change the way diff does.
-func (c *change) text(p paint) string {
-	name := printable(title(c.Kind, c.Name, c.App))
-	switch {
-	case c.Action == "create":
-		return p.green("+ "+name) + "\n"
-	case c.Action == "delete" && c.Kind == manifest.Application.String():
-		return p.red("- "+name+", with its endpoints and messages") + "\n"
-	case c.Action == "delete":
-		return p.red("- "+name) + "\n"
-	}
-	var b strings.Builder
-	b.WriteString(p.yellow("~ "+name) + "\n")
-	for _, f := range c.Fields {
-		what := "(hidden)"
-		if !f.Hidden {
-			what = valueText(f.From) + " → " + valueText(f.To)
-		}
-		fmt.Fprintf(&b, "    %s %s: %s\n", p.yellow("~"), printable(f.Name), what)
-	}
-	return b.String()
-}
-
-// valueText shows a value: text without quotes, nothing as "none".
-func valueText(value json.RawMessage) string {
-	var text string
-	switch {
-	case len(value) == 0 || string(value) == "null":
-		return "none"
-	case json.Unmarshal(value, &text) == nil:
-		return printable(cut(text, 200))
-	}
-	return cut(string(printableJSON(value)), 200)
 }
 
 // confirm asks whether to go on.
@@ -227,23 +198,16 @@ func (e *env) confirm(changes int, s *applySettings) error {
 	if !e.isTerminal(e.stdin) || slices.Contains(s.files, "-") {
 		return usagef("give --yes to make changes without being asked, or --dry-run to make none")
 	}
-	fmt.Fprintf(e.stderr, "Make %s? [y/N] ", counted(changes, "change"))
-	answer, err := bufio.NewReader(e.stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	return errors.New("nothing was changed")
+	return e.ask(fmt.Sprintf("Make %s?", counted(changes, "change")))
 }
 
-func counted(n int, noun string) string {
+func counted(n int, noun string) string { return countedAs(n, noun, noun+"s") }
+
+func countedAs(n int, one, many string) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // apply makes the changes.
@@ -280,35 +244,74 @@ func (p *planner) make(ctx context.Context, c *change) error {
 			identity = "name"
 		}
 		body[identity] = name
+		if c.item.Kind == manifest.Endpoint && c.item.Field("url") == nil {
+			body["url"] = json.RawMessage(`""`)
+		}
 		_, err = p.call(ctx, http.MethodPost, c.path, body, nil)
 		return err
 	}
-	var now thing
-	if _, err := p.call(ctx, http.MethodGet, c.path, nil, &now); err != nil {
-		return err
+	seen, err := p.present(ctx, c)
+	if err == nil && c.Action == "delete" {
+		err = p.callIf(ctx, seen, http.MethodDelete, c.path, nil)
+	} else if err == nil {
+		err = p.update(ctx, c, seen)
 	}
-	if now.text("updatedAt") != c.seen {
-		return errors.New("it was changed meanwhile, and is left as it is; apply again to see how it differs now")
+	var refused *apiError
+	if errors.As(err, &refused) && refused.Status == http.StatusPreconditionFailed {
+		return errMeanwhile
 	}
-	if c.Action == "delete" {
-		_, err := p.call(ctx, http.MethodDelete, c.path, nil, nil)
-		return err
-	}
-	return p.update(ctx, c)
+	return err
 }
 
-func (p *planner) update(ctx context.Context, c *change) error {
+var errMeanwhile = errors.New("it was changed meanwhile, and is left as it is; apply again to see how it differs now")
+
+// present is the ETag of a thing that is as it was when the plan was made.
+func (p *planner) present(ctx context.Context, c *change) (etag string, err error) {
+	resp, err := p.open(ctx, http.MethodGet, c.path, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var now thing
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&now); err != nil {
+		return "", fmt.Errorf("%s: %w", p.base, err)
+	}
+	if now.text("updatedAt") != c.seen {
+		return "", errMeanwhile
+	}
+	return resp.Header.Get("ETag"), nil
+}
+
+// callIf is call for a change of what has that ETag; "": whichever it has.
+func (p *planner) callIf(ctx context.Context, etag, method, path string, in any) error {
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	header := http.Header{}
+	if etag != "" {
+		header.Set("If-Match", etag)
+	}
+	resp, err := p.open(ctx, method, path, body, header)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// update changes what has that ETag. Its first step makes sure that it still has;
+// those after it change what none of them has seen.
+func (p *planner) update(ctx context.Context, c *change, seen string) error {
 	body, headers := map[string]json.RawMessage{}, map[string]json.RawMessage{}
-	var secret json.RawMessage
 	for _, f := range c.Fields {
-		name, isHeader := strings.CutPrefix(f.Name, "headers.")
-		switch {
-		case isHeader:
+		if name, isHeader := strings.CutPrefix(f.Name, "headers."); isHeader {
 			headers[name] = f.value
-		case f.Name == "secret" && c.item.Kind == manifest.Endpoint:
-			secret = f.value
-		default:
-			body[f.Name] = f.value
+		} else {
+			body[f.Name] = f.value // with the secret, which a new signature may need
 		}
 	}
 	steps := []struct {
@@ -318,15 +321,15 @@ func (p *planner) update(ctx context.Context, c *change) error {
 	}{
 		{len(body) > 0, http.MethodPatch, c.path, body},
 		{len(headers) > 0, http.MethodPatch, c.path + "/headers", map[string]any{"headers": headers}},
-		{secret != nil, http.MethodPost, c.path + "/secret/rotate", map[string]any{"key": secret}},
 	}
 	for _, step := range steps {
 		if !step.needed {
 			continue
 		}
-		if _, err := p.call(ctx, step.method, step.path, step.body, nil); err != nil {
+		if err := p.callIf(ctx, seen, step.method, step.path, step.body); err != nil {
 			return err
 		}
+		seen = ""
 	}
 	return nil
 }

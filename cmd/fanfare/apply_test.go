@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,6 +98,49 @@ func TestApplyAsksAndNoticesWhatChangesMeanwhile(t *testing.T) {
 	}
 	if got := call(http.MethodGet, "/app/acme", ""); !strings.Contains(got, `"New"`) || strings.Contains(got, `"rateLimit":7`) {
 		t.Errorf("it is not as the file says: %s", got)
+	}
+}
+
+// TestApplyNoticesAChangeOfTheLastInstant makes one between apply's looking and its
+// writing.
+func TestApplyNoticesAChangeOfTheLastInstant(t *testing.T) {
+	at, call := serveInMemory(t)
+	call(http.MethodPost, "/app", `{"uid":"acme","name":"Old"}`)
+	call(http.MethodPost, "/app", `{"uid":"gone","name":"Gone"}`)
+	server, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(server)
+	between := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPatch || r.Method == http.MethodDelete {
+			call(http.MethodPatch, strings.TrimPrefix(r.URL.Path, "/api/v1"), `{"rateLimit":7}`)
+		}
+		proxy.ServeHTTP(rw, r)
+	}))
+	defer between.Close()
+	for kept, text := range map[string]string{
+		"Old":  "applications:\n- {uid: acme, name: New}\n",
+		"Gone": "applications:\n- {uid: acme, name: Old, rateLimit: 7}\n",
+	} {
+		file := filepath.Join(t.TempDir(), "f.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"apply", "-f", file, "--server", between.URL, "--key", "key", "--yes"}
+		if kept == "Gone" {
+			args = append(args, "--prune")
+			call(http.MethodPatch, "/app/acme", `{"rateLimit":7}`)
+		}
+		var out, said bytes.Buffer
+		code := run(t.Context(), &env{args: args, stdin: strings.NewReader(""), stdout: &out, stderr: &said,
+			getenv: func(string) string { return "" }, isTerminal: func(any) bool { return false }})
+		if code != 1 || !strings.Contains(said.String(), "it was changed meanwhile, and is left as it is") {
+			t.Errorf("%s: %d, %q", kept, code, said.String())
+		}
+		if got := call(http.MethodGet, "/app", ""); !strings.Contains(got, `"`+kept+`"`) {
+			t.Errorf("%s was changed or deleted all the same: %s", kept, got)
+		}
 	}
 }
 

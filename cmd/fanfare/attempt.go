@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 // An attempt as the API has it.
@@ -76,27 +79,50 @@ func (a *attempt) why() string {
 // line shows an attempt the way tail does:
 //
 //	14:32:15 ✓ 200 record.create msg_… → ep_… 23ms
-func (a *attempt) line(p paint) string {
+//	14:32:15 ✗ 500 record.create msg_… → ep_… 23ms again at 14:37:15
+//	14:37:15 ✗ 500 record.create msg_… → ep_… 23ms given up
+func (a *attempt) line(p paint, names endpointNames) string {
 	mark, result := p.green("✓"), p.green(printable(a.result()))
 	if a.failed() {
 		mark, result = p.red("✗"), p.red(printable(a.result()))
 	}
 	line := fmt.Sprintf("%s %s %s %s %s → %s %s", p.dim(a.Timestamp.Local().Format(time.TimeOnly)), mark, result,
-		printable(cut(a.EventType, cellWidth)), printable(a.MsgID), printable(a.EndpointID), p.dim(a.took()))
-	if !a.NextAttempt.IsZero() {
+		printable(cut(a.EventType, cellWidth)), printable(a.MsgID), printable(names.of(a.EndpointID)), p.dim(a.took()))
+	switch {
+	case !a.NextAttempt.IsZero():
 		line += p.yellow(" again at " + a.NextAttempt.Local().Format(time.TimeOnly))
+	case a.failed():
+		line += p.red(" given up")
 	}
 	return line
 }
 
-func attemptList(path string, query url.Values, limit int) listing[attempt] {
+// attemptList lists attempts; of is what the user has named, and can do without if
+// there is no room.
+func attemptList(path string, query url.Values, limit int, of string, names endpointNames) listing[attempt] {
 	return listing[attempt]{
 		path: path, query: query, limit: limit,
 		headings: []string{"ID", "MESSAGE", "ENDPOINT", "RESULT", "TOOK", "AT", "WHY"},
+		least:    []string{of, "TOOK", "WHY", "MESSAGE", "ENDPOINT"},
 		row: func(a *attempt) []string {
-			return []string{a.ID, a.MsgID, a.EndpointID, a.result(), a.took(), stamp(a.Timestamp), a.why()}
+			return []string{a.ID, a.MsgID, names.of(a.EndpointID), a.result(), a.took(), stamp(a.Timestamp), a.why()}
 		},
 	}
+}
+
+// endpointNames are the names that users have given endpoints, by id.
+type endpointNames map[string]string
+
+// of is an endpoint's name; if it has none, the id.
+func (n endpointNames) of(id string) string { return cmp.Or(n[id], id) }
+
+// endpointNames reads those of the newest endpoints.
+func (r *request) endpointNames(ctx context.Context) (endpointNames, error) {
+	if r.json {
+		return nil, nil
+	}
+	_, names, err := r.newestEndpoints(ctx)
+	return names, err
 }
 
 func attemptCommand(e *env) *cobra.Command {
@@ -134,7 +160,12 @@ func attemptCommand(e *env) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return attemptList(path, query, limit).show(ctx, r)
+				names, err := r.endpointNames(ctx)
+				if err != nil {
+					return err
+				}
+				of := map[string]string{"endpoint": "ENDPOINT", "msg": "MESSAGE"}[kind]
+				return attemptList(path, query, limit, of, names).show(ctx, r)
 			}},
 		verb{use: "get MESSAGE ATTEMPT", short: "Show an attempt: what was sent, what came back, and what it means",
 			do: func(ctx context.Context, r *request) error {
@@ -149,19 +180,19 @@ func attemptCommand(e *env) *cobra.Command {
 }
 
 // again says when there is another attempt, or that there is none.
-func (a *attempt) again() string {
+func (a *attempt) again(p place) string {
 	switch {
 	case !a.NextAttempt.IsZero():
 		return stamp(a.NextAttempt)
 	case a.failed():
-		return fmt.Sprintf("no, attempt %d was the last; send it again with %q", a.Number, "fanfare message resend "+a.MsgID)
+		return fmt.Sprintf("no, attempt %d was the last; send it again with %q", a.Number, p.inApp("message resend", a.MsgID))
 	}
 	return ""
 }
 
 func (a *attempt) show(r *request) error {
 	err := fields(r.out, "id", a.ID, "message", a.MsgID, "event type", a.EventType, "endpoint", a.EndpointID,
-		"url", a.URL, "at", stamp(a.Timestamp), "took", a.took(), "result", a.result(), "again", a.again())
+		"url", fanfare.MaskURL(a.URL), "at", stamp(a.Timestamp), "took", a.took(), "result", a.result(), "again", a.again(r.place))
 	if err != nil {
 		return err
 	}

@@ -23,15 +23,11 @@ type auditEntry struct {
 }
 
 func (a *auditEntry) row() []string {
-	action := a.Action
-	if a.Outcome == "refused" {
-		action += " (refused)"
-	}
 	what := strings.Join(a.Fields, " ")
 	if a.Detail != "" {
 		what = strings.TrimSpace(what + " " + a.Detail)
 	}
-	return []string{stamp(a.Timestamp), a.Actor, action, a.Object, a.Address, what}
+	return []string{stamp(a.Timestamp), a.Actor, a.Action, a.Object, a.Outcome, a.Address, what}
 }
 
 func auditCommand(e *env) *cobra.Command {
@@ -67,7 +63,7 @@ func auditCommand(e *env) *cobra.Command {
 				}
 				return listing[auditEntry]{
 					path: "/audit", query: query, limit: limit,
-					headings: []string{"TIME", "WHO", "DID", "TO", "FROM", "WHAT"}, row: (*auditEntry).row,
+					headings: []string{"TIME", "WHO", "DID", "TO", "OUTCOME", "FROM", "WHAT"}, least: []string{"FROM", "WHAT"}, row: (*auditEntry).row,
 				}.show(ctx, r)
 			}},
 	)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,9 +72,9 @@ func showDeliveries(ctx context.Context, r *request) error {
 	t := r.table("ENDPOINT", "STATE", "URL")
 	now := time.Now()
 	for _, d := range ds {
-		t.row(d.ID, d.stands(now), d.URL)
+		t.row(cmp.Or(d.UID, d.ID), d.stands(now), d.to())
 	}
-	return t.Flush()
+	return r.flush(t)
 }
 
 // resend sends the message that the first argument names again: to the endpoint
@@ -101,7 +102,7 @@ func resend(ctx context.Context, r *request, to string) error {
 			}
 		}
 	}
-	r.say("Message %s is sent to %s again; see \"fanfare message attempts %s\".", r.args[0], strings.Join(endpoints, ", "), r.args[0])
+	r.say("Message %s is sent to %s again; see %q.", r.args[0], strings.Join(endpoints, ", "), r.inApp("message attempts", r.args[0]))
 	return nil
 }
 
@@ -117,11 +118,11 @@ func undelivered(ctx context.Context, r *request) ([]string, error) {
 	var ids []string
 	for _, d := range ds {
 		if d.Status != statusSuccess {
-			ids = append(ids, d.ID)
+			ids = append(ids, cmp.Or(d.UID, d.ID))
 		}
 	}
 	if ids == nil {
-		return nil, fmt.Errorf("the message was delivered to every endpoint that wanted it; to send it again say to which with --endpoint, such as --endpoint %s", ds[0].ID)
+		return nil, fmt.Errorf("the message was delivered to every endpoint that wanted it; to send it again say to which with --endpoint, such as --endpoint %s", cmp.Or(ds[0].UID, ds[0].ID))
 	}
 	return ids, nil
 }

@@ -19,6 +19,7 @@ import (
 type endpoint struct {
 	ID             string
 	UID            string
+	Kind           string
 	URL            string
 	Description    string
 	FilterTypes    []string
@@ -30,6 +31,7 @@ type endpoint struct {
 	Success        success
 	Auth           *auth
 	Debounce       float64 // in seconds
+	Batch          *batching
 	Timeout        float64 // in seconds; 0: the server's
 	MaxInFlight    int
 	Ordered        bool
@@ -38,6 +40,7 @@ type endpoint struct {
 	DisabledReason string
 	Handshake      string
 	Unverified     string // why it is sent nothing for want of a handshake
+	Unusable       string // why its settings cannot be used
 	FailingSince   time.Time
 	CreatedAt      time.Time
 }
@@ -52,6 +55,8 @@ func (ep *endpoint) state() string {
 		return "paused"
 	case ep.Unverified != "":
 		return "waits for a handshake"
+	case ep.Unusable != "":
+		return "cannot be used"
 	case !ep.FailingSince.IsZero():
 		return "failing since " + stamp(ep.FailingSince)
 	}
@@ -59,16 +64,18 @@ func (ep *endpoint) state() string {
 }
 
 // why says what stops deliveries to the endpoint, and what starts them again.
-func (ep *endpoint) why() string {
+func (ep *endpoint) why(r *request) string {
 	switch {
 	case ep.Disabled && ep.DisabledReason != "":
-		return fmt.Sprintf("Fanfare disabled it; once it works again: fanfare endpoint enable %s", ep.ID)
+		return "Fanfare disabled it; once it works again: " + r.toEnable(ep.ID)
 	case ep.Disabled:
-		return fmt.Sprintf("its owner disabled it, and no deliveries are made; undo it with: fanfare endpoint enable %s", ep.ID)
+		return "its owner disabled it, and no deliveries are made; undo it with: " + r.toEnable(ep.ID)
 	case ep.Paused:
-		return fmt.Sprintf("its owner paused it, and what is for it waits; undo it with: fanfare endpoint resume %s", ep.ID)
+		return "its owner paused it, and what is for it waits; undo it with: " + r.inApp("endpoint resume", ep.ID)
 	case ep.Unverified != "":
 		return ep.Unverified
+	case ep.Unusable != "":
+		return ep.Unusable
 	}
 	return ""
 }
@@ -81,6 +88,9 @@ func (ep *endpoint) wants() string {
 }
 
 func (ep *endpoint) show(r *request) error {
+	if ep.Kind == poller {
+		return ep.showPoller(r)
+	}
 	ordered := ""
 	if ep.Ordered {
 		ordered = "yes"
@@ -96,9 +106,9 @@ func (ep *endpoint) show(r *request) error {
 	if ep.MaxInFlight > 0 {
 		inFlight = fmt.Sprintf("%d at most", ep.MaxInFlight)
 	}
-	return fields(r.out, "id", ep.ID, "uid", ep.UID, "url", ep.URL, "description", ep.Description,
-		"state", ep.state(), "why", r.advice(ep.why()), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "),
-		"ordered", ordered, "debounce", debounce, "format", ep.Format, "signature", ep.Signature, "retry", ep.Retry.String(), "handshake", ep.Handshake, "timeout", timeout, "success", ep.Success.String(), "auth", ep.Auth.String(),
+	return fields(r.out, "id", ep.ID, "uid", ep.UID, "kind", ep.Kind, "url", ep.to(), "description", ep.Description,
+		"state", ep.state(), "why", ep.why(r), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "),
+		"ordered", ordered, "debounce", debounce, "batch", ep.Batch.String(), "format", ep.Format, "signature", ep.Signature, "retry", ep.Retry.String(), "handshake", ep.Handshake, "timeout", timeout, "success", ep.Success.String(), "auth", ep.Auth.String(),
 		"rate limit", perSecond(ep.RateLimit), "in flight", inFlight, "created", stamp(ep.CreatedAt))
 }
 
@@ -122,7 +132,7 @@ func orNull[T comparable](v T) any {
 func endpointCommand(e *env) *cobra.Command {
 	verbs := append(endpointVerbs(e), endpointSecretVerbs(e)...)
 	verbs = append(verbs, endpointStateVerbs(e)...)
-	verbs = append(verbs, verifyVerb(e)...)
+	verbs = append(append(verbs, verifyVerb(e)...), exampleVerb(e)...)
 	return noun("endpoint", "Endpoints: where an application wants its messages", verbs...)
 }
 
@@ -148,9 +158,10 @@ func endpointVerbs(e *env) []*cobra.Command {
 				}
 				return listing[endpoint]{
 					path: path, limit: limit,
-					headings: []string{"ID", "URL", "EVENT TYPES", "STATE"},
+					headings: []string{"ID", "UID", "URL", "EVENT TYPES", "STATE"},
+					least:    []string{"EVENT TYPES"},
 					row: func(ep *endpoint) []string {
-						return []string{ep.ID, ep.URL, ep.wants(), ep.state()}
+						return []string{ep.ID, ep.UID, ep.to(), ep.wants(), ep.state()}
 					},
 				}.show(ctx, r)
 			}},
@@ -167,11 +178,11 @@ func endpointVerbs(e *env) []*cobra.Command {
 			example: createEndpoint + "\nfanfare endpoint create https://example.com/hooks --type 'record.*' --ordered --retry 5s,5m,1h",
 			flags: func(flags *pflag.FlagSet) {
 				s.flags(flags)
-				flags.StringVar(&s.secret, "secret", "", "secret to sign with: whsec_… or whsk_… for the standard signature, any text for others; one is made otherwise")
+				s.secretFlag(flags, "one is made otherwise")
 				flags.StringArrayVarP(&s.headers, "header", "H", nil, "header to send with every attempt, name=value; repeatable")
 			},
 			do: func(ctx context.Context, r *request) error {
-				to, err := r.named("url", s.url, createEndpoint)
+				to, err := s.target(r, createEndpoint)
 				if err != nil {
 					return err
 				}
@@ -194,9 +205,15 @@ func endpointVerbs(e *env) []*cobra.Command {
 		verb{use: "update ENDPOINT", short: "Change an endpoint",
 			long:    "Changes what the flags say of an endpoint, and nothing else.\n" + endpointWords(),
 			example: "fanfare endpoint update ep_… --url https://example.com/new --retry standard",
-			flags:   s.flags,
+			flags: func(flags *pflag.FlagSet) {
+				s.flags(flags)
+				s.secretFlag(flags, "the old one signs beside it for 24 hours, where the signature has room for two")
+			},
 			do: func(ctx context.Context, r *request) error {
 				body, err := s.body(r)
+				if err == nil && r.given("url") {
+					err = checkTarget(s.url)
+				}
 				if err != nil {
 					return err
 				}
@@ -207,9 +224,9 @@ func endpointVerbs(e *env) []*cobra.Command {
 				if err := s.keepSuccess(ctx, r, path, body); err != nil {
 					return err
 				}
-				return showIt(ctx, r, http.MethodPatch, path, body)
+				return s.explain(r, showIt(ctx, r, http.MethodPatch, path, body))
 			}},
-		verb{use: "delete ENDPOINT", short: "Delete an endpoint; what waits for it is never sent",
+		verb{use: "delete ENDPOINT", short: "Delete an endpoint; what waits for it is never sent", loses: losesEndpoint,
 			do: func(ctx context.Context, r *request) error {
 				path, err := r.atEndpoint(ctx)
 				if err != nil {
@@ -267,7 +284,7 @@ func endpointSecretVerbs(e *env) []*cobra.Command {
 				if !webhook.Profile(ep.Signature).Overlaps() {
 					old = "The old one no longer signs: a " + ep.Signature + " signature has room for one."
 				}
-				r.say("The secret is replaced; see it with \"fanfare endpoint secret %s\". %s", r.args[0], old)
+				r.say("The secret is replaced; see it with %q. %s", r.inApp(r.endpointNoun()+" secret", r.args[0]), old)
 				return nil
 			}},
 		verb{use: "headers ENDPOINT [NAME=VALUE]", short: "Show the headers it is sent, or set one; an empty value removes it",

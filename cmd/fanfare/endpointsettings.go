@@ -17,6 +17,7 @@ import (
 // endpointSettings are the flags that describe an endpoint.
 type endpointSettings struct {
 	url, uid, description string
+	kind                  string
 	types, channels       []string
 	headers               []string
 	secret                string
@@ -25,6 +26,7 @@ type endpointSettings struct {
 	handshake             string
 	rate, inFlight        int
 	timeout, debounce     time.Duration
+	batch                 string
 	ordered, disabled     bool
 	redirects             string
 	auth                  endpointAuth
@@ -32,6 +34,7 @@ type endpointSettings struct {
 
 func (s *endpointSettings) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.url, "url", "", "where messages go")
+	flags.StringVar(&s.kind, "kind", "webhook", "webhook, or poller: it is sent nothing and has no url, and messages are there to be polled")
 	flags.StringVar(&s.uid, "uid", "", "your own name for it, which may stand wherever its id may")
 	flags.StringVar(&s.description, "description", "", "what it is for")
 	flags.StringSliceVarP(&s.types, "type", "t", nil, `event types it wants, such as record.created or "record.*"; none means all`)
@@ -40,11 +43,12 @@ func (s *endpointSettings) flags(flags *pflag.FlagSet) {
 	flags.IntVar(&s.inFlight, "max-in-flight", 0, "attempts under way at once at most; 0: the server's default")
 	flags.StringVar(&s.format, "format", "raw", "what the body is made of: "+strings.Join(fanfare.Formats, ", "))
 	flags.StringVar(&s.signature, "signature", "standard", "how it is signed: "+profiles())
-	flags.StringVar(&s.retry, "retry", inherit, "when to try again: "+strings.Join(fanfare.RetryPresets, ", ")+", delays such as 5s,5m,1h, or "+inherit+": as the event type, the application or the server has it")
+	flags.StringVar(&s.retry, "retry", inherit, "when to try again: "+strings.Join(fanfare.RetryPresets, ", ")+", delays such as 5s,5m,1h, a formula of them such as \"n^4+5 x24\", or "+inherit+": as the event type, the application or the server has it")
 	flags.DurationVar(&s.debounce, "debounce", 0, "time that a message waits for a later one of its type and ordering key, to be sent in its place; 0: none")
+	flags.StringVar(&s.batch, "batch", "", "send messages together: how many at most, and how long the first waits for others, such as 100,30s; none: each by itself")
 	flags.DurationVar(&s.timeout, "timeout", 0, "time to wait for an answer, up to 60s; 0: 20s")
 	flags.StringVar(&s.success, "success", "200-299", "answers that mean success: "+strings.Join(fanfare.SuccessPresets, ", ")+", or statuses such as 200-207 or 200,204")
-	flags.StringVar(&s.redirects, "redirects", "refuse", "what becomes of a redirect: "+strings.Join(fanfare.Redirects, ", "))
+	flags.StringVar(&s.redirects, "redirects", "none", "what becomes of a redirect: "+strings.Join(fanfare.Redirects, ", "))
 	s.auth.flags(flags)
 	flags.StringVar(&s.handshake, "handshake", "", "how its receiver shows that it wants messages before it is sent any: "+strings.Join(fanfare.Handshakes, ", ")+"; none means it need not")
 	flags.BoolVar(&s.ordered, "ordered", false, "deliver strictly in order of acceptance")
@@ -73,6 +77,7 @@ func (s *endpointSettings) body(r *request) (map[string]any, error) {
 		return nil, err
 	}
 	set("url", "url", s.url)
+	set("kind", "kind", s.kind)
 	set("uid", "uid", orNull(s.uid))
 	set("description", "description", s.description)
 	set("type", "filterTypes", s.types)
@@ -83,6 +88,11 @@ func (s *endpointSettings) body(r *request) (map[string]any, error) {
 	set("signature", "signature", s.signature)
 	set("retry", "retry", schedule)
 	set("debounce", "debounce", orNull(s.debounce.Seconds()))
+	together, err := readBatching(s.batch)
+	if err != nil {
+		return nil, err
+	}
+	set("batch", "batch", together)
 	set("timeout", "timeout", orNull(s.timeout.Seconds()))
 	set("success", "success", readSuccess(s.success))
 	set("redirects", "success", s.wanted(r))
@@ -135,10 +145,16 @@ func readRetry(text string) (retry, error) {
 		return retry{Preset: text}, nil
 	}
 	var r retry
+	if made, err := formulaDelays(text); made != nil || err != nil {
+		for _, d := range made {
+			r.Delays = append(r.Delays, d.Seconds())
+		}
+		return r, err
+	}
 	for part := range strings.SplitSeq(text, ",") {
 		d, err := time.ParseDuration(strings.TrimSpace(part))
 		if err != nil || d <= 0 {
-			return retry{}, usagef("--retry %q is neither one of %s nor delays such as 5s,5m,1h", text, strings.Join(fanfare.RetryPresets, ", "))
+			return retry{}, usagef("--retry %q is neither one of %s nor delays such as 5s,5m,1h, nor a formula such as \"n^4+5 x24\"", text, strings.Join(fanfare.RetryPresets, ", "))
 		}
 		r.Delays = append(r.Delays, d.Seconds())
 	}
@@ -200,8 +216,12 @@ func (s success) String() string {
 	switch s.Redirects {
 	case fanfare.RedirectsSuccess:
 		text += ", or a redirect"
-	case fanfare.RedirectsFollow:
-		text += ", where redirects lead to"
+	case fanfare.RedirectsFollow, fanfare.RedirectsFollow307308:
+		text += ", where 307 and 308 lead to"
+	case fanfare.RedirectsFollowGETOnce:
+		text += ", where one redirect leads a GET to"
+	case fanfare.RedirectsAcceptGAS:
+		text += ", or Apps Script's redirect to its output"
 	}
 	return text
 }

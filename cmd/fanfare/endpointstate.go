@@ -61,7 +61,7 @@ func pause(ctx context.Context, r *request, cancel bool) error {
 		body["waiting"] = "cancel"
 	}
 	return show(ctx, r, http.MethodPost, path, body, func(c *cancelled) error {
-		r.say("Endpoint %s is paused; resume it with \"fanfare endpoint resume %s\".", r.args[0], r.args[0])
+		r.say("Endpoint %s is paused; resume it with %q.", r.args[0], r.inApp("endpoint resume", r.args[0]))
 		if cancel {
 			r.say("%s", *c)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/manifest"
 )
 
@@ -24,8 +25,8 @@ func exportCommand(e *env) *cobra.Command {
 		long: "Writes applications, endpoints and event types as YAML that \"fanfare apply\" and \"fanfare\n" +
 			"import\" read. The same server writes the same file. What is as usual is left out, and so\n" +
 			"are signing secrets unless --secrets is given: a server that the file is applied to makes\n" +
-			"its own. Headers whose values a server does not show stand as ${NAME}, to be set by whoever\n" +
-			"applies the file. REST hooks, which programs subscribe themselves, are not in it.",
+			"its own. URLs that may be secrets, and headers whose values a server does not show, stand as\n" +
+			"${NAME}, to be set by whoever applies the file. REST hooks, which programs subscribe themselves, are not in it.",
 		example: "fanfare export > fanfare.yaml\nfanfare export --app acme --secrets",
 		flags: func(flags *pflag.FlagSet) {
 			flags.StringVarP(&app, "app", "a", "", "only this application and its endpoints, by id or uid")
@@ -110,6 +111,9 @@ func literal(k manifest.Kind, name string, value json.RawMessage) json.RawMessag
 
 // hidden adds an endpoint's headers, and its secret if that is asked for.
 func (x *exporter) hidden(ctx context.Context, ep *manifest.Item, path string) error {
+	if err := x.target(ep); err != nil {
+		return err
+	}
 	if f := ep.Field("auth"); f != nil {
 		value, variables, err := withVariables(f.Value, ep.App, ep.Name)
 		if err != nil {
@@ -148,6 +152,25 @@ func (x *exporter) hidden(ctx context.Context, ep *manifest.Item, path string) e
 		return err
 	}
 	ep.Fields = append(ep.Fields, manifest.Field{Name: "secret", Value: literal(manifest.Endpoint, "secret", secret.Key)})
+	return nil
+}
+
+// target leaves a URL out that may be a secret.
+func (x *exporter) target(ep *manifest.Item) error {
+	f := ep.Field("url")
+	if f == nil || x.secrets {
+		return nil
+	}
+	var to string
+	if err := json.Unmarshal(f.Value, &to); err != nil {
+		return err
+	}
+	if fanfare.MaskURL(to) == to {
+		return nil
+	}
+	variable := variableFor(ep.App, ep.Name, "url")
+	x.say("The URL of endpoint %s (app %s) may be a secret: %s; set %s when you apply the file, or export with --secrets.", ep.Name, ep.App, fanfare.MaskURL(to), variable)
+	f.Value = json.RawMessage(`"${` + variable + `}"`)
 	return nil
 }
 

@@ -52,6 +52,7 @@ func keyCommand(e *env) *cobra.Command {
 				return listing[apiKey]{
 					path: "/api-key", limit: limit,
 					headings: []string{"ID", "NAME", "SCOPES", "APPLICATION", "LAST USED", "EXPIRES"},
+					least:    []string{"LAST USED", "EXPIRES", "APPLICATION"},
 					row: func(k *apiKey) []string {
 						return []string{k.ID, k.Name, strings.Join(k.Scopes, ","), orWord(k.Application, "all"), orWord(stamp(k.LastUsedAt), "never"), k.state(time.Now())}
 					},
@@ -87,7 +88,7 @@ func keyCommand(e *env) *cobra.Command {
 				}
 				return show(ctx, r, http.MethodPost, "/api-key", body, func(k *apiKey) error { return k.show(r) })
 			}},
-		verb{use: "revoke KEY", short: "Revoke an API key, at once", example: "fanfare key revoke key_01JCQ4E2M07000G00000000004",
+		verb{use: "revoke KEY", short: "Revoke an API key, at once", loses: losesKey, example: "fanfare key revoke key_01JCQ4E2M07000G00000000004",
 			do: func(ctx context.Context, r *request) error {
 				if _, err := r.call(ctx, http.MethodDelete, route("api-key", r.args[0]), nil, nil); err != nil {
 					return err

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,6 +26,7 @@ func listenCommand(e *env) *cobra.Command {
 		secrets []string
 		profile string
 		forward string
+		public  string
 		show    reporter
 	)
 	cmd := &cobra.Command{
@@ -37,6 +39,8 @@ func listenCommand(e *env) *cobra.Command {
 			"# fail twice, then succeed, and take 2.5 seconds each time\n" +
 			"fanfare listen --status 500,500,200 --delay 2.5\n" +
 			"fanfare listen --signature github --secret 'a secret of 8 characters or more'\n" +
+			"# behind a tunnel, whose address is what the sender signs\n" +
+			"fanfare listen --signature twilio --secret $TWILIO_AUTH_TOKEN --url https://tunnel.example\n" +
 			"# pass everything on and answer what comes back\n" +
 			"fanfare listen --forward http://localhost:3000/hooks --quiet",
 		Args: takes,
@@ -48,6 +52,7 @@ func listenCommand(e *env) *cobra.Command {
 	flags.Var(&delay, "delay", "time to take before answering: 2.5 or 300ms")
 	flags.StringArrayVar(&secrets, "secret", nil, "secret to verify signatures with: whsec_…, whsk_… or whpk_…, or any text with --signature; repeatable")
 	flags.StringVar(&profile, "signature", "standard", "how requests must be signed: "+profiles())
+	flags.StringVar(&public, "url", "", "where senders reach this listener, if a tunnel or proxy stands before it: mandrill and twilio sign that, and the path")
 	flags.StringVar(&forward, "forward", "", "pass requests on to this URL, and answer what it answers")
 	flags.BoolVar(&show.json, "json", false, "print one JSON object a request")
 	flags.BoolVarP(&show.quiet, "quiet", "q", false, "print one line a request")
@@ -62,12 +67,19 @@ func listenCommand(e *env) *cobra.Command {
 			return usagef("port %q is not a number from 0 to 65535", port)
 		}
 		l := &listener{status: status, delay: time.Duration(delay), forward: forward}
+		if !cmd.Flags().Changed("signature") {
+			profile = "" // what is checked is what the secrets are of
+		}
 		if err := l.verifyWith(webhook.Profile(profile), secrets); err != nil {
 			return err
 		}
-		if u, err := url.Parse(forward); forward != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		if forward != "" && !isWebURL(forward) {
 			return usagef("--forward %q is not a URL such as http://localhost:3000/hooks", forward)
 		}
+		if public != "" && (!isWebURL(public) || strings.ContainsAny(public, "?#")) {
+			return usagef("--url %q is not a URL such as https://tunnel.example, without a query", public)
+		}
+		l.public = public
 		ln, err := listenOn(net.JoinHostPort(host, port), "choose another: fanfare listen 9001")
 		if err != nil {
 			return err
@@ -78,6 +90,11 @@ func listenCommand(e *env) *cobra.Command {
 		return l.serve(cmd.Context(), ln)
 	}
 	return cmd
+}
+
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
 // listenOn listens, and says what to do when the address is taken, or is none.
@@ -111,7 +128,7 @@ func (l *listener) verifyWith(profile webhook.Profile, texts []string) (err erro
 	for i, text := range texts {
 		secret, err := webhook.ParseSecret(text)
 		if err != nil {
-			return usagef("--secret number %d: %w", i+1, err)
+			return usagef("--secret number %d: %w; if it is of another signature, name that with --signature", i+1, err)
 		}
 		l.secrets = append(l.secrets, secret)
 	}

@@ -28,6 +28,7 @@ type listener struct {
 	profile  webhook.Profile   // that signatures must be of; "": standard
 	verifier *webhook.Verifier // of a profile other than the standard's
 	forward  string            // URL to pass requests on to; "": none
+	public   string            // URL at which senders reach it; "": what each request says
 	report   func(*arrival)
 
 	answered atomic.Int64

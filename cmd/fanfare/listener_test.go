@@ -239,6 +239,33 @@ func TestAListenerVerifiesEveryProfile(t *testing.T) {
 	}
 }
 
+func TestWhatIsToldIsCheckedWhateverElseARequestCarries(t *testing.T) {
+	secret := webhook.GenerateSecret()
+	header := signed(t, secret, "x")
+	header.Set("Authorization", "Basic bWU6b3BlbiBzZXNhbWU=")
+	header.Set("X-Hub-Signature-256", "sha256=00")
+	for _, c := range []struct {
+		told    webhook.Profile
+		secrets []string
+		want    string
+	}{
+		{"", []string{secret.Reveal()}, "valid (v1)"},
+		{webhook.Standard, []string{secret.Reveal()}, "valid (v1)"},
+		{webhook.Basic, []string{"me:open sesame"}, "valid (basic)"},
+		{webhook.GitHub, []string{"open sesame"}, "not valid: "},
+		{"", nil, "not checked; give the endpoint's secret"},
+	} {
+		l, all := arrivals(&listener{})
+		if err := l.verifyWith(c.told, c.secrets); err != nil {
+			t.Fatal(err)
+		}
+		post(l, "x", header)
+		if got := (*all)[0].signature.String(); !strings.HasPrefix(got, c.want) {
+			t.Errorf("told %q: the verdict is %q, want %q", c.told, got, c.want)
+		}
+	}
+}
+
 func TestForwardedRequestsAreAnsweredByTheTarget(t *testing.T) {
 	var got http.Header
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

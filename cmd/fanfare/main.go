@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 
-	"charm.land/fang/v2"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 )
@@ -31,12 +30,14 @@ var commands = []func(*env) *cobra.Command{
 	operationalCommand,
 	eventTypeCommand,
 	messageCommand,
+	consumerCommand,
 	taskCommand,
 	attemptCommand,
 	applyCommand,
 	exportCommand,
 	importCommand,
 	keyCommand,
+	portalCommand,
 	retryPlanCommand,
 	auditCommand,
 	secretsCommand,
@@ -55,6 +56,8 @@ type env struct {
 	getenv     func(string) string
 	isTerminal func(stream any) bool
 	ours       bool // the commands are about the operator's own endpoints
+
+	misnamed error // help was asked for what does not exist
 }
 
 func main() {
@@ -102,6 +105,9 @@ func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 func run(ctx context.Context, e *env) int {
 	err := rootCommand(ctx, e).ExecuteContext(ctx)
 	if err == nil {
+		err = e.misnamed
+	}
+	if err == nil {
 		return 0
 	}
 	var code exitCode
@@ -126,7 +132,8 @@ func (e *env) complain(ctx context.Context, err error) {
 }
 
 // firstSteps can be typed as they are, in an empty folder. The README has the same.
-const firstSteps = "# in each of three terminals, the key to the server: without it one is made, and shown once\n" +
+const firstSteps = "# in each of three terminals, the key to the server:\n" +
+	"# without it one is made, and shown once\n" +
 	"export FANFARE_ADMIN_KEY=only-to-try-it-out\n" +
 	"# a server, a listener and a first message, each in one of them\n" +
 	"fanfare serve\n" +
@@ -149,16 +156,11 @@ func rootCommand(ctx context.Context, e *env) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; see %q", err, cmd.CommandPath()+" --help")
 	})
-	// Fang draws help; it is not given the rest because it asks the terminal for
-	// its colours before it prints an error.
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
-		root.SetArgs(append(strings.Fields(cmd.CommandPath())[1:], "--help"))
-		fang.Execute(ctx, root, fang.WithVersion(version()), fang.WithoutManpage())
-	})
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return e.settle(cmd) }
 	for _, command := range commands {
 		root.AddCommand(command(e))
 	}
+	e.helpWith(ctx, root)
 	return root
 }
 
@@ -169,12 +171,7 @@ func noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return cmd.Help()
 		}
-		hint := fmt.Sprintf("see %q", cmd.CommandPath()+" --help")
-		cmd.SuggestionsMinimumDistance = 2
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			hint = fmt.Sprintf("did you mean %q?", cmd.CommandPath()+" "+near[0])
-		}
-		return usagef("there is no command %q; %s", cmd.CommandPath()+" "+args[0], hint)
+		return noCommand(cmd, args[0])
 	}
 	cmd.AddCommand(verbs...)
 	return cmd

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,6 +23,8 @@ type message struct {
 	Channels  []string
 	Tags      []string
 	Timestamp time.Time
+
+	State, StatusText string // of its deliveries, where the server tells it
 }
 
 func (m *message) show(r *request) error {
@@ -74,9 +77,10 @@ func messageReadVerbs(e *env) []*cobra.Command {
 				}
 				return listing[message]{
 					path: path, query: query, limit: limit,
-					headings: []string{"ID", "EVENT TYPE", "EVENT ID", "ACCEPTED"},
+					headings: []string{"ID", "EVENT TYPE", "EVENT ID", "STATE", "ACCEPTED"},
+					least:    []string{"EVENT ID"}, spare: []string{"STATE"},
 					row: func(m *message) []string {
-						return []string{m.ID, m.EventType, m.EventID, stamp(m.Timestamp)}
+						return []string{m.ID, m.EventType, m.EventID, cmp.Or(m.State, m.StatusText), stamp(m.Timestamp)}
 					},
 				}.show(ctx, r)
 			}},
@@ -99,7 +103,11 @@ func messageReadVerbs(e *env) []*cobra.Command {
 				if err != nil {
 					return err
 				}
-				return attemptList(path, nil, limit).show(ctx, r)
+				names, err := r.endpointNames(ctx)
+				if err != nil {
+					return err
+				}
+				return attemptList(path, nil, limit, "MESSAGE", names).show(ctx, r)
 			}},
 	)
 }

@@ -17,7 +17,7 @@ const maxEndpoints = 250
 // newestAttempts lists the newest attempts to all of an application's endpoints.
 // The server has a list for each endpoint; this merges them.
 func newestAttempts(ctx context.Context, r *request, query url.Values, limit int) error {
-	endpoints, err := r.endpointIDs(ctx)
+	endpoints, names, err := r.newestEndpoints(ctx)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func newestAttempts(ctx context.Context, r *request, query url.Values, limit int
 	if len(endpoints) > maxEndpoints {
 		r.say("These are of the %d newest endpoints; for others say which with --endpoint.", maxEndpoints)
 	}
-	return attemptList("", nil, limit).print(r, func(each func(json.RawMessage) error) error {
+	return attemptList("", nil, limit, "", names).print(r, func(each func(json.RawMessage) error) error {
 		for _, a := range n.found {
 			if err := each(a.text); err != nil {
 				return err
@@ -46,23 +46,24 @@ func newestAttempts(ctx context.Context, r *request, query url.Values, limit int
 	})
 }
 
-// endpointIDs are those of the application's endpoints, newest first, and one
-// more than maxEndpoints at most.
-func (r *request) endpointIDs(ctx context.Context) ([]string, error) {
+// newestEndpoints are the ids of the application's endpoints, newest first, and one
+// more than maxEndpoints at most, and their names.
+func (r *request) newestEndpoints(ctx context.Context) (ids []string, names endpointNames, err error) {
 	path, err := r.within(ctx, "endpoint")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var ids []string
+	names = make(endpointNames)
 	err = r.list(ctx, path, nil, maxEndpoints+1, func(text json.RawMessage) error {
 		var ep endpoint
 		if err := json.Unmarshal(text, &ep); err != nil {
 			return fmt.Errorf("%s does not answer as a Fanfare server does: %w", r.base, err)
 		}
 		ids = append(ids, ep.ID)
+		names[ep.ID] = ep.UID
 		return nil
 	})
-	return ids, err
+	return ids, names, err
 }
 
 // errOlder says that the rest of a list is older than what newest has.

@@ -29,15 +29,20 @@ func operationalCommand(e *env) *cobra.Command {
 	return cmd
 }
 
-// advice names the commands for the operator's own endpoints where those are meant.
-func (r *request) advice(text string) string {
-	if !r.ours {
-		return text
+// endpointNoun is what the commands about such endpoints begin with.
+func (r *request) endpointNoun() string {
+	if r.ours {
+		return "operational"
 	}
-	if before, id, ok := strings.Cut(text, "fanfare endpoint enable "); ok {
-		return before + "fanfare operational update " + id + " --disabled=false"
+	return "endpoint"
+}
+
+// toEnable is the command that enables an endpoint again.
+func (r *request) toEnable(id string) string {
+	if r.ours {
+		return r.atServer("operational update", id, "--disabled=false")
 	}
-	return text
+	return r.inApp("endpoint enable", id)
 }
 
 // verifyVerb asks an endpoint's receiver again whether it wants messages.

@@ -60,7 +60,10 @@ type planner struct {
 	at      map[string]string // where an application is that is there, by its name
 	changes []*change
 	kept    []string // what createOnly has left as it is
-	blind   []string // what could not be compared
+	blind   []string // what could not be compared, as the server does not show it
+	unset   []string // or as variables are not set that it takes
+
+	problems manifest.Problems // what the server would refuse
 }
 
 // grammar asks the server what fields there are.
@@ -105,7 +108,8 @@ func (p *planner) compare(ctx context.Context, item *manifest.Item, list, name s
 		return fmt.Errorf("%s: %s %q: %w", item.Where(), item.Kind, name, err)
 	}
 	if have == nil {
-		p.changes = append(p.changes, &change{Action: "create", Kind: item.Kind.String(), App: item.App, Name: name, item: item, path: list})
+		p.changes = append(p.changes, &change{Action: "create", Kind: item.Kind.String(), App: item.App, Name: name, Fields: created(item), item: item, path: list})
+		p.checkSecret(item)
 		return nil
 	}
 	if item.Kind == manifest.Application {
@@ -195,6 +199,8 @@ func (p *planner) differences(ctx context.Context, item *manifest.Item, have thi
 		f := item.Field(name)
 		value, shown := have[name]
 		switch {
+		case f != nil && len(f.Unset) > 0:
+			p.unset = append(p.unset, fmt.Sprintf("%s of %s, as %s is not set", name, title(item.Kind.String(), item.Name, item.App), f.Unset[0].Name))
 		case name == "secret" && item.Kind == manifest.Endpoint, name == "headers" && item.Kind == manifest.Endpoint:
 		case f != nil && name == "auth" && item.Kind == manifest.Endpoint:
 			c, blind := authDifference(f, value, p.sendHidden)
@@ -222,6 +228,9 @@ func (p *planner) differences(ctx context.Context, item *manifest.Item, have thi
 	if item.Kind != manifest.Endpoint {
 		return fields, nil
 	}
+	if err := p.checkKeptSecret(ctx, item, have, path); err != nil {
+		return nil, err
+	}
 	more, err := p.hiddenDifferences(ctx, item, path)
 	return append(fields, more...), err
 }
@@ -229,7 +238,7 @@ func (p *planner) differences(ctx context.Context, item *manifest.Item, have thi
 // hiddenDifferences are those of an endpoint's secret and headers, which the API
 // shows elsewhere or not at all.
 func (p *planner) hiddenDifferences(ctx context.Context, item *manifest.Item, path string) (fields []fieldChange, err error) {
-	if f := item.Field("secret"); f != nil {
+	if f := item.Field("secret"); f != nil && len(f.Unset) == 0 {
 		var have struct{ Key json.RawMessage }
 		if _, err := p.call(ctx, http.MethodGet, path+"/secret", nil, &have); err != nil {
 			return nil, err
@@ -239,7 +248,7 @@ func (p *planner) hiddenDifferences(ctx context.Context, item *manifest.Item, pa
 		}
 	}
 	f := item.Field("headers")
-	if f == nil {
+	if f == nil || len(f.Unset) > 0 {
 		return fields, nil
 	}
 	have, err := p.headers(ctx, path)

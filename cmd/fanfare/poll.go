@@ -53,7 +53,7 @@ const pollWait = 25
 // poll prints messages until there are no more, or until ctx ends.
 func poll(ctx context.Context, r *request, p *polling) error {
 	if p.endpoint == "" {
-		return usagef(`say which endpoint with --endpoint; "fanfare endpoint list" names them`)
+		return usagef("say which endpoint with --endpoint; %q names them", r.inApp("endpoint list"))
 	}
 	path, err := r.within(ctx, "poller", p.endpoint)
 	if err != nil {

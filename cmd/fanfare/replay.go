@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,11 +20,13 @@ var deliveryStatuses = map[string]int{
 func endpointReplayVerbs(e *env) []*cobra.Command {
 	again := starter{
 		would: "To be sent again: %d that were given up.",
-		did:   "Sent again: %d that were given up. Watch them with \"fanfare tail\".",
+		did:   "Sent again: %d that were given up.",
+		watch: true,
 	}
 	missing := starter{
 		would: "To be sent: %d that it has missed.",
-		did:   "Sent: %d that it had missed. Watch them with \"fanfare tail\".",
+		did:   "Sent: %d that it had missed.",
+		watch: true,
 	}
 	var recovered, missed picker
 	return append(e.inApp(
@@ -58,25 +63,29 @@ func atEndpointSince(ctx context.Context, r *request, s *starter, p *picker, wha
 func bulkReplayVerb(e *env) *cobra.Command {
 	replay := starter{
 		would: "To be sent again: %d.",
-		did:   "Sent again: %d. Watch them with \"fanfare tail\".",
+		did:   "Sent again: %d.",
+		watch: true,
 	}
 	var picked picker
 	var status string
 	var class int
 	var all bool
+	var ids []string
 	return e.inApp(verb{use: "bulk-replay [ENDPOINT]", short: "Send messages again, whatever became of them",
 		example: "fanfare endpoint bulk-replay ep_… --since 24h --type record.created --plan\n" +
-			"fanfare endpoint bulk-replay --all-endpoints --since 2h --status delivered",
+			"fanfare endpoint bulk-replay --all-endpoints --since 2h --status delivered\n" +
+			"fanfare endpoint bulk-replay ep_… --message msg_… --message msg_…",
 		flags: func(flags *pflag.FlagSet) {
 			picked.span(flags, true)
 			picked.kinds(flags)
+			flags.StringSliceVar(&ids, "message", nil, "instead of --since: these messages, by id or event id")
 			flags.StringVar(&status, "status", "", "only what is delivered, given-up, cancelled or waiting; all but waiting unless told")
 			flags.IntVar(&class, "status-class", 0, "only what was last answered with this class of status: 200, 300, 400 or 500")
 			flags.BoolVar(&all, "all-endpoints", false, "to all endpoints that had them, rather than one")
 			replay.flags(flags)
 		},
 		do: func(ctx context.Context, r *request) error {
-			if picked.since == "" {
+			if picked.since == "" && len(ids) == 0 {
 				return errNoSince
 			}
 			if all == (len(r.args) > 0) {
@@ -85,6 +94,9 @@ func bulkReplayVerb(e *env) *cobra.Command {
 			body, err := picked.body()
 			if err != nil {
 				return err
+			}
+			if len(ids) > 0 {
+				body["ids"] = ids
 			}
 			if status != "" {
 				n, ok := deliveryStatuses[status]
@@ -99,6 +111,9 @@ func bulkReplayVerb(e *env) *cobra.Command {
 			parts := []string{"msg", "bulk-replay"}
 			if !all {
 				parts = []string{"endpoint", r.args[0], "bulk-replay"}
+			}
+			if err := r.knowTypes(ctx, picked.types); err != nil {
+				return err
 			}
 			path, err := r.within(ctx, parts...)
 			if err != nil {
@@ -124,35 +139,59 @@ func messageExpungeVerb(e *env) *cobra.Command {
 			flags.BoolVar(&all, "all", false, "of all messages of the application")
 			purge.flags(flags)
 		},
+		loses: func(ctx context.Context, r *request) (string, error) {
+			path, body, err := toExpunge(ctx, r, &picked, all)
+			if err != nil || purge.plan {
+				return "", err
+			}
+			if path == "" {
+				return fmt.Sprintf("The payload of message %s is removed for good, and what has not been delivered of it cannot be sent", r.args[0]), nil
+			}
+			var t task
+			if _, err := r.call(ctx, http.MethodPost, path+"?plan=true", body, &t); err != nil {
+				return "", err
+			}
+			return fmt.Sprintf("%s removed for good, and what has not been delivered of them cannot be sent", countedAs(t.Total, "payload is", "payloads are")), nil
+		},
 		do: func(ctx context.Context, r *request) error {
-			filter, err := picked.body()
+			path, body, err := toExpunge(ctx, r, &picked, all)
 			if err != nil {
 				return err
 			}
-			ways := 0
-			for _, way := range []bool{len(r.args) > 0, len(filter) > 0, all} {
-				if way {
-					ways++
-				}
-			}
-			switch {
-			case ways != 1:
-				return usagef("name one message, or pick some with --since, --until, --type, --channel or --tag, or give --all")
-			case len(r.args) > 0:
+			if path == "" {
 				return expungeOne(ctx, r, purge.plan)
-			case all:
-				filter = nil
-			}
-			what, body := "expunge-all-contents", any(nil)
-			if filter != nil {
-				what, body = "bulk-expunge", map[string]any{"filter": filter}
-			}
-			path, err := r.within(ctx, "msg", what)
-			if err != nil {
-				return err
 			}
 			return purge.start(ctx, r, path, body)
 		}})[0]
+}
+
+// toExpunge is what is to be posted to have payloads removed; the path is "" for
+// those of the one message that the first argument names.
+func toExpunge(ctx context.Context, r *request, picked *picker, all bool) (path string, body any, err error) {
+	filter, err := picked.body()
+	if err != nil {
+		return "", nil, err
+	}
+	ways := 0
+	for _, way := range []bool{len(r.args) > 0, len(filter) > 0, all} {
+		if way {
+			ways++
+		}
+	}
+	switch {
+	case ways != 1:
+		return "", nil, usagef("name one message, or pick some with --since, --until, --type, --channel or --tag, or give --all")
+	case len(r.args) > 0:
+		return "", nil, nil
+	case all:
+		path, err = r.within(ctx, "msg", "expunge-all-contents")
+		return path, nil, err
+	}
+	if err := r.knowTypes(ctx, picked.types); err != nil {
+		return "", nil, err
+	}
+	path, err = r.within(ctx, "msg", "bulk-expunge")
+	return path, map[string]any{"filter": filter}, err
 }
 
 func expungeOne(ctx context.Context, r *request, plan bool) error {
@@ -167,5 +206,30 @@ func expungeOne(ctx context.Context, r *request, plan bool) error {
 		return err
 	}
 	r.say("The payload of message %s is removed for good.", r.args[0])
+	return nil
+}
+
+// knowTypes refuses event types that the catalogue does not have, and of which
+// there is no message either: a mistyped one would only find nothing.
+func (r *request) knowTypes(ctx context.Context, types []string) error {
+	for _, name := range types {
+		_, err := r.call(ctx, http.MethodGet, route("event-type", name), nil, nil)
+		var refused *apiError
+		if !errors.As(err, &refused) || refused.Status != http.StatusNotFound {
+			continue // it is there, or who asks may not look
+		}
+		path, err := r.within(ctx, "msg")
+		if err != nil {
+			return err
+		}
+		var page struct{ Data []message }
+		query := url.Values{"event_types": {name}, "limit": {"1"}, "with_content": {"false"}}
+		if _, err := r.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, &page); err != nil {
+			return err
+		}
+		if len(page.Data) == 0 {
+			return fmt.Errorf("there is no event type %q, nor any message of one; see %q", name, r.atServer("event-type list"))
+		}
+	}
 	return nil
 }

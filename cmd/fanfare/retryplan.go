@@ -35,12 +35,12 @@ func retryPlanCommand(e *env) *cobra.Command {
 		Short: "Show when a delivery that fails is tried again",
 		Long: "Shows when a delivery that fails is tried again, attempt by attempt. A server moves every\n" +
 			"delay by up to a fifth either way, so that not all retries come at once.",
-		Example: "fanfare retry-plan --preset stripe-2017\nfanfare retry-plan --delays 5s,5m,1h --json\n" +
+		Example: "fanfare retry-plan --preset stripe-2017\nfanfare retry-plan --delays 5s,5m,1h --json\nfanfare retry-plan --delays \"n^4+5 x24\"\n" +
 			"fanfare retry-plan --endpoint ep_… --type record.created",
 		Args: takes,
 	}
 	preset := cmd.Flags().String("preset", "standard", "one of "+strings.Join(fanfare.RetryPresets, ", "))
-	delays := cmd.Flags().String("delays", "", "delays of your own, such as 5s,5m,1h")
+	delays := cmd.Flags().String("delays", "", "delays of your own, such as 5s,5m,1h, or a formula and how often, such as \"n^4+5 x24\": seconds after attempt n")
 	ep := cmd.Flags().String("endpoint", "", "ask the server for the plan of this endpoint, for messages of --type")
 	eventType := cmd.Flags().String("type", "", "type of the message, with --endpoint")
 	connect := e.clientAppFlags(cmd)
@@ -59,7 +59,10 @@ func retryPlanCommand(e *env) *cobra.Command {
 		schedule := fanfare.Retry{Preset: *preset}
 		if given("delays") {
 			var err error
-			if schedule.Delays, err = readDelays(*delays); err != nil {
+			if schedule.Delays, err = formulaDelays(*delays); err == nil && schedule.Delays == nil {
+				schedule.Delays, err = readDelays(*delays)
+			}
+			if err != nil {
 				return err
 			}
 			schedule.Preset = ""
@@ -136,7 +139,7 @@ func (p *retryPlan) show(e *env) error {
 	for _, a := range p.Attempts {
 		t.row(fmt.Sprint(a.Attempt), span(a.Delay), span(a.After))
 	}
-	if err := t.Flush(); err != nil {
+	if _, err := t.Flush(); err != nil {
 		return err
 	}
 	total := span(p.Total)

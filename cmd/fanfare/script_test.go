@@ -24,7 +24,11 @@ func TestMain(m *testing.M) {
 // of its own: $ADDR for a server, where the client's settings point to, and
 // $PORT for a listener.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	testscript.Run(t, scripts(t))
+}
+
+func scripts(t *testing.T) testscript.Params {
+	return testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -41,7 +45,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "ready": ready, "await": await, "keep": keep,
 		},
-	})
+	}
 }
 
 func freePort(t *testing.T) string {
@@ -65,14 +69,14 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// patience is how long a script waits for something to be so.
-const patience = 20 * time.Second
+// longest is how long a script waits for something to be so.
+const longest = 20 * time.Second
 
 // until waits for something to be so.
 func until(ts *testscript.TestScript, what string, so func() bool) {
 	for begun := time.Now(); !so(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(begun) > patience {
-			ts.Fatalf("%s: not within %v", what, patience)
+		if time.Since(begun) > longest {
+			ts.Fatalf("%s: not within %v", what, longest)
 		}
 	}
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // A sealing is how a server seals its secrets, as the API has it.
@@ -27,14 +30,28 @@ func (s *sealing) show(r *request) error {
 	case s.Traces:
 		state = "sealed, but unused parts of the database file may hold what was stored before there was a key"
 	}
-	return fields(r.out, "key", s.Key, "old keys", strings.Join(s.OldKeys, " "), "secrets", state)
+	return fields(r.out, "key", s.Key, "still needed", strings.Join(s.OldKeys, " "), "secrets", state)
 }
 
 func secretsCommand(e *env) *cobra.Command {
+	var keyFile, data string
 	verbs := e.atServer(
 		verb{use: "status", short: "Show which key the secrets in the server's database are sealed with",
+			long: "Shows which key the secrets in the server's database are sealed with. Run where the\n" +
+				"server's file of keys is, it also shows which line of it that key is, which lines are\n" +
+				"still needed, and which may go.",
+			example: "fanfare secrets status\nfanfare secrets status --data /var/lib/fanfare",
+			flags: func(flags *pflag.FlagSet) {
+				flags.StringVar(&data, "data", "fanfare-data", "the server's folder of data, which has "+secretsKeyFile)
+				flags.StringVar(&keyFile, "secrets-key-file", "", "the server's file of keys, if it is another one")
+			},
 			do: func(ctx context.Context, r *request) error {
-				return show(ctx, r, http.MethodGet, "/secrets-key", nil, func(s *sealing) error { return s.show(r) })
+				return show(ctx, r, http.MethodGet, "/secrets-key", nil, func(s *sealing) error {
+					if err := s.show(r); err != nil {
+						return err
+					}
+					return s.showLines(r, cmp.Or(keyFile, filepath.Join(data, secretsKeyFile)), r.given("data") || r.given("secrets-key-file"))
+				})
 			}},
 		verb{use: "rotate", short: "Seal the secrets with a new key, while the server runs",
 			long: "Adds a new key to the server's file of keys, and seals the secrets in its database\n" +

@@ -30,7 +30,10 @@ type serveSettings struct {
 	allow       []string
 	egress      []string
 	publicURL   string
+	httpsOnly   bool
 	retry       string
+	disable     patience
+	perHost     int
 	retention   time.Duration
 	audit       time.Duration
 	secretsKey  string // its file
@@ -42,7 +45,7 @@ type serveSettings struct {
 }
 
 func serveCommand(e *env) *cobra.Command {
-	s := serveSettings{maxBody: 1 << 20}
+	s := serveSettings{maxBody: 1 << 20, disable: patience(5 * 24 * time.Hour)}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
@@ -66,10 +69,13 @@ func serveCommand(e *env) *cobra.Command {
 	flags.StringVar(&s.data, "data", "./fanfare-data", "folder of the data")
 	flags.BoolVar(&s.dev, "dev", false, "let endpoints be on this machine; the default when listening on a loopback address")
 	flags.StringSliceVar(&s.allow, "allow", nil, "network that is not public and may be sent to, such as 10.0.0.0/8; repeatable")
-	flags.StringSliceVar(&s.egress, "egress", nil, "address or network that deliveries come from, for consumers to let in, such as 203.0.113.7; GET /api/v1/meta lists them; repeatable")
+	flags.StringSliceVar(&s.egress, "egress", nil, "address or network that deliveries come from, for consumers to let in, such as 203.0.113.7; GET /api/v1/meta lists them to everyone; repeatable")
 	flags.StringVar(&s.publicURL, "public-url", "", "address at which people reach this server, for links to the portal, such as https://hooks.example.com; where it listens unless told")
 	flags.DurationVar(&s.retention, "retention", 30*24*time.Hour, "how long messages that have ended are kept")
 	flags.StringVar(&s.retry, "retry", "standard", "when to try again where neither endpoint, event type nor application says: "+strings.Join(fanfare.RetryPresets, ", ")+", or delays such as 5s,5m,1h")
+	flags.Var(&s.disable, "disable-after", "how long an endpoint may do nothing but fail before it is disabled, such as 120h, though never before its plan of retries is over; never (or 0): it is not")
+	flags.IntVar(&s.perHost, "per-host", 256, "attempts under way at once to one host, whichever applications' endpoints they are for")
+	flags.BoolVar(&s.httpsOnly, "https-only", false, "refuse endpoints, and all else that is called, by http")
 	flags.DurationVar(&s.audit, "audit-retention", 90*24*time.Hour, "how long the audit log is kept")
 	flags.StringVar(&s.secretsKey, "secrets-key-file", "", "file of the keys that secrets in the database are sealed with, one a line, the one in use first; unless told, "+secretsKeyFile+" in the folder of the data, which is made at the first start")
 	flags.Var(&s.rateLimit, "rate-limit", "requests that each key may make, such as 100/s; 0: any; the admin key may make any")
@@ -118,12 +124,19 @@ func (s *serveSettings) options(log *slog.Logger, ln net.Listener) (*fanfare.Opt
 		Retention:      s.retention,
 		AuditRetention: s.audit,
 		AllowLoopback:  s.dev,
+		HTTPSOnly:      s.httpsOnly,
+		DisableAfter:   time.Duration(s.disable),
+		PerHost:        s.perHost,
 	}
 	if err := s.reachable(opt); err != nil {
 		return nil, err
 	}
+	opt.BaseURL = cmp.Or(opt.BaseURL, localURL(ln.Addr())) // of thin messages, as of portal links
 	if s.retention <= 0 {
 		return nil, usagef("--retention must be longer than nothing, such as 720h")
+	}
+	if s.perHost < 1 {
+		return nil, usagef("--per-host must be at least 1")
 	}
 	if s.audit <= 0 {
 		return nil, usagef("--audit-retention must be longer than nothing, such as 2160h")

@@ -94,7 +94,7 @@ func (t *tailer) print(text []byte) error {
 	if t.failed && !a.failed() {
 		return nil
 	}
-	line := a.line(t.paint)
+	line := a.line(t.paint, nil)
 	if t.json {
 		line = string(printableJSON(text))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func taskCommand(e *env) *cobra.Command {
 				}
 				return listing[task]{
 					path: "/background-task", query: query, limit: limit,
-					headings: []string{"ID", "TASK", "STATE", "DONE", "STARTED"},
+					headings: []string{"ID", "TASK", "STATE", "DONE", "STARTED"}, least: []string{"DONE"},
 					row: func(t *task) []string {
 						return []string{t.ID, t.Task, t.State, t.progress(), stamp(t.CreatedAt)}
 					},
@@ -68,7 +69,18 @@ func taskCommand(e *env) *cobra.Command {
 		verb{use: "get TASK", short: "Show a task, and how far it has come",
 			do: func(ctx context.Context, r *request) error { return showIt(ctx, r, http.MethodGet) }},
 		verb{use: "cancel TASK", short: "End a task; what it has done stays done",
-			do: func(ctx context.Context, r *request) error { return showIt(ctx, r, http.MethodPost, "cancel") }},
+			do: func(ctx context.Context, r *request) error {
+				var t task
+				if _, err := r.call(ctx, http.MethodGet, route("background-task", r.args[0]), nil, &t); err != nil {
+					return err
+				}
+				if err := showIt(ctx, r, http.MethodPost, "cancel"); err != nil || !t.ended() {
+					return err
+				}
+				became := map[string]string{"cancelled": "was cancelled already", "finished": "has finished already", "failed": "has failed already"}
+				r.say("Task %s %s; nothing is changed.", t.ID, cmp.Or(became[t.State], "has ended already"))
+				return nil
+			}},
 	)
 	return noun("task", "Tasks: long work that the server does in the background", verbs...)
 }
@@ -79,6 +91,7 @@ type starter struct {
 
 	would string // what a plan comes to, with room for the number
 	did   string // what came of it
+	watch bool   // it can be watched
 }
 
 func (s *starter) flags(flags *pflag.FlagSet) {
@@ -111,11 +124,13 @@ func (s *starter) start(ctx context.Context, r *request, path string, body any) 
 	}
 	switch {
 	case !t.ended():
-		r.say("Task %s has begun, with %d to do; see how far it is with \"fanfare task get %s\".", t.ID, t.Total, t.ID)
+		r.say("Task %s has begun, with %d to do; see how far it is with %q.", t.ID, t.Total, r.atServer("task get", t.ID))
 	case t.State == "cancelled":
 		return fmt.Errorf("task %s was cancelled, with %s done", t.ID, t.progress())
 	case t.State != "finished":
 		return fmt.Errorf("task %s failed, with %s done: %s", t.ID, t.progress(), t.Error)
+	case !r.json && s.watch:
+		r.say(s.did+" Watch them with %q.", t.Done, r.inApp("tail"))
 	case !r.json:
 		r.say(s.did, t.Done)
 	}
@@ -142,7 +157,7 @@ func (t *task) follow(ctx context.Context, r *request) (text []byte, err error) 
 		}
 		if errors.Is(err, context.Canceled) {
 			t.wipe(r)
-			r.say("The task goes on at the server; end it with \"fanfare task cancel %s\".", t.ID)
+			r.say("The task goes on at the server; end it with %q.", r.atServer("task cancel", t.ID))
 		}
 		if err != nil {
 			return nil, err

@@ -19,18 +19,23 @@ type verb struct {
 	use, short, long, example string
 
 	flags func(*pflag.FlagSet) // its own; nil: none
+
+	// loses says what is lost for good, or "" if nothing is; the user is asked before.
+	loses func(context.Context, *request) (string, error)
 	do    func(context.Context, *request) error
 }
 
 // A request is a verb being carried out.
 type request struct {
 	*client
+	place
 	args     []string
 	out      io.Writer
 	err      io.Writer
 	json     bool
 	paint    paint
-	terminal bool                   // out is a terminal, which is only so wide
+	terminal bool                   // out is a terminal
+	columns  int                    // how wide it is; 0: nobody knows
 	live     bool                   // err is a terminal, where a line can be drawn anew
 	given    func(flag string) bool // whether the user set it
 }
@@ -48,16 +53,31 @@ func (e *env) verbs(flags func(*cobra.Command) func() (*client, error), verbs []
 		if v.flags != nil {
 			v.flags(cmd.Flags())
 		}
+		yes := false
+		if v.loses != nil {
+			cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+		}
 		asJSON := cmd.Flags().Bool("json", false, "print the API's JSON, one object a line")
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			c, err := connect()
 			if err != nil {
 				return err
 			}
-			return v.do(cmd.Context(), &request{
-				client: c, args: args, out: e.stdout, err: e.stderr, json: *asJSON,
+			r := &request{
+				columns: columnsOf(e.stdout),
+				client:  c, place: e.placeOf(cmd), args: args, out: e.stdout, err: e.stderr, json: *asJSON,
 				paint: e.paint(e.stdout), terminal: e.isTerminal(e.stdout), live: e.isTerminal(e.stderr), given: cmd.Flags().Changed,
-			})
+			}
+			if v.loses != nil && !yes {
+				what, err := v.loses(cmd.Context(), r)
+				if err == nil && what != "" {
+					err = e.mayLose(what)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return v.do(cmd.Context(), r)
 		}
 		cmds[i] = cmd
 	}
@@ -107,6 +127,8 @@ type listing[T any] struct {
 	query    url.Values
 	limit    int
 	headings []string
+	least    []string // those to do without where there is no room, the least useful first
+	spare    []string // those to do without if nothing has a value
 	row      func(*T) []string
 }
 
@@ -139,10 +161,11 @@ func (l listing[T]) print(r *request, read func(each func(json.RawMessage) error
 		return nil
 	}
 	t := r.table(l.headings...)
+	t.least, t.spare = l.least, l.spare
 	for _, row := range rows {
 		t.row(row...)
 	}
-	return t.Flush()
+	return r.flush(t)
 }
 
 // limitFlag is the flag for how much of a list to show.

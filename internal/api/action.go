@@ -11,15 +11,15 @@ import (
 func (s *server) endpointActionRoutes() []*route {
 	return []*route{
 		on("GET /app/{app}/endpoint/{endpoint}/secret", "Read an endpoint's signing secret", readSecret).needs(fanfare.ScopeWriteEndpoints, fanfare.ViewEndpointSecret).doing("endpoint.secret.read"),
-		on("POST /app/{app}/endpoint/{endpoint}/secret/rotate", "Change the signing secret; the old one signs beside it for a while", rotateSecret).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpointSecret).doing("endpoint.secret.rotate"),
+		on("POST /app/{app}/endpoint/{endpoint}/secret/rotate", "Change the signing secret; the old one signs beside it for a while", rotateSecret).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpointSecret).doing("endpoint.secret.rotate"),
 		on("GET /app/{app}/endpoint/{endpoint}/headers", "Read the headers sent with every attempt", readHeaders).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
-		on("PUT /app/{app}/endpoint/{endpoint}/headers", "Replace the headers", replaceHeaders).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.headers.replace"),
-		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.headers.update"),
+		on("PUT /app/{app}/endpoint/{endpoint}/headers", "Replace the headers", replaceHeaders).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.headers.replace"),
+		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.headers.update"),
 		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
-		on("POST /app/{app}/endpoint/{endpoint}/recover", "Make the deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).doing("endpoint.recover"),
+		on("POST /app/{app}/endpoint/{endpoint}/recover", "Make the deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).exactly().doing("endpoint.recover"),
 		on("POST /app/{app}/endpoint/{endpoint}/send-example", "Send an event type's example to an endpoint", sendExample).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).doing("endpoint.send-example"),
-		on("POST /app/{app}/endpoint/{endpoint}/pause", "Hold an endpoint's deliveries, or cancel those that wait", pauseEndpoint).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.pause"),
-		on("POST /app/{app}/endpoint/{endpoint}/resume", "Undo a pause", resumeEndpoint).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.resume"),
+		on("POST /app/{app}/endpoint/{endpoint}/pause", "Hold an endpoint's deliveries, or cancel those that wait", pauseEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.pause"),
+		on("POST /app/{app}/endpoint/{endpoint}/resume", "Undo a pause", resumeEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.resume"),
 	}
 }
 
@@ -41,15 +41,14 @@ func readSecret(c *call, _ *none) (*secretOut, error) {
 }
 
 func rotateSecret(c *call, in *secretIn) (none, error) {
-	ep, err := c.endpoint()
-	if err != nil {
-		return none{}, err
-	}
 	overlap := fanfare.SecretOverlap
 	if in.GracePeriod != nil { // far beyond what the Hub takes, but not beyond a Duration
 		overlap = time.Duration(max(-1, min(*in.GracePeriod, 1<<32))) * time.Second
 	}
-	return none{}, c.hub.RotateSecret(c.r.Context(), ep, in.Key.value, overlap)
+	_, err := c.amendEndpoint(func(ep *fanfare.Endpoint) error {
+		return c.hub.RotateSecret(c.r.Context(), ep, in.Key.value, overlap)
+	})
+	return none{}, err
 }
 
 type statsOut struct {
@@ -89,11 +88,10 @@ func pauseEndpoint(c *call, in *pauseIn) (*pauseOut, error) {
 	if in.Waiting != "" && in.Waiting != "hold" && in.Waiting != "cancel" {
 		return nil, &fanfare.InvalidError{Field: "waiting", Reason: `must be "hold" or "cancel"`}
 	}
-	ep, err := c.endpoint()
+	ep, err := c.amendEndpoint(func(ep *fanfare.Endpoint) error {
+		return c.hub.PauseEndpoint(c.r.Context(), ep)
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := c.hub.PauseEndpoint(c.r.Context(), ep); err != nil {
 		return nil, err
 	}
 	out := &pauseOut{}
@@ -107,11 +105,10 @@ func pauseEndpoint(c *call, in *pauseIn) (*pauseOut, error) {
 }
 
 func resumeEndpoint(c *call, _ *none) (*endpointOut, error) {
-	ep, err := c.endpoint()
+	ep, err := c.amendEndpoint(func(ep *fanfare.Endpoint) error {
+		return c.hub.ResumeEndpoint(c.r.Context(), ep)
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := c.hub.ResumeEndpoint(c.r.Context(), ep); err != nil {
 		return nil, err
 	}
 	return showEndpoint(ep)

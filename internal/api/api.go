@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -94,8 +95,9 @@ func New(hub *fanfare.Hub, store fanfare.Store, opt *Options) http.Handler {
 		s.metrics.watch(rt)
 		s.mux.HandleFunc(rt.method+" "+base+rt.path, s.handle(rt))
 	}
+	s.mux.HandleFunc("GET /.well-known/webhook-ips.json", s.serveAddresses)
 	s.mux.HandleFunc("GET /openapi.json", serveDocument(s.routes, opt.Version))
-	s.mux.Handle("GET /metrics", s.metrics.handler())
+	s.mux.HandleFunc("GET /metrics", s.serveMetrics(s.metrics.handler()))
 	s.mux.HandleFunc("/", s.unrouted)
 	return s
 }
@@ -105,7 +107,7 @@ func (s *server) table() []*route {
 	var all []*route
 	for _, some := range [][]*route{
 		s.applicationRoutes(), s.endpointRoutes(), s.endpointActionRoutes(), s.eventTypeRoutes(),
-		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.keyRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(),
+		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.usageRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.keyRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(),
 	} {
 		all = append(all, some...)
 	}
@@ -136,6 +138,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func checkHead(r *http.Request) *problem {
 	if len(r.RequestURI) > maxURI {
 		return refuse(http.StatusRequestURITooLong, "uri_too_long", "The address is longer than 16 KiB; send fewer or shorter filters.")
+	}
+	if upgrade := r.Header["Upgrade"]; len(upgrade) > 0 && strings.EqualFold(upgrade[0], "websocket") {
+		return badRequest("There are no WebSockets here; GET /api/v1/events/stream is a stream of server-sent events.")
 	}
 	size, lines := 0, 0
 	for name, values := range r.Header {
@@ -174,8 +179,8 @@ func withoutSlash(r *http.Request) *http.Request {
 // methods are all that any route may have, as Allow names them.
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
-// unrouted answers what no route matches: 405 where another method would do,
-// else 404.
+// unrouted answers what no route matches: 405 where another method would do, or
+// for one that does nothing anywhere, else 404.
 func (s *server) unrouted(w http.ResponseWriter, r *http.Request) {
 	var allow []string
 	probe := *r
@@ -187,6 +192,9 @@ func (s *server) unrouted(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := s.mux.Handler(&probe); pattern != "/" {
 			allow = append(allow, method)
 		}
+	}
+	if len(allow) == 0 && !slices.Contains(methods, r.Method) {
+		allow = methods
 	}
 	if len(allow) == 0 {
 		refuse(http.StatusNotFound, "not_found", "There is nothing at this address; /openapi.json lists what there is.").write(w)

@@ -65,37 +65,36 @@ func showApplication(app *fanfare.Application) (*applicationOut, error) {
 
 func (s *server) applicationRoutes() []*route {
 	existing := param{name: "get_if_exists", kind: "boolean", doc: "Whether to answer 200 with the application that has the uid already, rather than 409."}
+	without := []param{
+		{name: "exclude_apps_with_no_endpoints", kind: "boolean", doc: "Whether to leave out those without an endpoint; false unless told."},
+		{name: "exclude_apps_with_disabled_endpoints", kind: "boolean", doc: "Whether to leave out those whose endpoints are all disabled; false unless told."},
+		{name: "exclude_apps_with_svix_play_endpoints", kind: "boolean", doc: "Without effect: there are no such endpoints here."},
+	}
 	return []*route{
-		on("GET /app", "List applications", listApplications, params()...).needs(fanfare.ScopeReadApplications, noSession).toAll(),
+		on("GET /app", "List applications", listApplications, params(without...)...).needs(fanfare.ScopeReadApplications, noSession).toAll(),
 		on("POST /app", "Create an application", createApplication, existing).answering(http.StatusCreated).needs(fanfare.ScopeWriteApplications, noSession).doing("application.create"),
 		on("GET /app/{app}", "Read an application", readApplication).needs(fanfare.ScopeReadApplications, fanfare.ViewBase),
-		on("PUT /app/{app}", "Replace an application, or create it under this uid", replaceApplication).needs(fanfare.ScopeWriteApplications, noSession).doing("application.replace"),
-		on("PATCH /app/{app}", "Change an application", changeApplication).needs(fanfare.ScopeWriteApplications, noSession).doing("application.update"),
-		on("DELETE /app/{app}", "Delete an application with all that is its own", deleteApplication).needs(fanfare.ScopeWriteApplications, noSession).doing("application.delete"),
+		on("PUT /app/{app}", "Replace an application, or create it under this uid", replaceApplication).amending().needs(fanfare.ScopeWriteApplications, noSession).doing("application.replace"),
+		on("PATCH /app/{app}", "Change an application", changeApplication).amending().needs(fanfare.ScopeWriteApplications, noSession).doing("application.update"),
+		on("DELETE /app/{app}", "Delete an application with all that is its own", deleteApplication).amending().needs(fanfare.ScopeWriteApplications, noSession).doing("application.delete"),
 	}
 }
 
 func listApplications(c *call, _ *none) (*list[*applicationOut], error) {
+	f := fanfare.ApplicationFilter{
+		Only:          c.who.application(),
+		WithEndpoints: c.boolean("exclude_apps_with_no_endpoints", false),
+		WithEnabled:   c.boolean("exclude_apps_with_disabled_endpoints", false),
+	}
+	c.boolean("exclude_apps_with_svix_play_endpoints", false) // which must not be anything else
 	return paged(c, listing[*fanfare.Application]{
 		descending: true,
 		id:         func(app *fanfare.Application) string { return string(app.ID) },
 		fetch: func(p fanfare.Page) ([]*fanfare.Application, error) {
-			if own := c.who.application(); own != "" {
-				return c.onlyOwn(own, p)
-			}
-			return c.hub.Applications(c.r.Context(), p)
+			f.Page = p
+			return c.hub.ApplicationsBy(c.r.Context(), f)
 		},
 	}, showApplication)
-}
-
-// onlyOwn is the list of applications for those who are let into one.
-func (c *call) onlyOwn(own fanfare.ApplicationID, p fanfare.Page) ([]*fanfare.Application, error) {
-	behind := p.After == "" || p.Ascending && p.After < string(own) || !p.Ascending && p.After > string(own)
-	app, err := c.hub.Application(c.r.Context(), string(own))
-	if errors.Is(err, fanfare.ErrNotFound) || !behind {
-		return nil, nil
-	}
-	return []*fanfare.Application{app}, err
 }
 
 func createApplication(c *call, in *applicationIn) (*applicationOut, error) {
@@ -126,18 +125,21 @@ func readApplication(c *call, _ *none) (*applicationOut, error) {
 // replaceApplication creates what does not exist with 201, under the uid of the
 // path unless the body has one. What looks like an id of ours is not made up.
 func replaceApplication(c *call, in *applicationIn) (*applicationOut, error) {
-	app, err := c.application()
+	app, err := c.amendApplication(func(app *fanfare.Application) error {
+		app.Name, app.UID, app.RateLimit, app.Metadata = in.Name, "", 0, nil
+		in.apply(app)
+		return taken(c.hub.UpdateApplication(c.r.Context(), app), "uid", app.UID, byApplication)
+	})
 	if errors.Is(err, fanfare.ErrNotFound) {
 		ref := c.r.PathValue("app")
 		if _, ours := fanfare.DecodeID("app_", ref); ours {
 			return nil, err
 		}
+		if err := c.mayCreate(); err != nil {
+			return nil, err
+		}
 		c.status = http.StatusCreated
 		app, err = c.create(c.r.Context(), ref, in)
-	} else if err == nil {
-		app.Name, app.UID, app.RateLimit, app.Metadata = in.Name, "", 0, nil
-		in.apply(app)
-		err = taken(c.hub.UpdateApplication(c.r.Context(), app), "uid", app.UID, byApplication)
 	}
 	if err != nil {
 		return nil, err
@@ -156,22 +158,20 @@ func (s *server) create(ctx context.Context, ref string, in *applicationIn) (*fa
 }
 
 func changeApplication(c *call, in *applicationPatch) (*applicationOut, error) {
-	app, err := c.application()
+	app, err := c.amendApplication(func(app *fanfare.Application) error {
+		in.Name.into(&app.Name)
+		in.apply(app)
+		return taken(c.hub.UpdateApplication(c.r.Context(), app), "uid", app.UID, byApplication)
+	})
 	if err != nil {
 		return nil, err
-	}
-	in.Name.into(&app.Name)
-	in.apply(app)
-	if err := c.hub.UpdateApplication(c.r.Context(), app); err != nil {
-		return nil, taken(err, "uid", app.UID, byApplication)
 	}
 	return showApplication(app)
 }
 
 func deleteApplication(c *call, _ *none) (none, error) {
-	app, err := c.application()
-	if err != nil {
-		return none{}, err
-	}
-	return none{}, c.hub.DeleteApplication(c.r.Context(), app.ID)
+	_, err := c.amendApplication(func(app *fanfare.Application) error {
+		return c.hub.DeleteApplicationAt(c.r.Context(), app.ID, app.Revision)
+	})
+	return none{}, err
 }

@@ -42,10 +42,10 @@ type explanation struct {
 	Fix  string `json:"fix"`
 }
 
-func showAttempt(a *fanfare.Attempt, content bool) *attemptOut {
+func (c *call) showAttempt(a *fanfare.Attempt, content bool) *attemptOut {
 	out := &attemptOut{attemptFields: attemptFields{
 		ID: a.ID, MsgID: a.Message, EndpointID: a.Endpoint, EventType: a.EventType,
-		URL: a.URL, Timestamp: a.StartedAt, Status: statusFail, StatusText: "fail", Number: a.Number,
+		URL: c.showURL(a.URL), Timestamp: a.StartedAt, Status: statusFail, StatusText: "fail", Number: a.Number,
 		RequestHeaders: headerLines(a.RequestHeader), ResponseStatusCode: a.Status, ResponseHeaders: headerLines(a.ResponseHeader),
 		Truncated: a.Truncated, ResponseDurationMs: a.Duration.Milliseconds(),
 		ErrorClass: &a.Class, Detail: asText(a.Detail), NextAttempt: pointer(a.NextAt),
@@ -186,12 +186,12 @@ func listAttempts(c *call, _ *none) (*list[*attemptOut], error) {
 			return c.hub.Attempts(c.r.Context(), app, filter)
 		},
 	}, func(a *fanfare.Attempt) (*attemptOut, error) {
-		out := showAttempt(a, content)
+		out := c.showAttempt(a, content)
 		if !withMsg {
 			return out, nil
 		}
 		if shown[a.Message] == nil {
-			msg, err := c.hub.Message(c.r.Context(), app, string(a.Message))
+			msg, err := c.listed(app, a.Message)
 			if err != nil {
 				return nil, err
 			}
@@ -225,7 +225,7 @@ func readAttempt(c *call, _ *none) (*attemptOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := showAttempt(a, content)
+	out := c.showAttempt(a, content)
 	if withMsg {
 		out.Msg = c.showMessage(msg, payloadOf(msg, content))
 	}

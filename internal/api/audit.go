@@ -51,6 +51,9 @@ func (c *call) audit() {
 	if action == "" || c.repeated || !refused && c.status >= http.StatusMultipleChoices {
 		return
 	}
+	if c.planned {
+		action += ".plan"
+	}
 	e := &fanfare.AuditEntry{Actor: c.actor(), Action: action, Address: addressOf(c.r), Refused: refused, Fields: c.given}
 	e.Application = c.named("app")
 	e.Object, e.Detail = c.object()
@@ -121,7 +124,7 @@ type auditOut struct {
 	ID          fanfare.AuditID `json:"id"`
 	Timestamp   time.Time       `json:"timestamp"`
 	Actor       string          `json:"actor" doc:"admin, the id of a key or portal session, cli, or engine."`
-	Action      string          `json:"action" doc:"Such as endpoint.update."`
+	Action      string          `json:"action" doc:"Such as endpoint.update. One that ends in .plan did nothing: it only asked what would be done."`
 	Application *string         `json:"application"`
 	Object      *string         `json:"object" doc:"What it was done to: an id, or what the caller called it."`
 	Address     *string         `json:"address" doc:"Where the request came from."`

@@ -32,7 +32,7 @@ type batchOut struct {
 type batchResult struct {
 	*messageOut
 	Error    *batchError `json:"error,omitzero"`
-	Warnings []string    `json:"warnings,omitzero" doc:"Where the payload is not as the schema of its event type wants it, if that only warns."`
+	Warnings []string    `json:"warnings,omitzero" doc:"Where the payload is not as the schema of its event type wants it, if that only warns; and that the catalogue of event types does not have its type, if it has any."`
 }
 
 // A batchError is what the message would have been answered on its own.
@@ -43,7 +43,7 @@ type batchError struct {
 }
 
 func (s *server) batchRoute() *route {
-	content := param{name: "with_content", kind: "boolean", doc: "Whether to give the payloads back; false unless told.", view: true}
+	content := param{name: "with_content", kind: "boolean", doc: "Whether to give the payloads back, as for a message that is sent alone; false unless told, since the answer would be as long as the request.", view: true}
 	rt := describe[batchIn, *batchOut]("POST /app/{app}/msg/batch", "Send up to 1000 messages in one transaction", content).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).unaudited()
 	rt.serve, rt.ownKeys, rt.maxBody = createBatch, true, maxBatchBody
 	rt.alternatives = []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}
@@ -88,7 +88,7 @@ func createBatch(c *call) error {
 	for i, err := range b.errs {
 		if err == nil {
 			out.Data[i].messageOut = c.show(&b.envelopes[i], content)
-			out.Data[i].Warnings = warningTexts(b.envelopes[i].msg.Warnings)
+			out.Data[i].Warnings = c.warnings(&b.envelopes[i].msg)
 			continue
 		}
 		p := problemOf(err)

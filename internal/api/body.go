@@ -62,17 +62,39 @@ func (c *call) decode(in any, s *shape) error {
 		return jsonProblem(err)
 	}
 	var missing []fieldError
+	c.given = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !s.known[name] })
+	unknown := slices.DeleteFunc(names, func(name string) bool { return s.known[name] })
 	for _, name := range s.required {
-		if !slices.Contains(names, name) {
-			missing = append(missing, fieldError{[]string{"body", name}, "is missing", "value_error.missing"})
+		if !slices.Contains(c.given, name) {
+			missing = append(missing, absent(name, unknown))
 		}
 	}
 	if missing != nil {
 		return invalid(missing...)
 	}
-	c.given = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !s.known[name] })
-	c.ignored(slices.DeleteFunc(names, func(name string) bool { return s.known[name] }))
+	if c.route.exact && len(unknown) > 0 {
+		return invalid(fieldError{[]string{"body", unknown[0]}, "is not known here; check its spelling, or leave it out", "value_error"})
+	}
+	c.ignored(unknown)
 	return nil
+}
+
+// absent says that a name is missing, and which one of those that mean nothing
+// here may have been meant for it.
+func absent(name string, unknown []string) fieldError {
+	says := "is missing"
+	for _, other := range unknown {
+		if folded(other) == folded(name) {
+			says = "is missing; did you mean " + name + " by " + echo(other) + "?"
+		}
+	}
+	return fieldError{[]string{"body", name}, says, "value_error.missing"}
+}
+
+// folded is a name without what people spell in different ways: event_type and
+// Event-Type are eventType.
+func folded(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
 }
 
 // checkJSON holds a body to what this API reads, an object of valid UTF-8 that
@@ -163,16 +185,18 @@ func closeObject(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// ignored tells the client which of its fields mean nothing here.
+// ignored tells the client which of its fields, and with a question mark which of
+// its parameters, mean nothing here.
 func (c *call) ignored(names []string) {
 	if len(names) == 0 {
 		return
 	}
-	var list []string
+	h := c.w.Header()
+	list := h["Fanfare-Ignored-Fields"]
 	for _, name := range names[:min(len(names), 16)] {
 		list = append(list, strings.Trim(strconv.QuoteToASCII(cut(name, maxLoc)), `"`))
 	}
-	c.w.Header().Set("Fanfare-Ignored-Fields", strings.Join(list, ", "))
+	h.Set("Fanfare-Ignored-Fields", strings.Join(list, ", "))
 }
 
 // body reads the whole of the request's body, as its route admits it.

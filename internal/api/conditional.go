@@ -159,5 +159,6 @@ func (c *call) serveChecked() error {
 
 // checkable reports whether the request is one for serveChecked.
 func (c *call) checkable() bool {
-	return c.route.ofMessages && len(c.r.Header["If-None-Match"]) > 0
+	return c.route.ofMessages && len(c.r.Header["If-None-Match"]) > 0 &&
+		c.get(stateParam.name) == nil && c.get(deliveredParam.name) == nil
 }

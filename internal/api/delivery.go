@@ -127,7 +127,7 @@ func listEndpointMessages(c *call, _ *none) (*list[*endpointMessageOut], error) 
 			return c.hub.Deliveries(c.r.Context(), ep.Application, filter)
 		},
 	}, func(d *fanfare.Delivery) (*endpointMessageOut, error) {
-		msg, err := c.hub.Message(c.r.Context(), ep.Application, string(d.Message))
+		msg, err := c.listed(ep.Application, d.Message)
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +152,7 @@ func listMessageEndpoints(c *call, _ *none) (*list[*messageEndpointOut], error) 
 		if err != nil {
 			return nil, err
 		}
-		shown, err := showEndpoint(ep)
+		shown, err := c.showEndpoint(ep)
 		if err != nil {
 			return nil, err
 		}

@@ -47,7 +47,8 @@ func newDocument(routes []*route, version string) *huma.OpenAPI {
 		doc.AddOperation(rt.operation(schemas))
 	}
 	flatten(schemas)
-	for _, s := range schemas.Map() {
+	for name, s := range schemas.Map() {
+		worded(name, s)
 		if s.AdditionalProperties == false {
 			s.AdditionalProperties = nil // unknown names are ignored
 		}
@@ -112,6 +113,16 @@ func (rt *route) operation(schemas huma.Registry) *huma.Operation {
 			Name: idempotencyHeader, In: "header", Schema: &huma.Schema{Type: "string"},
 			Description: "The same key with the same request does nothing again for 24 hours, and is answered as the first time.",
 		})
+	}
+	if rt.amends {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: ifMatchHeader, In: "header", Schema: &huma.Schema{Type: "string"},
+			Description: "The ETag of reading what is to be changed: 412 if somebody has changed it since.",
+		})
+		op.Responses["412"] = &huma.Response{
+			Description: "It was changed since it was read.",
+			Content:     map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(reflect.TypeFor[errorOut](), true, "")}},
+		}
 	}
 	if rt.in != reflect.TypeFor[none]() {
 		content := map[string]*huma.MediaType{"application/json": {Schema: schemas.Schema(rt.in, true, "")}}

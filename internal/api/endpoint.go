@@ -11,14 +11,14 @@ import (
 )
 
 type endpointIn struct {
-	URL     string                   `json:"url" doc:"Where messages go."`
+	URL     string                   `json:"url,omitzero" doc:"Where messages go. Only a poller needs none."`
 	Secret  field[string]            `json:"secret,omitzero" doc:"To sign with, whsec_… or whsk_…, or for a signature other than standard any text of 8 to 256 characters; one is made if there is none."`
 	Headers field[map[string]string] `json:"headers,omitzero" doc:"Sent with every attempt."`
 	endpointFields
 }
 
 type endpointPut struct {
-	URL string `json:"url"`
+	URL string `json:"url,omitzero" doc:"Where messages go. Only a poller needs none."`
 	endpointFields
 }
 
@@ -51,9 +51,9 @@ type knownFields struct {
 // ownFields are Fanfare's. A PUT that leaves one out leaves it as it is, so that
 // a client that does not know it cannot undo it.
 type ownFields struct {
-	Kind        field[string]             `json:"kind,omitzero" doc:"webhook (unless told), or poller: it is sent nothing, needs no url (leave it empty), and is there to be polled."`
+	Kind        field[string]             `json:"kind,omitzero" doc:"webhook (unless told), or poller: it is sent nothing, needs no url, and is there to be polled."`
 	Ordered     field[bool]               `json:"ordered,omitzero" doc:"Strictly in order of acceptance."`
-	Format      field[string]             `json:"format,omitzero" doc:"Of the body: raw (unless told), envelope, event, fulcrum, thin, form, cloudevents or cloudevents-binary."`
+	Format      field[string]             `json:"format,omitzero" doc:"Of the body: raw (unless told), envelope, event, fulcrum, thin, form, mandrill, cloudevents or cloudevents-binary."`
 	Signature   field[string]             `json:"signature,omitzero" doc:"How attempts are signed: standard (unless told), basic, body-token, dropbox, github, intercom, mandrill, none, query, resthooks, shopify, slack, stripe or twilio."`
 	Retry       field[retryIn]            `json:"retry,omitzero"`
 	RetryByType field[map[string]retryIn] `json:"retryByType,omitzero" doc:"Plans for some event types, by exact name or group such as record.*; they go before retry."`
@@ -61,6 +61,7 @@ type ownFields struct {
 	Success     field[successIn]          `json:"success,omitzero"`
 	Auth        field[*authIn]            `json:"auth,omitzero" doc:"How the receiver knows who comes, beside the signature. What is left out of it stays as it is."`
 	Debounce    field[seconds]            `json:"debounce,omitzero" doc:"How long a message waits for a later one of its type and ordering key, which is then sent in its place, in seconds; 0: every message is sent."`
+	Batch       field[*batching]          `json:"batch,omitzero" doc:"Messages gather, and several are sent as one POST: a JSON array of what the format makes of each, with a webhook-id of its own. null: each is sent by itself."`
 	Timeout     field[seconds]            `json:"timeout,omitzero" doc:"Of one attempt, in seconds, 1 to 60."`
 	MaxInFlight field[int]                `json:"maxInFlight,omitzero" doc:"Attempts under way at once."`
 	Paused      field[bool]               `json:"paused,omitzero" doc:"Deliveries are made and wait."`
@@ -72,7 +73,7 @@ type successIn struct {
 	Contains string `json:"contains,omitzero" doc:"The body must contain it."`
 	Lacks    string `json:"lacks,omitzero" doc:"The body must not contain it."`
 
-	Redirects string `json:"redirects,omitzero" enum:"refuse,success,follow" doc:"What becomes of redirects: a failure (refuse, unless told), a success, or, followed up to five times, what they lead to. It may stand beside a preset."`
+	Redirects string `json:"redirects,omitzero" enum:"none,accept_gas,follow_get_once,follow_307_308,success,refuse,follow" doc:"What becomes of redirects: a failure (none, unless told); accept_gas: a success when Google Apps Script points to its output, as the preset apps-script has it; follow_get_once: one 301, 302 or 303 is followed by a GET without the payload, and what it gives decides; follow_307_308: 307 and 308 are followed with the payload, up to five times; success: as good as a 200. refuse and follow are older names of none and follow_307_308. It may stand beside a preset."`
 }
 
 func (f *endpointFields) apply(ep *fanfare.Endpoint) {
@@ -93,6 +94,9 @@ func (f *endpointFields) apply(ep *fanfare.Endpoint) {
 	}
 	if f.Debounce.set {
 		ep.Debounce = f.Debounce.value.duration()
+	}
+	if f.Batch.set {
+		ep.Batch = f.Batch.value.batching()
 	}
 	if f.Timeout.set {
 		ep.Timeout = f.Timeout.value.duration()
@@ -134,16 +138,18 @@ type endpointOut struct {
 	ThrottleRate   *int               `json:"throttleRate" newer:"true"`
 	Metadata       map[string]string  `json:"metadata"`
 	Ordered        bool               `json:"ordered" newer:"true"`
-	Format         string             `json:"format" newer:"true" enum:"raw,envelope,event,fulcrum,thin,form,cloudevents,cloudevents-binary" doc:"Of the body."`
+	Format         string             `json:"format" newer:"true" enum:"raw,envelope,event,fulcrum,thin,form,mandrill,cloudevents,cloudevents-binary" doc:"Of the body."`
 	Signature      string             `json:"signature" newer:"true" enum:"standard,basic,body-token,dropbox,github,intercom,mandrill,none,query,resthooks,shopify,slack,stripe,twilio" doc:"How attempts are signed."`
 	Retry          retryIn            `json:"retry" newer:"true"`
 	RetryByType    map[string]retryIn `json:"retryByType" newer:"true" doc:"Plans for some event types."`
 	Handshake      *string            `json:"handshake" newer:"true" doc:"How the receiver shows that it wants messages."`
 	VerifiedAt     *time.Time         `json:"verifiedAt" newer:"true" doc:"When it did."`
 	Unverified     *string            `json:"unverified" newer:"true" doc:"In words, why it is sent nothing for want of a handshake, and what to do."`
+	Unusable       *string            `json:"unusable" newer:"true" doc:"In words, why what is stored of it cannot be used, so that what is for it waits."`
 	Success        successIn          `json:"success" newer:"true"`
 	Auth           *authOut           `json:"auth" newer:"true" doc:"How the receiver knows who comes, beside the signature. Secrets are never shown."`
 	Debounce       *seconds           `json:"debounce" newer:"true"`
+	Batch          *batching          `json:"batch" newer:"true" doc:"How messages are sent together."`
 	Timeout        *seconds           `json:"timeout" newer:"true"`
 	MaxInFlight    *int               `json:"maxInFlight" newer:"true"`
 	Paused         bool               `json:"paused" newer:"true"`
@@ -166,7 +172,9 @@ func showEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
 		FailingSince: pointer(ep.FailingSince), DisabledReason: pointer(ep.DisabledReason),
 		CreatedAt: ep.CreatedAt, UpdatedAt: ep.UpdatedAt,
 	}
+	out.Batch = showBatching(ep.Batch)
 	out.Handshake, out.Unverified = pointer(ep.Handshake.Kind), pointer(ep.Unverified())
+	out.Unusable = pointer(ep.Unusable(time.Now()))
 	if ep.Verified() {
 		out.VerifiedAt = pointer(ep.Handshake.VerifiedAt)
 	}
@@ -196,9 +204,9 @@ func (s *server) endpointRoutes() []*route {
 		on("GET /app/{app}/endpoint", "List an application's endpoints", listEndpoints, params()...).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
 		on("POST /app/{app}/endpoint", "Create an endpoint", createEndpoint).answering(http.StatusCreated).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.create"),
 		on("GET /app/{app}/endpoint/{endpoint}", "Read an endpoint", readEndpoint).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
-		on("PUT /app/{app}/endpoint/{endpoint}", "Replace an endpoint, or create it under this uid", replaceEndpoint).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.replace"),
-		on("PATCH /app/{app}/endpoint/{endpoint}", "Change an endpoint", changeEndpoint).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.update"),
-		on("DELETE /app/{app}/endpoint/{endpoint}", "Delete an endpoint; what waits for it is cancelled", deleteEndpoint).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.delete"),
+		on("PUT /app/{app}/endpoint/{endpoint}", "Replace an endpoint, or create it under this uid", replaceEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.replace"),
+		on("PATCH /app/{app}/endpoint/{endpoint}", "Change an endpoint", changeEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.update"),
+		on("DELETE /app/{app}/endpoint/{endpoint}", "Delete an endpoint; what waits for it is cancelled", deleteEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.delete"),
 	}
 }
 
@@ -214,7 +222,7 @@ func listEndpoints(c *call, _ *none) (*list[*endpointOut], error) {
 		fetch: func(p fanfare.Page) ([]*fanfare.Endpoint, error) {
 			return c.hub.Endpoints(c.r.Context(), app.ID, p)
 		},
-	}, showEndpoint)
+	}, c.showEndpoint)
 }
 
 func createEndpoint(c *call, in *endpointIn) (*endpointOut, error) {
@@ -238,23 +246,22 @@ func readEndpoint(c *call, _ *none) (*endpointOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return showEndpoint(ep)
+	return c.showEndpoint(ep)
 }
 
 // replaceEndpoint creates what does not exist with 201, under the uid of the
 // path unless the body has one. What looks like an id of ours is not made up.
 func replaceEndpoint(c *call, in *endpointPut) (*endpointOut, error) {
-	ep, err := c.endpoint()
+	ep, err := c.amendEndpoint(func(ep *fanfare.Endpoint) error {
+		ep.URL = in.URL
+		in.replace(ep)
+		return taken(c.hub.UpdateEndpoint(c.r.Context(), ep), "uid", ep.UID, byEndpoint)
+	})
 	if errors.Is(err, fanfare.ErrNotFound) {
 		return c.endpointUnder(c.r.PathValue("endpoint"), in, err)
 	}
 	if err != nil {
 		return nil, err
-	}
-	ep.URL = in.URL
-	in.replace(ep)
-	if err := c.hub.UpdateEndpoint(c.r.Context(), ep); err != nil {
-		return nil, taken(err, "uid", ep.UID, byEndpoint)
 	}
 	return showEndpoint(ep)
 }
@@ -266,6 +273,9 @@ func (c *call) endpointUnder(ref string, in *endpointPut, absent error) (*endpoi
 	}
 	if _, ours := fanfare.DecodeID("ep_", ref); ours {
 		return nil, absent
+	}
+	if err := c.mayCreate(); err != nil {
+		return nil, err
 	}
 	ep := &fanfare.Endpoint{Application: app.ID, URL: in.URL}
 	in.apply(ep)
@@ -280,27 +290,25 @@ func (c *call) endpointUnder(ref string, in *endpointPut, absent error) (*endpoi
 }
 
 func changeEndpoint(c *call, in *endpointPatch) (*endpointOut, error) {
-	ep, err := c.endpoint()
+	ep, err := c.amendEndpoint(func(ep *fanfare.Endpoint) (err error) {
+		in.URL.into(&ep.URL)
+		in.apply(ep)
+		if in.Secret.value != "" {
+			err = c.hub.RotateSecret(c.r.Context(), ep, in.Secret.value, fanfare.SecretOverlap)
+		} else {
+			err = c.hub.UpdateEndpoint(c.r.Context(), ep)
+		}
+		return taken(err, "uid", ep.UID, byEndpoint)
+	})
 	if err != nil {
 		return nil, err
-	}
-	in.URL.into(&ep.URL)
-	in.apply(ep)
-	if in.Secret.value != "" {
-		err = c.hub.RotateSecret(c.r.Context(), ep, in.Secret.value, fanfare.SecretOverlap)
-	} else {
-		err = c.hub.UpdateEndpoint(c.r.Context(), ep)
-	}
-	if err != nil {
-		return nil, taken(err, "uid", ep.UID, byEndpoint)
 	}
 	return showEndpoint(ep)
 }
 
 func deleteEndpoint(c *call, _ *none) (none, error) {
-	ep, err := c.endpoint()
-	if err != nil {
-		return none{}, err
-	}
-	return none{}, c.hub.DeleteEndpoint(c.r.Context(), ep.Application, ep.ID)
+	_, err := c.amendEndpoint(func(ep *fanfare.Endpoint) error {
+		return c.hub.DeleteEndpointAt(c.r.Context(), ep.Application, ep.ID, ep.Revision)
+	})
+	return none{}, err
 }

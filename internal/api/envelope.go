@@ -134,16 +134,16 @@ func (e *envelope) parse(body []byte) error {
 	if err := closeObject(&r.dec); err != nil {
 		return err
 	}
-	return missingFrom(seen)
+	return missingFrom(seen, e.ignored)
 }
 
-func missingFrom(seen int) error {
+func missingFrom(seen int, unknown []string) error {
 	var missing []fieldError
 	if seen&hasEventType == 0 {
-		missing = append(missing, fieldError{[]string{"body", "eventType"}, "is missing", "value_error.missing"})
+		missing = append(missing, absent("eventType", unknown))
 	}
 	if seen&(hasPayload|hasTransformations) == 0 {
-		missing = append(missing, fieldError{[]string{"body", "payload"}, "is missing", "value_error.missing"})
+		missing = append(missing, absent("payload", unknown))
 	}
 	if missing == nil {
 		return nil

@@ -23,6 +23,7 @@ type problem struct {
 	fields     []fieldError
 	retryAfter string // seconds; "": none
 	closing    bool   // the connection cannot be used again
+	bare       bool   // to a client that takes a list of fields and nothing beside it
 	cause      error  // what it tells of, or nil
 }
 
@@ -40,7 +41,8 @@ type (
 		Detail string `json:"detail" doc:"A sentence for people: what to do."`
 	}
 	invalidOut struct {
-		Detail []fieldError `json:"detail"`
+		Code   string       `json:"code,omitzero" doc:"A word for programs: invalid."`
+		Detail []fieldError `json:"detail" doc:"All that is wrong, or the first of it where there is much."`
 	}
 )
 
@@ -86,7 +88,7 @@ func problemOf(err error) *problem {
 	case errors.As(err, &schema):
 		return schemaProblem(schema)
 	case errors.As(err, &wrong):
-		return invalid(fieldError{location(wrong.Field), wrong.Reason, "value_error"})
+		return invalid(mistakesIn(err)...)
 	case errors.Is(err, fanfare.ErrNotFound):
 		return notFound
 	case errors.Is(err, fanfare.ErrExists):
@@ -105,6 +107,21 @@ func problemOf(err error) *problem {
 		return refuse(http.StatusServiceUnavailable, "unavailable", "The request was abandoned; send it again.")
 	}
 	return nil
+}
+
+// mistakesIn are what the caller has to mend, all of them where several are joined.
+func mistakesIn(err error) (all []fieldError) {
+	switch e := err.(type) {
+	case *fanfare.InvalidError:
+		return []fieldError{{location(e.Field), e.Reason, "value_error"}}
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			all = append(all, mistakesIn(one)...)
+		}
+	case interface{ Unwrap() error }:
+		return mistakesIn(e.Unwrap())
+	}
+	return all
 }
 
 // location splits a field such as "retry.delays" into what leads there.
@@ -185,12 +202,12 @@ func jsonKind(k jsontext.Kind) string {
 	return "this"
 }
 
-// Bounds on what an answer says of what came in, so that it stays below 4 KiB.
+// Bounds on what an answer says of what came in.
 const (
-	maxFields = 4
-	maxSteps  = 6
-	maxLoc    = 64
-	maxMsg    = 300
+	maxProblem = 4 << 10 // bytes
+	maxSteps   = 6
+	maxLoc     = 64
+	maxMsg     = 300
 )
 
 // body is the problem as JSON.
@@ -199,15 +216,23 @@ func (p *problem) body() []byte {
 		b, _ := json.Marshal(errorOut{p.code, cut(p.detail, maxMsg)})
 		return b
 	}
-	out := invalidOut{}
-	for _, f := range p.fields[:min(len(p.fields), maxFields)] {
+	out := invalidOut{Code: p.code}
+	if p.bare {
+		out.Code = ""
+	}
+	var b []byte
+	for _, f := range p.fields {
 		loc := make([]string, 0, len(f.Loc))
 		for _, l := range f.Loc[:min(len(f.Loc), maxSteps)] {
 			loc = append(loc, cut(l, maxLoc))
 		}
 		out.Detail = append(out.Detail, fieldError{loc, cut(f.Msg, maxMsg), f.Type})
+		longer, _ := json.Marshal(out)
+		if b != nil && len(longer) > maxProblem {
+			break
+		}
+		b = longer
 	}
-	b, _ := json.Marshal(out)
 	return b
 }
 

@@ -122,9 +122,9 @@ func (s *server) eventTypeRoutes() []*route {
 		on("GET /event-type", "List the catalogue of event types", listEventTypes, params(archived, contentParam)...).needs(fanfare.ScopeReadEventTypes, fanfare.ViewBase).toAll(),
 		on("POST /event-type", "Create an event type, or bring an archived one back", createEventType).answering(http.StatusCreated).needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.create"),
 		on("GET /event-type/{name}", "Read an event type", readEventType).needs(fanfare.ScopeReadEventTypes, fanfare.ViewBase).toAll(),
-		on("PUT /event-type/{name}", "Replace an event type, or create it", replaceEventType).needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.replace"),
-		on("PATCH /event-type/{name}", "Change an event type", changeEventType).needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.update"),
-		on("DELETE /event-type/{name}", "Archive an event type", deleteEventType, expunge).needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.delete"),
+		on("PUT /event-type/{name}", "Replace an event type, or create it", replaceEventType).amending().needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.replace"),
+		on("PATCH /event-type/{name}", "Change an event type", changeEventType).amending().needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.update"),
+		on("DELETE /event-type/{name}", "Archive an event type", deleteEventType, expunge).amending().needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.delete"),
 		importOpenAPIRoute(),
 	}
 }
@@ -175,17 +175,16 @@ func createEventType(c *call, in *eventTypeIn) (*eventTypeOut, error) {
 }
 
 func (c *call) revive(in *eventTypeIn, taken error) (*fanfare.EventType, error) {
-	t, err := c.hub.EventType(c.r.Context(), in.Name)
-	if err != nil {
-		return nil, err
-	}
-	if !t.Archived {
-		return nil, taken
-	}
-	if err := in.replace(t); err != nil {
-		return nil, err
-	}
-	return t, c.hub.UpdateEventType(c.r.Context(), t)
+	read := func() (*fanfare.EventType, error) { return c.hub.EventType(c.r.Context(), in.Name) }
+	return amend(c, read, showEventType, func(t *fanfare.EventType) error {
+		if !t.Archived {
+			return taken
+		}
+		if err := in.replace(t); err != nil {
+			return err
+		}
+		return c.hub.UpdateEventType(c.r.Context(), t)
+	})
 }
 
 func readEventType(c *call, _ *none) (*eventTypeOut, error) {
@@ -198,13 +197,16 @@ func readEventType(c *call, _ *none) (*eventTypeOut, error) {
 
 // replaceEventType creates what does not exist with 201.
 func replaceEventType(c *call, in *eventTypePut) (*eventTypeOut, error) {
-	t, err := c.eventType()
-	switch {
-	case err == nil:
-		if err = in.replace(t); err == nil {
-			err = c.hub.UpdateEventType(c.r.Context(), t)
+	t, err := c.amendEventType(func(t *fanfare.EventType) error {
+		if err := in.replace(t); err != nil {
+			return err
 		}
-	case errors.Is(err, fanfare.ErrNotFound):
+		return c.hub.UpdateEventType(c.r.Context(), t)
+	})
+	if errors.Is(err, fanfare.ErrNotFound) {
+		if err := c.mayCreate(); err != nil {
+			return nil, err
+		}
 		c.status = http.StatusCreated
 		t = &fanfare.EventType{Name: c.r.PathValue("name")}
 		if err = in.apply(t); err == nil {
@@ -218,14 +220,13 @@ func replaceEventType(c *call, in *eventTypePut) (*eventTypeOut, error) {
 }
 
 func changeEventType(c *call, in *eventTypePut) (*eventTypeOut, error) {
-	t, err := c.eventType()
+	t, err := c.amendEventType(func(t *fanfare.EventType) error {
+		if err := in.apply(t); err != nil {
+			return err
+		}
+		return c.hub.UpdateEventType(c.r.Context(), t)
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := in.apply(t); err != nil {
-		return nil, err
-	}
-	if err := c.hub.UpdateEventType(c.r.Context(), t); err != nil {
 		return nil, err
 	}
 	return showEventType(t)
@@ -236,13 +237,12 @@ func deleteEventType(c *call, _ *none) (none, error) {
 	if err := c.mistakes(); err != nil {
 		return none{}, err
 	}
-	t, err := c.eventType()
-	if err != nil {
-		return none{}, err
-	}
-	if expunge {
-		return none{}, c.hub.DeleteEventType(c.r.Context(), t.Name)
-	}
-	t.Archived = true
-	return none{}, c.hub.UpdateEventType(c.r.Context(), t)
+	_, err := c.amendEventType(func(t *fanfare.EventType) error {
+		if expunge {
+			return c.hub.DeleteEventTypeAt(c.r.Context(), t.Name, t.Revision)
+		}
+		t.Archived = true
+		return c.hub.UpdateEventType(c.r.Context(), t)
+	})
+	return none{}, err
 }

@@ -21,7 +21,7 @@ func (s *server) exportRoutes() []*route {
 	rt := describe[none, *messageOut]("GET /app/{app}/log/export", "Export messages as NDJSON, the oldest first: a line is a message or, if asked for, one of its attempts, as lists show them",
 		sinceParam, untilParam, typesParam, channelParam, tagParam, attempts).needs(fanfare.ScopeReadMessages, noSession)
 	rt.serve, rt.stream = export, true
-	return []*route{rt}
+	return []*route{s.logRoute(), rt}
 }
 
 // errClientGone ends an export that nobody takes.
@@ -102,7 +102,7 @@ func (e *exporter) attempts(msg *fanfare.Message) error {
 			return err
 		}
 		for _, a := range as {
-			if err := e.write(showAttempt(a, true)); err != nil {
+			if err := e.write(e.showAttempt(a, true)); err != nil {
 				return err
 			}
 		}

@@ -60,6 +60,7 @@ func bulkExpunge(c *call, in *expungeIn) (*expungeOut, error) {
 // which there are.
 func (c *call) expungeNamed(app fanfare.ApplicationID, refs []string) (*expungeOut, error) {
 	plan := c.boolean("plan", false)
+	c.planned = plan
 	if err := c.mistakes(); err != nil {
 		return nil, err
 	}

@@ -77,6 +77,9 @@ var grants = map[string]string{
 	"POST /app/{app}/msg/bulk-expunge":                      "messages:write -",
 	"POST /app/{app}/msg/expunge-all-contents":              "messages:write -",
 	"DELETE /app/{app}/msg/{msg}/attempt/{attempt}/content": "messages:write -",
+	"GET /app/{app}/log":                                    "messages:read ViewBase",
+	"POST /stats/usage/app":                                 "messages:read -",
+	"PUT /stats/usage/event-types":                          "messages:read -",
 	"GET /app/{app}/log/export":                             "messages:read -",
 
 	"GET /app/{app}/endpoint/{endpoint}/retry-plan":              "endpoints:read ViewBase",
@@ -127,7 +130,7 @@ var grants = map[string]string{
 	"POST /auth/app/{app}/expire-all":    "portal -",
 	"POST /auth/logout":                  "admin ViewBase to all",
 
-	"GET /meta": "endpoints:read ViewBase to all",
+	"GET /meta": "open",
 
 	"GET /health":      "open",
 	"GET /health/ping": "open",

@@ -39,19 +39,22 @@ func readHeaders(c *call, _ *none) (*headersOut, error) {
 }
 
 func replaceHeaders(c *call, in *headersIn) (none, error) {
-	ep, err := c.endpoint()
-	if err != nil {
-		return none{}, err
-	}
-	ep.Headers = in.Headers
-	return none{}, c.hub.UpdateEndpoint(c.r.Context(), ep)
+	_, err := c.amendEndpoint(func(ep *fanfare.Endpoint) error {
+		ep.Headers = in.Headers
+		return c.hub.UpdateEndpoint(c.r.Context(), ep)
+	})
+	return none{}, err
 }
 
 func changeHeaders(c *call, in *headersPatch) (none, error) {
-	ep, err := c.endpoint()
-	if err != nil {
-		return none{}, err
-	}
+	_, err := c.amendEndpoint(func(ep *fanfare.Endpoint) error {
+		in.apply(ep)
+		return c.hub.UpdateEndpoint(c.r.Context(), ep)
+	})
+	return none{}, err
+}
+
+func (in *headersPatch) apply(ep *fanfare.Endpoint) {
 	for _, name := range in.DeleteHeaders {
 		withoutHeader(ep, name)
 	}
@@ -65,7 +68,6 @@ func changeHeaders(c *call, in *headersPatch) (none, error) {
 		}
 		ep.Headers[name] = *value
 	}
-	return none{}, c.hub.UpdateEndpoint(c.r.Context(), ep)
 }
 
 // withoutHeader takes a header away, however its name is capitalised.

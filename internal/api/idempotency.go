@@ -1,10 +1,12 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 
 	"github.com/fanfarehq/fanfare"
@@ -14,8 +16,9 @@ import (
 //
 // Only successes are remembered, for 24 hours: a request that was refused has
 // done nothing, and its repeat may fare better. Messages are remembered in the
-// transaction that accepts them. The answers to all other POSTs are written
-// after the deed, so that a crash between the two lets a repeat do it again.
+// transaction that accepts them. Of all other POSTs it is noted before the deed that
+// they have begun, and after it how they were answered: where a crash or a fault has
+// come between the two, a repeat learns that the end of the first is not known.
 const idempotencyHeader = "Idempotency-Key"
 
 // maxIdempotencyKey bounds keys, in bytes.
@@ -60,6 +63,10 @@ func (c *call) idempotency(body []byte) (*fanfare.Idempotency, error) {
 	return &fanfare.Idempotency{Key: keys[0], Fingerprint: c.fingerprint(body)}, nil
 }
 
+var endUnknown = refuse(http.StatusConflict, "conflict",
+	"An earlier request with this Idempotency-Key broke off, or is still under way: whether it has done what it asks is not known. "+
+		"Look whether it has; if not, send it with a new key.")
+
 // once serves a request that carries a key, or answers as the first time.
 func (c *call) once(keys []string) error {
 	if err := checkKeys(keys); err != nil {
@@ -77,18 +84,34 @@ func (c *call) once(keys []string) error {
 	switch earlier, err := c.store.Answer(ctx, scope, key); {
 	case err == nil && earlier.Fingerprint != mark:
 		return fanfare.ErrConflict
+	case err == nil && earlier.Status == 0:
+		return endUnknown
 	case err == nil:
 		c.status, c.out, c.repeated = earlier.Status, earlier.Body, true
 		return nil
 	case !errors.Is(err, fanfare.ErrNotFound):
 		return err
 	}
+	switch err := c.store.Remember(ctx, scope, key, &fanfare.Answer{Fingerprint: mark}); {
+	case errors.Is(err, fanfare.ErrExists):
+		return endUnknown // another server is at it
+	case err != nil:
+		return err
+	}
+	ended := context.WithoutCancel(ctx) // whoever asked may be gone, and come again
 	if err := c.route.serve(c); err != nil {
+		if problemOf(err) == nil {
+			return err // a fault: what was done before it is not known
+		}
+		if err := c.store.Forget(ended, scope, key); err != nil {
+			c.log.ErrorContext(ctx, "forgetting a request that was refused", "route", c.route.path, "error", err)
+		}
 		return err
 	}
 	answer := &fanfare.Answer{Fingerprint: mark, Status: c.status, Body: c.out}
-	if err := c.store.Remember(ctx, scope, key, answer); err != nil {
-		// What was asked for is done, and saying otherwise would have it done twice.
+	if err := c.store.Remember(ended, scope, key, answer); err != nil {
+		// What was asked for is done, and saying otherwise would have it done twice. A
+		// repeat is told that the end is not known.
 		c.log.ErrorContext(ctx, "remembering an answer", "route", c.route.path, "error", err)
 	}
 	return nil

@@ -114,7 +114,7 @@ func callers(w *world) []*caller {
 	ended, _ := session("session that was ended", "acme", fanfare.Capabilities()...)
 	left, s := session("session that was logged out", "acme", fanfare.Capabilities()...)
 	for _, who := range []*caller{expired, revoked, ended, left} {
-		w.as(who.token, "GET", "/api/v1/meta", "").want(200) // known before
+		w.as(who.token, "GET", "/api/v1/event-type", "").want(200) // known before
 		who.refused = true
 	}
 	w.ok(w.hub.RevokeKey(w.t.Context(), k.ID))

@@ -20,7 +20,7 @@ type messageOut struct {
 	ID          fanfare.MessageID `json:"id"`
 	EventID     *string           `json:"eventId"`
 	EventType   string            `json:"eventType"`
-	Payload     jsontext.Value    `json:"payload" doc:"As it came in; a string if it is not JSON; {} if it was not asked for, and {\"expired\":true} if it was removed."`
+	Payload     jsontext.Value    `json:"payload" doc:"As it came in; a string if it is not JSON; {} if it was not asked for, {\"expired\":true} if it was removed, and {\"damaged\":true} if it was damaged on the server's disk."`
 	Channels    *[]string         `json:"channels"`
 	Tags        *[]string         `json:"tags"`
 	OrderingKey *string           `json:"orderingKey" newer:"true"`
@@ -45,6 +45,7 @@ func (c *call) showMessage(msg *fanfare.Message, payload jsontext.Value) *messag
 var (
 	withheld = jsontext.Value(`{}`)
 	expired  = jsontext.Value(`{"expired":true}`)
+	damaged  = jsontext.Value(`{"damaged":true}`)
 )
 
 // payloadOf is what is shown of a message's payload.
@@ -52,6 +53,8 @@ func payloadOf(msg *fanfare.Message, content bool) jsontext.Value {
 	switch {
 	case !content:
 		return withheld
+	case msg.Damaged:
+		return damaged
 	case msg.Payload == nil:
 		return expired
 	case utf8.Valid(msg.Payload) && stdjson.Valid(msg.Payload):
@@ -76,7 +79,7 @@ func (s *server) messageRoutes() []*route {
 		create,
 		s.batchRoute(),
 		on("POST /app/{app}/msg/precheck/active", "Ask whether any endpoint would be sent such a message", precheckMessage).needs(fanfare.ScopeWriteMessages, noSession).unaudited(),
-		on("GET /app/{app}/msg", "List an application's messages", listMessages, filters(waitParam)...).listingMessages().needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("GET /app/{app}/msg", "List an application's messages", listMessages, filters(stateParam, deliveredParam, waitParam)...).listingMessages().needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
 		on("GET /app/{app}/msg/{msg}", "Read a message, by id or event id", readMessage, contentParam).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
 		on("DELETE /app/{app}/msg/{msg}/content", "Remove a message's payload for good", expungeMessage).needs(fanfare.ScopeWriteMessages, noSession).doing("message.expunge"),
 		on("DELETE /app/{app}/msg/{msg}/pending", "Cancel the deliveries of a message that wait", cancelMessage).needs(fanfare.ScopeWriteMessages, noSession).doing("message.cancel"),
@@ -114,6 +117,9 @@ func createMessage(c *call) error {
 	}
 	c.ignored(e.ignored)
 	c.warn(e.msg.Warnings)
+	if !c.hub.Listed(c.r.Context(), e.msg.EventType) {
+		c.w.Header().Set("Fanfare-Warnings", unlisted(e.msg.EventType))
+	}
 	out := c.show(e, content)
 	c.out, err = out.appendJSON(make([]byte, 0, 320+len(out.Payload)))
 	return err
@@ -224,6 +230,9 @@ func listMessages(c *call, _ *none) (*list[*messageOut], error) {
 		return nil, err
 	}
 	filter, content := c.messageFilter(), c.boolean("with_content", true)
+	if filter.States = c.statesAsked(); filter.States != nil && c.listening {
+		c.mistake(waitParam.name, "is for new messages, not for what becomes of them; leave out status and delivered, or follow /events/stream")
+	}
 	c.listenForMessages(app.ID)
 	return paged(c, listing[*fanfare.Message]{
 		scope:      []string{string(app.ID)},
@@ -236,6 +245,15 @@ func listMessages(c *call, _ *none) (*list[*messageOut], error) {
 	}, func(msg *fanfare.Message) (*messageOut, error) {
 		return c.showMessage(msg, payloadOf(msg, content)), nil
 	})
+}
+
+// listed is a message for a list, which one that is damaged must not end.
+func (c *call) listed(app fanfare.ApplicationID, id fanfare.MessageID) (*fanfare.Message, error) {
+	msg, err := c.hub.Message(c.r.Context(), app, string(id))
+	if errors.Is(err, fanfare.ErrDamaged) {
+		return msg, nil
+	}
+	return msg, err
 }
 
 func readMessage(c *call, _ *none) (*messageOut, error) {

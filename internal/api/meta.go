@@ -1,21 +1,34 @@
 package api
 
 import (
+	"net/http"
 	"net/netip"
-
-	"github.com/fanfarehq/fanfare"
 )
 
 func (s *server) metaRoutes() []*route {
-	return []*route{on("GET /meta", "Read what consumers need to know of this server", readMeta).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).toAll()}
+	meta := on("GET /meta", "Read what consumers need to know of this server", readMeta)
+	meta.open = true // those whose firewalls it is for have no key
+	return []*route{meta}
 }
 
+// metaOut is shown to everyone: nothing belongs here that not everyone may know.
 type metaOut struct {
 	Egress []string `json:"egress" doc:"Addresses and networks that deliveries come from, for firewalls to let in; none if the operator has not named any."`
 }
 
 func readMeta(c *call, _ *none) (*metaOut, error) {
 	return &metaOut{c.egress}, nil
+}
+
+// serveAddresses is GET /meta where programs look for it that know no more of a
+// sender than its name.
+func (s *server) serveAddresses(w http.ResponseWriter, _ *http.Request) {
+	body, err := appendJSON(nil, &metaOut{s.egress})
+	if err != nil {
+		internal.write(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, body)
 }
 
 // addresses writes networks as firewalls take them: a single address without the

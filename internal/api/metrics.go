@@ -2,7 +2,9 @@ package api
 
 import (
 	"net/http"
+	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,22 +41,68 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// observers are a route's own figures, looked up once.
+// serveMetrics shows the figures to who is on this machine, and to admins: they
+// say how much business is done here.
+func (s *server) serveMetrics(figures http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !onThisMachine(r) {
+			who, err := s.authenticate(r)
+			if err == nil && who.application() != "" {
+				err = insufficient("The figures are not part of the one application that you are let into.")
+			}
+			if err == nil {
+				err = who.may(access{})
+			}
+			if err != nil {
+				p := problemOf(err)
+				if p == nil {
+					s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", r.URL.Path, "error", err)
+					p = internal
+				}
+				p.write(w)
+				return
+			}
+		}
+		figures.ServeHTTP(w, r)
+	}
+}
+
+// forwarding are headers by which proxies say that the request is somebody else's.
+var forwarding = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"}
+
+// onThisMachine reports whether the request was made on this machine, and not by a
+// proxy on it that says so.
+func onThisMachine(r *http.Request) bool {
+	for _, name := range forwarding {
+		if len(r.Header[name]) > 0 {
+			return false
+		}
+	}
+	addr, err := netip.ParseAddr(addressOf(r))
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// observers are a route's own figures, each looked up once. Those of what has not
+// happened are not there: there are a thousand of them.
 type observers struct {
-	byClass  [6]prometheus.Counter // by hundreds of the status
-	duration prometheus.Observer
+	byClass  [6]func() prometheus.Counter // by hundreds of the status
+	duration func() prometheus.Observer
 }
 
 func (m *metrics) watch(rt *route) {
-	for class := 1; class < len(rt.seen.byClass); class++ {
-		rt.seen.byClass[class] = m.requests.WithLabelValues(rt.method, rt.path, strconv.Itoa(class)+"xx")
+	for class := range rt.seen.byClass {
+		rt.seen.byClass[class] = sync.OnceValue(func() prometheus.Counter {
+			return m.requests.WithLabelValues(rt.method, rt.path, strconv.Itoa(class)+"xx")
+		})
 	}
-	rt.seen.duration = m.duration.WithLabelValues(rt.method, rt.path)
+	rt.seen.duration = sync.OnceValue(func() prometheus.Observer {
+		return m.duration.WithLabelValues(rt.method, rt.path)
+	})
 }
 
 func (o *observers) observe(status int, took time.Duration) {
-	o.byClass[status/100].Inc()
-	o.duration.Observe(took.Seconds())
+	o.byClass[status/100]().Inc()
+	o.duration().Observe(took.Seconds())
 }
 
 // hubCollector reads a Hub's counters when someone looks at the metrics.

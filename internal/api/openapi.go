@@ -52,6 +52,7 @@ func importOpenAPI(c *call, in *importIn) (*importOut, error) {
 		return nil, err
 	}
 	dry := in.DryRun.or(in.DryRunOld).value
+	c.planned = dry
 	changed, err := c.hub.ImportEventTypes(c.r.Context(), &fanfare.TypeImport{Types: types, ArchiveOthers: in.ReplaceAll.value, DryRun: dry})
 	if err != nil {
 		return nil, err

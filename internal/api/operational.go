@@ -14,25 +14,29 @@ func (s *server) operationalRoutes() []*route {
 		on("GET "+all, "List the endpoints that are told of endpoints and deliveries", listEndpoints, params()...),
 		on("POST "+all, "Create an endpoint that is told of endpoints and deliveries", createEndpoint).answering(http.StatusCreated).doing("operational-endpoint.create"),
 		on("GET "+one, "Read an operational endpoint", readEndpoint),
-		on("PUT "+one, "Replace an operational endpoint, or create it under this uid", replaceEndpoint).doing("operational-endpoint.replace"),
-		on("PATCH "+one, "Change an operational endpoint", changeEndpoint).doing("operational-endpoint.update"),
-		on("DELETE "+one, "Delete an operational endpoint", deleteEndpoint).doing("operational-endpoint.delete"),
+		on("PUT "+one, "Replace an operational endpoint, or create it under this uid", replaceEndpoint).amending().doing("operational-endpoint.replace"),
+		on("PATCH "+one, "Change an operational endpoint", changeEndpoint).amending().doing("operational-endpoint.update"),
+		on("DELETE "+one, "Delete an operational endpoint", deleteEndpoint).amending().doing("operational-endpoint.delete"),
 		on("GET "+one+"/secret", "Read an operational endpoint's signing secret", readSecret).doing("operational-endpoint.secret.read"),
-		on("POST "+one+"/secret/rotate", "Change an operational endpoint's signing secret", rotateSecret).doing("operational-endpoint.secret.rotate"),
+		on("POST "+one+"/secret/rotate", "Change an operational endpoint's signing secret", rotateSecret).amending().doing("operational-endpoint.secret.rotate"),
 		on("GET "+one+"/headers", "Read the headers sent to an operational endpoint", readHeaders),
-		on("PUT "+one+"/headers", "Replace the headers sent to an operational endpoint", replaceHeaders).doing("operational-endpoint.headers.replace"),
-		on("PATCH "+one+"/headers", "Change some of the headers sent to an operational endpoint", changeHeaders).doing("operational-endpoint.headers.update"),
+		on("PUT "+one+"/headers", "Replace the headers sent to an operational endpoint", replaceHeaders).amending().doing("operational-endpoint.headers.replace"),
+		on("PATCH "+one+"/headers", "Change some of the headers sent to an operational endpoint", changeHeaders).amending().doing("operational-endpoint.headers.update"),
 		on("GET "+one+"/stats", "Count an operational endpoint's deliveries", endpointStats, sinceParam, untilParam),
-		on("POST "+one+"/recover", "Make an operational endpoint's deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).doing("operational-endpoint.recover"),
+		on("POST "+one+"/recover", "Make an operational endpoint's deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).exactly().doing("operational-endpoint.recover"),
 		on("POST "+one+"/verify", "Ask an operational endpoint's receiver whether it wants messages", verifyEndpoint).doing("operational-endpoint.verify"),
 		on("GET "+one+"/attempt", "List the attempts to an operational endpoint", listAttempts, attemptFilters()...),
 	}
 	for _, rt := range routes {
 		rt.operational = true
-		rt.known.withhold("version", "channels")
+		rt.known.withhold(operationalUnknown...)
 	}
 	return routes
 }
+
+// operationalUnknown are members of endpoints that strict clients do not know of
+// operational ones.
+var operationalUnknown = []string{"version", "channels"}
 
 // withhold makes members unknown to strict clients that are known elsewhere.
 func (k *known) withhold(names ...string) {

@@ -62,6 +62,22 @@ func TestOperationalEndpoints(t *testing.T) {
 	}
 }
 
+// TestWhyAnEndpointCannotBeUsedIsShown, in the store of another version perhaps.
+func TestWhyAnEndpointCannotBeUsedIsShown(t *testing.T) {
+	w := newWorld(t)
+	w.app("acme")
+	id := w.endpoint("acme", "ep")
+	w.do("GET", "/api/v1/app/acme/endpoint/ep", "").want(200).has(map[string]any{"unusable": nil})
+	app, err := w.hub.Application(t.Context(), "acme")
+	w.ok(err)
+	ep, err := w.hub.Endpoint(t.Context(), app.ID, id)
+	w.ok(err)
+	ep.Format = "telex"
+	w.ok(w.store.UpdateEndpoint(t.Context(), ep))
+	want := `Its settings cannot be used: format: "telex" is not known here. What is for it waits until that is changed.`
+	w.do("GET", "/api/v1/app/acme/endpoint/ep", "").want(200).has(map[string]any{"unusable": want})
+}
+
 // TestHandshakesOverTheAPI is what is shown of one, and the refusals. Nobody answers
 // here: example.com is not reached.
 func TestHandshakesOverTheAPI(t *testing.T) {

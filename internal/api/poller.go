@@ -14,12 +14,12 @@ import (
 
 func (s *server) pollerRoutes() []*route {
 	eventType := param{name: "event_type", kind: "string", doc: "Only of this event type."}
-	after := param{name: "after", kind: "time", doc: "Begin with what was accepted after this time; of no meaning beside an iterator."}
+	after := param{name: "after", kind: "time", doc: "Begin with what was accepted after this time, which may be before the endpoint was created; of no meaning beside an iterator."}
 	iterator := param{name: "iterator", kind: "string", doc: "Go on from here: the iterator of the answer before."}
 	confirming := param{name: "iterator", kind: "string", doc: "The iterator of the answer before. It says that all before it was received, and goes on from there; without one the answer is the same again."}
 	list := on("GET /app/{app}/poller/{endpoint}/consumer", "List those who poll an endpoint", listConsumers, params()...)
 	remove := on("DELETE /app/{app}/poller/{endpoint}/consumer/{consumer}", "Forget one who polls an endpoint", deleteConsumer).doing("consumer.delete")
-	poll := on("GET /app/{app}/poller/{endpoint}", "Poll the messages that an endpoint wants, since it was created", pollMessages, limitParam, iterator, eventType, channelParam, after, waitParam)
+	poll := on("GET /app/{app}/poller/{endpoint}", "Poll the messages that an endpoint wants, from its creation on unless after says otherwise", pollMessages, limitParam, iterator, eventType, channelParam, after, waitParam)
 	consume := on("GET /app/{app}/poller/{endpoint}/consumer/{consumer}", "Poll, and have the server keep how far one has come", pollAsConsumer, limitParam, confirming, eventType, channelParam, waitParam)
 	seek := on("POST /app/{app}/poller/{endpoint}/consumer/{consumer}/seek", "Have a consumer go on from another place", seekConsumer).doing("consumer.seek")
 	return []*route{
@@ -232,7 +232,7 @@ func (c *call) consumer() (*fanfare.Poller, *fanfare.Consumer, error) {
 }
 
 type seekIn struct {
-	After    field[time.Time] `json:"after,omitzero" doc:"Go on with what was accepted after this time."`
+	After    field[time.Time] `json:"after,omitzero" doc:"Go on with what was accepted after this time, which may be before the endpoint was created."`
 	Iterator field[string]    `json:"iterator,omitzero" doc:"Or from this iterator: one of the endpoint's or of this consumer's."`
 }
 

@@ -53,6 +53,11 @@ func (c *call) get(name string) []string {
 	if !c.route.reads(name) {
 		panic("api: " + c.route.path + " does not declare the parameter " + name)
 	}
+	return c.query()[name]
+}
+
+// query is all parameters, known or not.
+func (c *call) query() url.Values {
 	if c.values == nil {
 		values, err := url.ParseQuery(c.r.URL.RawQuery)
 		if err != nil {
@@ -60,7 +65,23 @@ func (c *call) get(name string) []string {
 		}
 		c.values = values
 	}
-	return c.values[name]
+	return c.values
+}
+
+// strays tells the client which of its parameters mean nothing here: one that is
+// misspelt would otherwise show more than was asked for, without a word.
+func (c *call) strays() {
+	if c.r.URL.RawQuery == "" {
+		return
+	}
+	var names []string
+	for name := range c.query() {
+		if !c.route.reads(name) {
+			names = append(names, "?"+name)
+		}
+	}
+	slices.Sort(names)
+	c.ignored(names)
 }
 
 // reads says whether the route has a parameter of that name.

@@ -123,7 +123,7 @@ func (c *call) showHook(ep *fanfare.Endpoint) (*hookOut, error) {
 		events = []string{"*"}
 	}
 	return &hookOut{
-		ID: ep.ID, Event: events[0], Events: events, TargetURL: ep.URL, Channels: someOf(ep.Channels),
+		ID: ep.ID, Event: events[0], Events: events, TargetURL: c.showURL(ep.URL), Channels: someOf(ep.Channels),
 		Active: !ep.Disabled, Reason: pointer(ep.DisabledReason), Account: c.r.PathValue("app"),
 		CreatedAt: ep.CreatedAt, UpdatedAt: ep.UpdatedAt,
 	}, nil
@@ -149,7 +149,7 @@ func (s *server) hookRoutes() []*route {
 			writes(on("POST "+at+"/subscribe", "Subscribe a REST hook", subscribeHook).answering(http.StatusCreated)).doing("hook.subscribe"),
 			writes(on("POST "+at+"/unsubscribe", "Unsubscribe a REST hook by id, or all to a target", unsubscribeHooks, to, event, alias)).doing("hook.unsubscribe"),
 			reads(on("GET "+at+"/{endpoint}", "Read a REST hook", readHook)),
-			writes(on("PUT "+at+"/{endpoint}", "Change a REST hook", changeHook)).doing("hook.update"),
+			writes(on("PUT "+at+"/{endpoint}", "Change a REST hook", changeHook).amending()).doing("hook.update"),
 			writes(on("DELETE "+at+"/{endpoint}", "Unsubscribe a REST hook", deleteHook)).doing("hook.unsubscribe"),
 		)
 	}
@@ -231,18 +231,21 @@ func subscribeHook(c *call, in *hookIn) (*hookOut, error) {
 }
 
 func (c *call) reviveHook(app fanfare.ApplicationID, uid string, in *hookIn) (*fanfare.Endpoint, error) {
-	ep, err := c.hub.Endpoint(c.r.Context(), app, uid)
-	if err != nil {
-		return nil, err
-	}
+	read := func() (*fanfare.Endpoint, error) { return c.hub.Endpoint(c.r.Context(), app, uid) }
+	return amend(c, read, c.showHook, func(ep *fanfare.Endpoint) error {
+		return c.beginAgain(ep, in)
+	})
+}
+
+func (c *call) beginAgain(ep *fanfare.Endpoint, in *hookIn) error {
 	if ep.DisabledReason == "" {
-		return nil, refuse(http.StatusConflict, "conflict", "This is subscribed already, as "+string(ep.ID)+". Unsubscribe that first, or use it.")
+		return refuse(http.StatusConflict, "conflict", "This is subscribed already, as "+string(ep.ID)+". Unsubscribe that first, or use it.")
 	}
 	ep.Disabled = false
 	if err := in.apply(ep); err != nil {
-		return nil, err
+		return err
 	}
-	return ep, c.hub.UpdateEndpoint(c.r.Context(), ep)
+	return c.hub.UpdateEndpoint(c.r.Context(), ep)
 }
 
 // hookKept is how long a hook that has ended by itself can be looked at.
@@ -297,14 +300,12 @@ func readHook(c *call, _ *none) (*hookOut, error) {
 
 // changeHook leaves as it is what the body does not say.
 func changeHook(c *call, in *hookIn) (*hookOut, error) {
-	ep, err := c.hook()
-	if err != nil {
-		return nil, err
-	}
-	if err := in.apply(ep); err != nil {
-		return nil, err
-	}
-	err = c.hub.UpdateEndpoint(c.r.Context(), ep)
+	ep, err := amend(c, c.hook, c.showHook, func(ep *fanfare.Endpoint) error {
+		if err := in.apply(ep); err != nil {
+			return err
+		}
+		return c.hub.UpdateEndpoint(c.r.Context(), ep)
+	})
 	if errors.Is(err, fanfare.ErrExists) {
 		return nil, refuse(http.StatusConflict, "conflict", "That is what another REST hook of this application is subscribed to. Unsubscribe one of the two.")
 	}

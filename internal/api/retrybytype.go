@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -13,13 +14,19 @@ const inherit = "inherit"
 // retryIn is a plan as clients write it and read it.
 type retryIn struct {
 	Preset string    `json:"preset,omitzero" enum:"inherit,standard,stripe-2017,fulcrum,resthooks,wufoo,shopify,dropbox,github,none" doc:"A schedule by name; inherit leaves it to the event type, the application and the deployment, in this order."`
-	Delays []seconds `json:"delays,omitzero" doc:"One's own, in seconds: between one attempt and the next."`
+	Delays []seconds `json:"delays,omitzero" doc:"One's own, in seconds: between one attempt and the next. None is shorter than the one before."`
+
+	Formula string `json:"formula,omitzero" doc:"Makes the delays, in seconds, of n, the number of the attempt that has failed, such as n^4+5; with numbers, + - * / ^ and parentheses. What it comes to is kept, and shown as delays."`
+	Times   int    `json:"times,omitzero" doc:"How many delays the formula makes, 1 to 100."`
 }
 
 func (in *retryIn) retry() fanfare.Retry {
-	r := fanfare.Retry{Preset: in.Preset}
+	r := fanfare.Retry{Preset: in.Preset, Formula: in.Formula, Times: in.Times}
 	if r.Preset == inherit {
 		r.Preset = ""
+	}
+	if in.Preset == "" && in.Delays != nil {
+		r.Delays = make([]time.Duration, 0, len(in.Delays)) // an empty list is refused, and nil is not
 	}
 	for _, s := range in.Delays {
 		r.Delays = append(r.Delays, s.duration())

@@ -30,6 +30,8 @@ type route struct {
 	stream       bool         // writes its answer itself
 	ofMessages   bool         // lists messages of an application, and depends on nothing else
 	operational  bool         // within the operational application
+	amends       bool         // changes what has a revision
+	exact        bool         // refuses members of the body that it does not know
 	serve        func(c *call) error
 	known        *known // to strict clients, of its answer
 	seen         observers
@@ -46,7 +48,7 @@ func on[In, Out any](pattern, summary string, do func(*call, *In) (Out, error), 
 	shape := shapeOf(rt.in)
 	rt.serve = func(c *call) error {
 		var in In
-		if !bodiless {
+		if !bodiless || c.route.exact {
 			if err := c.decode(&in, shape); err != nil {
 				return err
 			}
@@ -94,6 +96,7 @@ type call struct {
 	subject  subject  // what was looked up
 	given    []string // names of the body's members that are known
 	repeated bool     // answered as the first time
+	planned  bool     // nothing was done: the request only asked what would be
 
 	status int    // of the answer; 0: the route's
 	out    []byte // its body
@@ -118,6 +121,11 @@ func (s *server) handle(rt *route) http.HandlerFunc {
 			}
 			c.status = p.status
 			c.audit()
+			if p.fields != nil && c.strict() {
+				bare := *p
+				bare.bare = true
+				p = &bare
+			}
 			p.write(w)
 		} else if !rt.stream {
 			c.audit()
@@ -142,6 +150,7 @@ func (c *call) run() (err error) {
 			defer c.whileLetIn()()
 		}
 	}
+	c.strays()
 	if c.route.method == http.MethodPost && !c.route.ownKeys {
 		if keys := c.r.Header[idempotencyHeader]; len(keys) > 0 {
 			return c.once(keys)

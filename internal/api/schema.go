@@ -32,6 +32,21 @@ func (c *call) warn(found []fanfare.Violation) {
 	c.w.Header().Set("Fanfare-Schema-Warnings", strings.Join(texts, ", "))
 }
 
+// unlisted says that the catalogue does not have an event type, which is no mistake
+// but often a slip.
+func unlisted(eventType string) string {
+	return "The event type " + eventType + " is not in the catalogue."
+}
+
+// warnings are all there is to say of a message that was accepted.
+func (c *call) warnings(msg *fanfare.Message) []string {
+	texts := warningTexts(msg.Warnings)
+	if !c.hub.Listed(c.r.Context(), msg.EventType) {
+		texts = append(texts, unlisted(msg.EventType))
+	}
+	return texts
+}
+
 // warningTexts are a line each; nil for none.
 func warningTexts(found []fanfare.Violation) []string {
 	var texts []string

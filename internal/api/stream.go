@@ -168,7 +168,7 @@ func (s *stream) appendID(place fanfare.Place) []byte {
 func (s *stream) appendAttempt(r *fanfare.Record) error {
 	s.text = append(s.text, "event: attempt\n"...)
 	s.text = append(s.appendID(r.Place), "data: "...)
-	b, err := appendJSON(s.text, showAttempt(r.Attempt, true))
+	b, err := appendJSON(s.text, s.showAttempt(r.Attempt, true))
 	s.text = append(b, "\n\n"...)
 	return err
 }

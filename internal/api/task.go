@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -18,20 +19,29 @@ func (s *server) taskRoutes() []*route {
 	status := param{name: "status", kind: "string", doc: "Only with this status; those that were cancelled count as failed too.", enum: []string{"running", "finished", "failed", "cancelled"}}
 	task := param{name: "task", kind: "string", doc: "Only of this kind.", enum: taskKinds}
 	again := func(pattern, summary string, in func(*call, *bulkReplayIn) (*startedOut, error)) *route {
-		return on(pattern, summary, in, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts)
+		return on(pattern, summary, in, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).exactly()
 	}
+	read := describe[none, *taskOut]("GET /background-task/{task}", "Read a background task")
+	read.serve = readTask
 	return []*route{
 		on("GET /background-task", "List background tasks; those that ended are kept for 90 days", listTasks, params(status, task)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).toAll(),
-		on("GET /background-task/{task}", "Read a background task", readTask).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).toAll(),
+		read.needs(fanfare.ScopeReadMessages, fanfare.ViewBase).toAll(),
 		on("POST /background-task/{task}/cancel", "End a background task; what it has done stays done", cancelTask).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).toAll().doing("task.cancel"),
 		on("POST /app/{app}/endpoint/{endpoint}/replay-missing", "Send an endpoint the messages that it wants and was never sent", replayMissing, planParam).
-			answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).doing("endpoint.replay-missing"),
+			answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).exactly().doing("endpoint.replay-missing"),
 		again("POST /app/{app}/endpoint/{endpoint}/bulk-replay", "Send an endpoint messages again, whatever became of them", bulkReplay).doing("endpoint.bulk-replay"),
 		again("POST /app/{app}/msg/bulk-replay", "Send messages again to all endpoints that had them", bulkReplayAll).doing("message.bulk-replay"),
-		on("POST /app/{app}/msg/bulk-expunge", "Remove payloads for good: of the messages named at once, or of all that a filter picks", bulkExpunge, planParam).needs(fanfare.ScopeWriteMessages, noSession).doing("message.bulk-expunge"),
-		on("POST /app/{app}/msg/expunge-all-contents", "Remove the payloads of all messages for good", expungeAll, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).doing("message.expunge-all"),
+		on("POST /app/{app}/msg/bulk-expunge", "Remove payloads for good: of the messages named at once, or of all that a filter picks", bulkExpunge, planParam).needs(fanfare.ScopeWriteMessages, noSession).exactly().doing("message.bulk-expunge"),
+		on("POST /app/{app}/msg/expunge-all-contents", "Remove the payloads of all messages for good", expungeAll, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).exactly().doing("message.expunge-all"),
 		on("DELETE /app/{app}/msg/{msg}/attempt/{attempt}/content", "Remove an attempt's response, body and headers, for good", expungeAttempt).needs(fanfare.ScopeWriteMessages, noSession).doing("attempt.expunge"),
 	}
+}
+
+// exactly refuses bodies with members that are not known, rather than ignoring
+// them: one that was to narrow what is done would have it done to everything.
+func (rt *route) exactly() *route {
+	rt.exact = true
+	return rt
 }
 
 // taskKinds are the names of what tasks do, which are those that clients know.
@@ -82,6 +92,7 @@ type taskParameters struct {
 	Channel         *string    `json:"channel"`
 	Tag             *string    `json:"tag"`
 	States          *[]string  `json:"states" doc:"Of deliveries: success, pending, fail or canceled."`
+	IDs             *[]string  `json:"ids" newer:"true"`
 	StatusCodeClass int        `json:"statusCodeClass" doc:"Of the last response, 100 to 500; 0 for any."`
 }
 
@@ -106,7 +117,11 @@ func showTask(t *fanfare.Task) (*taskOut, error) {
 		_, word := statusOf(state, true)
 		states = append(states, word)
 	}
-	out.Parameters = taskParameters{
+	var ids []string
+	for _, id := range s.Messages {
+		ids = append(ids, string(id))
+	}
+	out.Parameters = taskParameters{IDs: someOf(ids),
 		Since: pointer(s.Since), Until: pointer(s.Until), EventTypes: someOf(s.EventTypes),
 		Channel: pointer(s.Channel), Tag: pointer(s.Tag), States: someOf(states), StatusCodeClass: 100 * s.StatusClass,
 	}
@@ -120,7 +135,7 @@ func (c *call) start(t *fanfare.Task) (*startedOut, error) {
 		return nil, err
 	}
 	ctx := c.r.Context()
-	if plan {
+	if c.planned = plan; plan {
 		total, err := c.hub.PlanTask(ctx, t)
 		if err != nil {
 			return nil, err
@@ -169,7 +184,8 @@ func (c *call) startAt(kind fanfare.TaskKind, s fanfare.Selection) (*startedOut,
 }
 
 type bulkReplayIn struct {
-	Since           time.Time        `json:"since"`
+	IDs             field[[]string]  `json:"ids,omitzero" doc:"Messages by id or event id, 250 at most, instead of all from since on; beside them there can be a status only."`
+	Since           field[time.Time] `json:"since,omitzero" doc:"Required unless there are ids."`
 	Until           field[time.Time] `json:"until,omitzero" doc:"Now unless told."`
 	EventTypes      field[[]string]  `json:"eventTypes,omitzero" doc:"Only of these event types."`
 	Channel         field[string]    `json:"channel,omitzero"`
@@ -180,8 +196,17 @@ type bulkReplayIn struct {
 
 func (in *bulkReplayIn) selection() (s fanfare.Selection, err error) {
 	s = fanfare.Selection{
-		Since: in.Since, Until: in.Until.value, EventTypes: in.EventTypes.value,
+		Since: in.Since.value, Until: in.Until.value, EventTypes: in.EventTypes.value,
 		Channel: in.Channel.value, Tag: in.Tag.value, StatusClass: in.StatusCodeClass.value / 100,
+	}
+	for _, id := range in.IDs.value {
+		s.Messages = append(s.Messages, fanfare.MessageID(id))
+	}
+	switch {
+	case !in.IDs.set && !in.Since.set:
+		return s, invalid(fieldError{[]string{"body", "since"}, "is missing; or name messages by ids", "value_error.missing"})
+	case in.IDs.set && len(s.Messages) == 0:
+		return s, &fanfare.InvalidError{Field: "ids", Reason: "must name a message"}
 	}
 	if class := in.StatusCodeClass.value; class%100 != 0 || class < 0 || class > 500 {
 		return s, &fanfare.InvalidError{Field: "statusCodeClass", Reason: "must be 100, 200, 300, 400 or 500, or 0 for any"}
@@ -252,15 +277,28 @@ func (c *call) task() (*fanfare.Task, error) {
 	if own := c.who.application(); err == nil && own != "" && t.Application != own {
 		err = fanfare.ErrNotFound
 	}
+	if err == nil && t.Application == fanfare.OperationalApplication && c.who.may(access{}) != nil {
+		err = fanfare.ErrNotFound // those routes are for admins
+	}
 	return t, missing(err, "task", ref, here)
 }
 
-func readTask(c *call, _ *none) (*taskOut, error) {
+// readTask is as the other handlers, but that a count answers for itself.
+func readTask(c *call) error {
 	t, err := c.task()
-	if err != nil {
-		return nil, err
+	if errors.Is(err, fanfare.ErrNotFound) {
+		if kept, fault := c.keptUsage(c.r.PathValue("task")); kept || fault != nil {
+			return fault
+		}
 	}
-	return showTask(t)
+	if err != nil {
+		return err
+	}
+	out, err := showTask(t)
+	if err != nil {
+		return err
+	}
+	return c.answer(out)
 }
 
 func cancelTask(c *call, _ *none) (*taskOut, error) {

@@ -185,6 +185,18 @@ func TestTasksOfOthersAreNotFound(t *testing.T) {
 		}
 	}
 	w.do("GET", "/api/v1/background-task/"+tasks["other"], "").want(200).has(map[string]any{"state": "running"})
+
+	w.do("POST", operational, `{"url":"https://example.com/in","uid":"mine"}`).want(201)
+	news := w.do("POST", operational+"/mine/recover", `{`+since+`}`).want(202).id()
+	clerk, err := w.hub.CreateKey(t.Context(), &fanfare.Key{Name: "c", Scopes: []fanfare.Scope{fanfare.ScopeReadMessages, fanfare.ScopeWriteMessages}})
+	w.ok(err)
+	if items := w.as(clerk, "GET", "/api/v1/background-task", "").items(); len(items) != 2 {
+		t.Errorf("to a key of all applications are listed %v", items)
+	}
+	w.as(clerk, "GET", "/api/v1/background-task/"+news, "").want(404)
+	w.as(clerk, "POST", "/api/v1/background-task/"+news+"/cancel", "").want(404)
+	w.do("GET", "/api/v1/background-task/"+news, "").want(200).has(map[string]any{"state": "running"})
+
 	purge := w.do("POST", "/api/v1/app/acme/msg/expunge-all-contents", "").want(202).id()
 	w.as(session, "POST", "/api/v1/background-task/"+purge+"/cancel", "").want(403)
 	w.as(session, "POST", "/api/v1/background-task/"+tasks["acme"]+"/cancel", "").want(200).has(map[string]any{"state": "cancelled"})
@@ -226,9 +238,8 @@ func TestTasksThatAreRefused(t *testing.T) {
 	for _, path := range []string{"endpoint/nobody/replay-missing", "endpoint/nobody/bulk-replay"} {
 		w.do("POST", "/api/v1/app/acme/"+path, `{`+since+`}`).want(404)
 	}
-	for _, path := range []string{"msg/expunge-all-contents", "msg/bulk-replay"} {
-		w.do("POST", "/api/v1/app/nobody/"+path, `{`+since+`}`).want(404)
-	}
+	w.do("POST", "/api/v1/app/nobody/msg/bulk-replay", `{`+since+`}`).want(404)
+	w.do("POST", "/api/v1/app/nobody/msg/expunge-all-contents", "").want(404)
 	if got := w.do("GET", "/api/v1/background-task", "").items(); len(got) != 0 {
 		t.Errorf("what was refused is kept: %v", got)
 	}

@@ -51,7 +51,7 @@ func TestRawRequests(t *testing.T) {
 		"two keys":                 {"GET /api/v1/app HTTP/1.1\r\n" + host + key + "\r\n", 401, false},
 		"absolute form":            {"GET http://evil.example/api/v1/app HTTP/1.1\r\n" + host + "\r\n", 200, false},
 		"asterisk":                 {"GET * HTTP/1.1\r\n" + host + "\r\n", 404, false},
-		"connect":                  {"CONNECT evil.example:443 HTTP/1.1\r\n" + host + "\r\n", 404, false},
+		"connect":                  {"CONNECT evil.example:443 HTTP/1.1\r\n" + host + "\r\n", 405, false},
 		"dots":                     {"GET /api/v1/x/../app HTTP/1.1\r\n" + host + "\r\n", 404, false},
 		"length over the limit":    {post + "Content-Length: 1048577\r\n\r\n", 413, true},
 		"length beyond all limits": {post + "Content-Length: 9223372036854775807\r\n\r\n", 413, true},

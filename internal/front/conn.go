@@ -46,7 +46,7 @@ func (cn *conn) serve(over *handover) {
 		r := cn.request()
 		if r == nil {
 			_ = cn.SetDeadline(time.Time{})
-			over.take(&passed{cn.Conn, cn.buf[cn.r:cn.w]})
+			over.take(&guard{Conn: cn.Conn, server: cn.server, ahead: cn.buf[cn.r:cn.w:cn.w]})
 			return
 		}
 		if !cn.answer(r) {
@@ -112,7 +112,7 @@ func (cn *conn) answer(r *http.Request) (reusable bool) {
 	}()
 	b := r.Body.(*body)
 	w := &answer{header: make(http.Header, 4), out: cn.out[:0]}
-	cn.server.HTTP.Handler.ServeHTTP(w, r)
+	cn.server.handler.ServeHTTP(w, r)
 	leave := cn.server.closing.Load() || b.failed()
 	out := w.finish(leave)
 	if cap(out) <= 64<<10 {

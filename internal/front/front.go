@@ -5,8 +5,9 @@
 //
 // What is plain is judged narrowly: a POST whose path needs no unescaping and
 // whose body has a length that is small, with well-formed header fields that ask
-// for nothing special. Whatever is doubtful is net/http's to judge, so that both
-// give the same answer to the same bytes.
+// for nothing special. Everything else is net/http's to judge, so that both
+// give the same answer to the same bytes; but what could be read in two ways does
+// not get there. It is refused, in JSON, and the connection closed.
 //
 // A handler is called as by net/http, but for three things. Its answer is kept in
 // memory until it returns, so it cannot stream. Its context does not end when the
@@ -24,13 +25,15 @@ import (
 	"time"
 )
 
-// A Server serves the Handler of HTTP within its timeouts. HTTP must have all
-// of ReadHeaderTimeout, ReadTimeout and IdleTimeout, and must not be used
-// otherwise.
+// A Server serves the Handler of HTTP within its bounds. HTTP must have all
+// of ReadHeaderTimeout, ReadTimeout, IdleTimeout and MaxHeaderBytes, and must not
+// be used otherwise.
 type Server struct {
 	HTTP *http.Server
 
 	closing atomic.Bool
+	handler http.Handler // of plain requests: HTTP's own
+	refuser *refuser     // of the others
 
 	mu    sync.Mutex
 	ln    net.Listener
@@ -47,6 +50,9 @@ func (s *Server) Serve(ln net.Listener) error {
 		ln.Close()
 		return http.ErrServerClosed
 	}
+	s.handler = s.HTTP.Handler
+	s.refuser = newRefuser(s.handler)
+	s.HTTP.Handler = s.refuser
 	s.ln, s.conns, s.rest = ln, make(map[*conn]struct{}), make(chan struct{})
 	s.mu.Unlock()
 	over := &handover{addr: ln.Addr(), conns: make(chan net.Conn), done: make(chan struct{})}
@@ -184,30 +190,4 @@ func (h *handover) take(c net.Conn) {
 	case <-h.done:
 		c.Close()
 	}
-}
-
-// A passed connection begins with what was already read of it.
-type passed struct {
-	net.Conn
-	ahead []byte
-}
-
-func (p *passed) Read(b []byte) (int, error) {
-	if len(p.ahead) == 0 {
-		return p.Conn.Read(b)
-	}
-	n := copy(b, p.ahead)
-	if p.ahead = p.ahead[n:]; len(p.ahead) == 0 {
-		p.ahead = nil
-	}
-	return n, nil
-}
-
-// CloseWrite lets the server behind say its last word to a client that is still
-// talking.
-func (p *passed) CloseWrite() error {
-	if c, ok := p.Conn.(interface{ CloseWrite() error }); ok {
-		return c.CloseWrite()
-	}
-	return nil
 }

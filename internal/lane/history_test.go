@@ -3,6 +3,7 @@ package lane
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -37,11 +38,19 @@ func (w *world) step() {
 	w.idle()
 	oldest := never
 	for _, l := range w.s.lanes {
-		if n := l.window.len(); n > 2*w.m.limits.Window || l.others() > w.m.limits.Window {
+		most := max(w.m.limits.Window, 2*l.set.Gather.Size)
+		if n := l.window.len(); n > most+w.m.limits.Window || l.others() > most {
 			w.fatalf("%d deliveries in memory", n)
 		}
+		apart := 0
 		for _, e := range l.window.entries() {
 			oldest = min(oldest, e.due)
+			if e.apart {
+				apart++
+			}
+		}
+		if apart != l.apart {
+			w.fatalf("%d stand apart, and %d are counted", apart, l.apart)
 		}
 	}
 	if got := w.s.Stats().Oldest; oldest == never && !got.IsZero() || oldest != never && at(got) != oldest {
@@ -66,7 +75,14 @@ func (w *world) started(st Start) {
 	if w.now.Before(w.m.appToken(e.set.Application, e.set.AppRate)) {
 		w.fatalf("%s has no token", e.set.Application)
 	}
-	heads := e.firsts()
+	if e.gathers() {
+		w.startedTogether(e, st)
+		return
+	}
+	if st.More != nil {
+		w.fatalf("%s does not gather", st.Endpoint)
+	}
+	heads := e.heads(e.waiting())
 	first := heads[0]
 	if e.set.Ordered { // which of several keys is first depends on what is in memory
 		for _, h := range heads {
@@ -81,7 +97,44 @@ func (w *world) started(st Start) {
 	if w.now.Before(r.Due) || st.Attempts != r.Attempts {
 		w.fatalf("start %+v of %+v", st, r)
 	}
-	e.flying[st.Message] = &modelFlight{Delivery: r.Delivery, host: e.set.Host, era: e.health.era}
+	w.flies(e, r, &modelParty{})
+	e.starts = append(e.starts, w.now)
+}
+
+func (w *world) flies(e *modelEndpoint, r *record, p *modelParty) {
+	e.flying[r.Message] = &modelFlight{Delivery: r.Delivery, host: e.set.Host, era: e.health.era, party: p}
+}
+
+// startedTogether checks that a start has the first that are due, and all that
+// there is room for.
+func (w *world) startedTogether(e *modelEndpoint, st Start) {
+	var due, got []string
+	all := !w.s.lanes[st.Endpoint].more // else the rest may not be in memory
+	waiting := e.waiting()
+	rs, _ := e.together(waiting)
+	if first := e.disk[st.Message]; !all && first != nil {
+		rs = kin(waiting, first.Apart)
+	}
+	for _, r := range rs {
+		if !r.Due.After(w.now) && len(due) < e.most() {
+			due = append(due, r.Message)
+		}
+	}
+	p := &modelParty{}
+	for _, one := range append([]Start{st}, st.More...) {
+		r := e.disk[one.Message]
+		if r == nil || !r.waiting || e.flying[one.Message] != nil || one.Attempts != r.Attempts || one.Endpoint != st.Endpoint {
+			w.fatalf("%+v started of %+v", one, r)
+		}
+		got = append(got, one.Message)
+		w.flies(e, r, p)
+	}
+	if len(got) > len(due) || !slices.Equal(got, due[:len(got)]) || all && len(got) < len(due) {
+		w.fatalf("%s started together, of %s", got, due)
+	}
+	if len(got) > 1 {
+		w.parties++
+	}
 	e.starts = append(e.starts, w.now)
 }
 
@@ -224,11 +277,12 @@ func history(t *testing.T, seed uint64) *world {
 
 // TestHistories runs every history twice: the same inputs give the same outputs.
 func TestHistories(t *testing.T) {
-	starts := 0
+	starts, parties := 0, 0
 	for seed := *from; seed < *from+*seeds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := history(t, seed)
 			starts += w.count
+			parties += w.parties
 			if again := history(t, seed); again.trace.String() != w.trace.String() {
 				t.Error("two runs differ")
 			}
@@ -237,7 +291,7 @@ func TestHistories(t *testing.T) {
 			break
 		}
 	}
-	if starts < int(*seeds)*50 {
-		t.Errorf("only %d starts in %d histories", starts, *seeds)
+	if starts < int(*seeds)*50 || parties < int(*seeds)*3 {
+		t.Errorf("only %d starts, %d of several deliveries, in %d histories", starts, parties, *seeds)
 	}
 }

@@ -29,6 +29,9 @@ type Settings struct {
 	// after the one before it has ended.
 	Ordered bool
 
+	// Gather is of no meaning in ordered lanes. Zero: each delivery goes by itself.
+	Gather Gather
+
 	// Paused lanes start nothing; what is in flight finishes.
 	Paused bool
 
@@ -55,6 +58,7 @@ type Delivery struct {
 	Due      time.Time // it does not start before
 	Key      string    // in an ordered lane only deliveries of one key wait for each other
 	Attempts int       // made so far
+	Apart    bool      // where others gather it waits for none, and goes with its like only
 }
 
 // Place is where d stands in its lane.
@@ -112,6 +116,7 @@ type Verdict struct {
 	Neutral bool // says nothing about the endpoint's health
 
 	Unrecorded bool // the store has the delivery as it was: the lane is read again
+	Untried    bool // no attempt was made after all: the delivery waits where it did
 }
 
 // Actions is what the owner has to do after a Step. The slices are used again
@@ -127,6 +132,9 @@ type Start struct {
 	Endpoint, Message string
 
 	Attempts int // made before this one
+
+	// More are others that go in the same attempt, if the lane gathers.
+	More []Start
 }
 
 // Load asks for the first Limit waiting deliveries of an endpoint whose place

@@ -34,8 +34,13 @@ type modelFlight struct {
 	Delivery
 	host    string
 	era     int
-	sent    bool     // it has given its place to another
+	party   *modelParty
 	verdict *Verdict // recorded or not, but the scheduler does not know yet
+}
+
+// modelParty is what is in flight as one attempt, be it one delivery.
+type modelParty struct {
+	sent bool // it has given its place to another
 }
 
 type modelHealth struct {
@@ -109,9 +114,8 @@ func (h *modelHealth) room() int {
 	return h.limit
 }
 
-// firsts are the deliveries of e that nothing of its own lane but time keeps
-// from starting, as far as the scheduler was told, the next one first.
-func (e *modelEndpoint) firsts() []*record {
+// waiting is what the scheduler was told of e and has not started, by place.
+func (e *modelEndpoint) waiting() []*record {
 	var rs []*record
 	for id, r := range e.disk {
 		if r.waiting && r.told && e.flying[id] == nil {
@@ -119,6 +123,49 @@ func (e *modelEndpoint) firsts() []*record {
 		}
 	}
 	slices.SortFunc(rs, func(a, b *record) int { return a.Place().Compare(b.Place()) })
+	return rs
+}
+
+// gathers says that e's deliveries go together.
+func (e *modelEndpoint) gathers() bool { return e.set.Gather.Size > 0 && !e.set.Ordered }
+
+// most is how many may.
+func (e *modelEndpoint) most() int {
+	if e.health.state == Probing {
+		return min(e.set.Gather.Size, 32)
+	}
+	return e.set.Gather.Size
+}
+
+// kin are those of rs of which each may go with each other.
+func kin(rs []*record, apart bool) []*record {
+	return slices.DeleteFunc(slices.Clone(rs), func(r *record) bool { return r.Apart != apart })
+}
+
+// together are those of waiting, which is e's, that go in its next attempt or, once
+// that is full, in the ones after it; and when it may start.
+func (e *modelEndpoint) together(waiting []*record) (rs []*record, from time.Time) {
+	gathering, apart := kin(waiting, false), kin(waiting, true)
+	if n := e.most(); len(gathering) >= n {
+		full := gathering[n-1]
+		rs, from = gathering, full.Due
+		if len(apart) > 0 && apart[0].Place().Compare(full.Place()) < 0 {
+			rs, from = apart, apart[0].Due
+		}
+	} else if len(apart) > 0 {
+		rs, from = apart, apart[0].Due
+	}
+	if len(gathering) > 0 {
+		if over := gathering[0].Due.Add(e.set.Gather.Window); rs == nil || over.Before(from) {
+			rs, from = gathering, over
+		}
+	}
+	return rs, from
+}
+
+// heads are those of rs, which waits for e, that nothing of its own lane but time
+// keeps from starting, the next one first.
+func (e *modelEndpoint) heads(rs []*record) []*record {
 	if !e.set.Ordered {
 		return rs[:min(1, len(rs))]
 	}
@@ -158,28 +205,44 @@ func latest(ts ...time.Time) time.Time { return slices.MaxFunc(ts, time.Time.Com
 
 // busy is how many places of e are taken.
 func (e *modelEndpoint) busy() int {
-	n := 0
+	places := map[*modelParty]bool{}
 	for _, f := range e.flying {
-		if !f.sent || e.health.state == Probing { // a probe is alone until its verdict
-			n++
+		if !f.party.sent || e.health.state == Probing { // a probe is alone until its verdict
+			places[f.party] = true
 		}
 	}
-	return n
+	return len(places)
 }
 
 // opens is when e may start something, if nobody else were there. each is the
 // same for each of the deliveries that could be the next one.
 func (e *modelEndpoint) opens() (from time.Time, each []time.Time) {
-	heads := e.firsts()
-	if !e.live || e.set.Paused || e.busy() >= e.health.room() || len(heads) == 0 {
+	if !e.live || e.set.Paused || e.busy() >= e.health.room() {
+		return time.Time{}, nil
+	}
+	waiting := e.waiting()
+	if len(waiting) == 0 {
 		return time.Time{}, nil
 	}
 	from = latest(e.hold, token(e.set.Rate, e.starts))
 	if e.health.state == Probing && !e.health.last.IsZero() {
 		from = latest(from, e.health.last.Add(e.health.interval))
 	}
-	for _, r := range heads {
+	if e.gathers() {
+		_, due := e.together(waiting)
+		each = append(each, latest(from, due))
+		if e.loading > 0 || !e.backoff.IsZero() { // the scheduler goes by those it has in memory
+			for _, r := range waiting {
+				each = append(each, latest(from, r.Due), latest(from, r.Due.Add(e.set.Gather.Window)))
+			}
+		}
+		return each[0], each
+	}
+	for _, r := range e.heads(waiting) {
 		each = append(each, latest(from, r.Due))
+	}
+	if each == nil {
+		return time.Time{}, nil
 	}
 	return each[0], each
 }
@@ -196,15 +259,19 @@ func (m *model) appToken(app string, rate float64) time.Time {
 }
 
 func (m *model) inFlight(host string) (all, there int) {
+	places := map[*modelParty]bool{}
 	for _, e := range m.eps {
 		for _, f := range e.flying {
-			all++
-			if f.host == host && !f.sent {
+			if places[f.party] {
+				continue
+			}
+			places[f.party] = true
+			if f.host == host && !f.party.sent {
 				there++
 			}
 		}
 	}
-	return all, there
+	return len(places), there
 }
 
 // shut says that the process or the host has no room for e.

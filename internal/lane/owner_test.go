@@ -61,7 +61,7 @@ func (w *world) sent(e *modelEndpoint) {
 		return
 	}
 	id := w.one(ids)
-	e.flying[id].sent = true
+	e.flying[id].party.sent = true
 	w.logf("sent %s %s", e.set.Endpoint, id)
 	w.s.Sent(e.set.Endpoint, id)
 }
@@ -88,7 +88,7 @@ func (w *world) configure(e *modelEndpoint) {
 		w.s.Configure(w.now, e.set)
 		return
 	}
-	switch w.dice.IntN(5) {
+	switch w.dice.IntN(6) {
 	case 0, 1:
 		if e.set.Paused = !e.set.Paused; !e.set.Paused {
 			e.health.resume()
@@ -110,6 +110,8 @@ func (w *world) configure(e *modelEndpoint) {
 		w.s.Configure(w.now, e.set)
 		w.stored(e)
 		return
+	case 5:
+		e.set.Gather = w.gather()
 	case 3:
 		e.set.Host = []string{"", "h1", "h2"}[w.dice.IntN(3)]
 	case 4:

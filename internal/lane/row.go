@@ -6,7 +6,8 @@ import "slices"
 type entry struct {
 	place    Position
 	due      instant
-	attempts int
+	attempts int32
+	apart    bool
 	key      string
 	queue    *queue // of its key; nil in a lane that is not ordered
 }

@@ -101,6 +101,9 @@ func (s *Scheduler) forget(h *host) {
 // Configure says what is to be known of an endpoint, when it is first seen and
 // whenever that changes. Until then its lane starts nothing.
 func (s *Scheduler) Configure(now time.Time, set Settings) {
+	if set.Ordered {
+		set.Gather = Gather{}
+	}
 	l := s.lane(set.Endpoint)
 	old := l.set
 	l.set = set
@@ -226,21 +229,29 @@ func (s *Scheduler) doubt(l *lane) {
 // Sent says that an attempt is over as far as its endpoint can tell, and went
 // well: another may begin in its place while it is being recorded. It still counts
 // for the process, until its Finish, and in an ordered lane the next one waits
-// for that.
+// for that. Of those that went together, it is said of one.
 func (s *Scheduler) Sent(endpoint, message string) {
 	l := s.lanes[endpoint]
-	if l == nil || l.flying[message] == nil || l.flying[message].sent {
+	if l == nil || l.flying[message] == nil {
 		return
 	}
 	f := l.flying[message]
-	f.sent = true
+	sent := &f.sent
+	if f.party != nil {
+		sent = &f.party.sent
+	}
+	if *sent {
+		return
+	}
+	*sent = true
 	l.sent++
 	f.host.inFlight--
 	s.stir(l)
 	s.admitHost(f.host)
 }
 
-// Finish ends an attempt that a Step has started. Of any other it takes no notice.
+// Finish ends an attempt that a Step has started, or one delivery's part in it.
+// Of any other it takes no notice.
 func (s *Scheduler) Finish(t time.Time, endpoint, message string, v Verdict) {
 	l := s.lanes[endpoint]
 	if l == nil || l.flying[message] == nil {
@@ -268,27 +279,32 @@ func (s *Scheduler) Finish(t time.Time, endpoint, message string, v Verdict) {
 
 // comeBack lets a delivery wait again if the verdict on f says so.
 func (s *Scheduler) comeBack(l *lane, f *flight, v Verdict) {
-	if f.doubt || v.Unrecorded {
+	e := f.entry
+	switch {
+	case f.doubt || v.Unrecorded:
 		s.reset(l)
-		return
-	}
-	if !v.OK && v.Again {
+	case v.Untried:
 		s.take(l, &Delivery{
-			Message: f.entry.place.Message, Key: f.entry.key,
+			Message: e.place.Message, Key: e.key, Apart: e.apart,
+			Rank: e.place.Rank, Due: e.due.time(), Attempts: int(e.attempts),
+		})
+	case !v.OK && v.Again:
+		s.take(l, &Delivery{
+			Message: e.place.Message, Key: e.key, Apart: e.apart,
 			Rank: v.Rank, Due: v.Due, Attempts: v.Attempts,
 		})
 	}
 }
 
-// land gives back what an attempt in flight has occupied.
+// land gives back what a delivery in flight has occupied.
 func (s *Scheduler) land(l *lane, message string, f *flight) {
 	delete(l.flying, message)
 	l.wide = l.wide && len(l.flying) >= wideUntil
-	s.inFlight--
-	if f.sent {
-		l.sent--
+	if f.party == nil || f.party.left == 1 {
+		s.vacate(l, f)
 	} else {
-		f.host.inFlight--
+		f.party.left--
+		l.riders--
 	}
 	if f.entry.attempts > 0 {
 		l.again--
@@ -298,6 +314,16 @@ func (s *Scheduler) land(l *lane, message string, f *flight) {
 		if q.flying == 0 {
 			q.again, q.flight = false, Position{}
 		}
+	}
+}
+
+// vacate gives back the place of an attempt that is over.
+func (s *Scheduler) vacate(l *lane, f *flight) {
+	s.inFlight--
+	if f.sent || f.party != nil && f.party.sent {
+		l.sent--
+	} else {
+		f.host.inFlight--
 	}
 }
 

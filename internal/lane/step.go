@@ -112,7 +112,11 @@ func (l *lane) opens(now instant) (instant, bool) {
 	if e == nil {
 		return 0, false
 	}
-	return max(e.due, l.hold, l.health.probeAt(now), l.bucket.next(now)), true
+	due := e.due
+	if l.set.Gather.Size > 0 {
+		due, _ = l.complete()
+	}
+	return max(due, l.hold, l.health.probeAt(now), l.bucket.next(now)), true
 }
 
 // busy is how many places are taken.
@@ -120,10 +124,22 @@ func (l *lane) busy() int {
 	if l.health.state == Probing {
 		return len(l.flying) // nothing more before the verdict
 	}
-	return len(l.flying) - l.sent
+	return len(l.flying) - l.riders - l.sent
 }
 
 func (s *Scheduler) start(now instant, l *lane) {
+	if l.set.Gather.Size > 0 {
+		s.startTogether(now, l)
+	} else {
+		s.startFirst(l)
+	}
+	s.inFlight++
+	l.host.inFlight++
+	l.bucket.take(now)
+	l.app.bucket.take(now)
+}
+
+func (s *Scheduler) startFirst(l *lane) {
 	e := l.first()
 	i, _ := l.window.search(e.place)
 	if q := e.queue; q != nil {
@@ -131,6 +147,16 @@ func (s *Scheduler) start(now instant, l *lane) {
 		q.flight, q.again = e.place, e.attempts > 0
 	}
 	l.drop(i)
+	s.fly(l, e)
+	s.starts = append(s.starts, Start{
+		Endpoint: l.set.Endpoint,
+		Message:  e.place.Message,
+		Attempts: int(e.attempts),
+	})
+}
+
+// fly notes that e, no longer in the window, is in flight.
+func (s *Scheduler) fly(l *lane, e *entry) *flight {
 	if e.attempts > 0 {
 		l.again++
 	}
@@ -146,15 +172,7 @@ func (s *Scheduler) start(now instant, l *lane) {
 	}
 	l.flying[e.place.Message] = f
 	l.wide = l.wide || len(l.flying) >= wideFrom
-	s.inFlight++
-	l.host.inFlight++
-	l.bucket.take(now)
-	l.app.bucket.take(now)
-	s.starts = append(s.starts, Start{
-		Endpoint: l.set.Endpoint,
-		Message:  e.place.Message,
-		Attempts: e.attempts,
-	})
+	return f
 }
 
 // stir makes the next Step settle l, about which something has changed.

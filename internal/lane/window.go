@@ -16,7 +16,9 @@ type lane struct {
 	edge   Position
 	more   bool
 	flying map[string]*flight
-	sent   int // of those, how many have given their place to another
+	riders int // of those, how many hold no place, as another of their party does
+	sent   int // how many places in flight were given to another
+	apart  int // in the window, how many wait for no others
 	wide   bool
 
 	// Ordered lanes only.
@@ -45,8 +47,9 @@ type flight struct {
 	entry *entry
 	host  *host
 	era   int
-	doubt bool // it was accepted again or cancelled meanwhile: the store knows
-	sent  bool // it has given its place to another
+	party *party // nil: it goes by itself
+	doubt bool   // it was accepted again or cancelled meanwhile: the store knows
+	sent  bool   // it has given its place to another; of a party, that is in the party
 }
 
 // A lane with wideFrom attempts in flight drains its window faster than the store
@@ -59,15 +62,18 @@ const (
 )
 
 // base is how many waiting deliveries the window is for. A lane that starts
-// next to nothing needs next to none.
+// next to nothing needs next to none, and one that gathers enough for the next
+// attempt while more are loaded.
 func (s *Scheduler) base(l *lane) int {
 	switch {
-	case l.set.Paused, l.health.state == Probing:
+	case l.set.Paused:
 		return max(1, s.limits.Window/8)
+	case l.health.state == Probing:
+		return max(1, s.limits.Window/8, 2*l.size())
 	case l.wide:
-		return wideTimes * s.limits.Window
+		return max(wideTimes*s.limits.Window, 2*l.size())
 	}
-	return s.limits.Window
+	return max(s.limits.Window, 2*l.size())
 }
 
 // others is what the window holds beside the first deliveries of shelved
@@ -103,8 +109,11 @@ func (s *Scheduler) add(l *lane, d *Delivery) {
 		return
 	}
 	e := s.entry()
-	*e = entry{place: d.Place(), due: at(d.Due), attempts: d.Attempts, key: d.Key}
+	*e = entry{place: d.Place(), due: at(d.Due), attempts: int32(d.Attempts), apart: d.Apart, key: d.Key}
 	l.window.insert(i, e)
+	if e.apart {
+		l.apart++
+	}
 	if l.set.Ordered {
 		q := l.queue(d.Key)
 		e.queue = q
@@ -118,6 +127,9 @@ func (s *Scheduler) add(l *lane, d *Delivery) {
 func (l *lane) drop(i int) *entry {
 	e := l.window.at(i)
 	l.window.remove(i)
+	if e.apart {
+		l.apart--
+	}
 	if q := e.queue; q != nil {
 		l.heads.drop(q)
 		j, _ := q.row.search(e.place)
@@ -235,6 +247,9 @@ func (s *Scheduler) unload(l *lane) {
 	for _, e := range l.window.entries() {
 		if q := e.queue; q.shelved && e.place.Compare(q.edge) > 0 {
 			q.row.remove(q.row.len() - 1) // the last of them in the end, whichever comes first
+			if e.apart {
+				l.apart--
+			}
 			s.free(e)
 			continue
 		}
@@ -260,6 +275,7 @@ func (s *Scheduler) reset(l *lane) {
 		s.free(e)
 	}
 	l.window.reset()
+	l.apart = 0
 	l.edge, l.more = Position{}, true
 	l.queues, l.heads.items, l.hungry, l.shelved = nil, nil, nil, 0
 	l.load.stale = true

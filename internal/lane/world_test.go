@@ -27,6 +27,8 @@ type world struct {
 	calm  bool // faults have stopped
 	trace strings.Builder
 	count int // starts
+
+	parties int // of those, how many had several deliveries
 }
 
 type question struct {
@@ -57,12 +59,18 @@ func newWorld(t *testing.T, seed uint64) *world {
 				Endpoint: fmt.Sprintf("ep%d", i), Application: fmt.Sprintf("app%d", app),
 				Host: []string{"", "h1", "h2"}[w.dice.IntN(3)], Ordered: w.dice.IntN(2) == 0,
 				MaxInFlight: pick(0, 0, 1, 3), Rate: rates[w.dice.IntN(6)], AppRate: apps[app],
+				Gather: w.gather(),
 			},
 			disk: map[string]*record{}, flying: map[string]*modelFlight{},
 		})
 	}
 	w.restart()
 	return w
+}
+
+// gather is none, or a small one.
+func (w *world) gather() Gather {
+	return Gather{[]int{0, 0, 1, 2, 3, 8}[w.dice.IntN(6)], time.Duration(w.dice.IntN(4)) * time.Second}
 }
 
 func (w *world) cap(e *modelEndpoint) int {
@@ -113,6 +121,7 @@ func (w *world) delivery(e *modelEndpoint, id string) Delivery {
 	if w.dice.IntN(4) == 0 && !w.calm {
 		d.Due = w.now.Add(time.Duration(w.dice.IntN(5000)) * time.Millisecond)
 	}
+	d.Apart = w.dice.IntN(6) == 0
 	if !e.set.Ordered {
 		d.Rank = d.Due.UnixMicro()
 	} else {
@@ -174,7 +183,11 @@ func (w *world) record(e *modelEndpoint) {
 		f.verdict = &Verdict{Unrecorded: true, Neutral: true, HoldUntil: w.now.Add(time.Second)}
 		return
 	}
-	v := Verdict{OK: w.calm || f.sent || w.dice.IntN(5) < 2}
+	if !w.calm && w.dice.IntN(10) == 0 {
+		f.verdict = &Verdict{Untried: true, Neutral: true}
+		return
+	}
+	v := Verdict{OK: w.calm || f.party.sent || w.dice.IntN(5) < 2}
 	if !v.OK {
 		v.Again = w.dice.IntN(6) > 0
 		v.Neutral = w.dice.IntN(6) == 0

@@ -63,6 +63,29 @@ type Field struct {
 	Value  json.RawMessage
 	Line   int
 	Hidden bool // it has come from the environment, and must not be shown
+	Unset  []Variable
+}
+
+// A Variable of the environment has no value where a field takes it.
+type Variable struct {
+	Name string
+	Line int
+}
+
+// Unset tells which variables of the environment have to be set before anything can
+// be made of m; nil if none.
+func (m *Manifest) Unset() error {
+	var problems Problems
+	for _, items := range [][]*Item{m.EventTypes, m.Applications, m.Endpoints} {
+		for _, item := range items {
+			for _, f := range item.Fields {
+				for _, v := range f.Unset {
+					problems.add(item.File, v.Line, "the environment variable %s is not set", v.Name)
+				}
+			}
+		}
+	}
+	return problems.err()
 }
 
 // Where says where in which file the item stands.
@@ -76,6 +99,13 @@ func (i *Item) Field(name string) *Field {
 		}
 	}
 	return nil
+}
+
+// polled reports whether the item is an endpoint that is sent nothing, and needs no
+// url.
+func (i *Item) polled() bool {
+	f := i.Field("kind")
+	return f != nil && string(f.Value) == `"poller"`
 }
 
 // Add takes in what another file says. It fails where both say the same thing.

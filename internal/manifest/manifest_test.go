@@ -19,7 +19,7 @@ import (
 const openapi = `{
   "components": {"schemas": {
     "App": {"type":"object","required":["name"],"properties":{"uid":{"type":["string","null"]},"name":{"type":"string"},"rateLimit":{"type":["integer","null"]},"throttleRate":{"type":["integer","null"]},"metadata":{"type":["object","null"],"additionalProperties":{"type":"string"}}}},
-    "Ep": {"type":"object","required":["url"],"properties":{"uid":{"type":["string","null"]},"url":{"type":"string"},"description":{"type":["string","null"]},"eventTypes":{"type":["array","null"],"items":{"type":"string"}},"filterTypes":{"type":["array","null"],"items":{"type":"string"}},"rateLimit":{"type":["integer","null"]},"timeout":{"type":["number","null"]},"version":{"type":["integer","null"]},"disabled":{"type":["boolean","null"]},"secret":{"type":["string","null"]},"headers":{"type":["object","null"],"additionalProperties":{"type":"string"}},"retry":{"$ref":"#/components/schemas/Retry"}}},
+    "Ep": {"type":"object","required":["url"],"properties":{"uid":{"type":["string","null"]},"url":{"type":"string"},"kind":{"type":["string","null"]},"description":{"type":["string","null"]},"eventTypes":{"type":["array","null"],"items":{"type":"string"}},"filterTypes":{"type":["array","null"],"items":{"type":"string"}},"rateLimit":{"type":["integer","null"]},"timeout":{"type":["number","null"]},"version":{"type":["integer","null"]},"disabled":{"type":["boolean","null"]},"secret":{"type":["string","null"]},"headers":{"type":["object","null"],"additionalProperties":{"type":"string"}},"retry":{"$ref":"#/components/schemas/Retry"}}},
     "Type": {"type":"object","required":["name"],"properties":{"name":{"type":"string"},"description":{"type":["string","null"]},"schemas":{}}},
     "Retry": {"type":"object","properties":{"preset":{"type":"string","enum":["standard","none"]},"delays":{"type":["array","null"],"items":{"type":"number"}}}}
   }},
@@ -135,9 +135,15 @@ func TestWhatIsWrongIsToldWithItsLine(t *testing.T) {
 		ep + "    secret: ${MISSING}\n":                 {`f.yaml:7: the environment variable MISSING is not set`},
 		ep + "    secret: ${TOKEN\n":                    {`f.yaml:7: ${ begins the name of an environment variable, as in ${NAME}; write $${ for the characters themselves`},
 		ep + "    description: ${MISSING}\n":            nil,
+		ep + "  - uid: p\n    kind: poller\n":           nil,
+		ep + "  - uid: p\n    kind: webhook\n":          {`f.yaml:7: endpoint "p" has no url`},
+		ep + "  - uid: p\n    url: [a]\n":               {`f.yaml:8: url must be text`},
 		ep + "    eventTypes: a.b\n    timeout: x\n":    {`f.yaml:7: eventTypes must be a list`, `f.yaml:8: timeout must be a number`},
 	} {
-		_, err := read(t, text)
+		m, err := read(t, text)
+		if err == nil {
+			err = m.Unset()
+		}
 		var problems manifest.Problems
 		if err != nil && !errors.As(err, &problems) {
 			t.Fatalf("%q: %v", text, err)

@@ -21,8 +21,9 @@ const (
 )
 
 // Read reads a file of YAML documents. Where a URL, a header or a secret has
-// ${NAME}, getenv says what stands for it; $${ is an ordinary ${. The error is
-// Problems, if it is the file's fault.
+// ${NAME}, getenv says what stands for it; $${ is an ordinary ${. What it has no
+// value for is told by [Manifest.Unset]. The error is Problems, if it is the file's
+// fault.
 func Read(file string, text []byte, g *Grammar, getenv func(string) string) (*Manifest, error) {
 	r := &reader{file: file, grammar: g, getenv: getenv, m: &Manifest{}}
 	if len(text) > MaxBytes {
@@ -226,6 +227,7 @@ func (r *reader) item(k Kind, n *yaml.Node, other func(member) bool) *Item {
 		return nil
 	}
 	schema := r.grammar.kinds[k]
+	before := len(r.problems)
 	item := &Item{Kind: k, File: r.file, Line: n.Line}
 	seen := make(map[string]bool)
 	for _, m := range r.members(n, 0) {
@@ -255,8 +257,11 @@ func (r *reader) item(k Kind, n *yaml.Node, other func(member) bool) *Item {
 		r.fail(n, "the %s has no %s; it is known by that", k, k.identity())
 		return nil
 	}
+	if k == Endpoint && item.Field("url") == nil && !item.polled() && (!seen["url"] || len(r.problems) == before) {
+		r.fail(n, "%s %q has no url", k, item.Name)
+	}
 	for _, name := range schema.Required {
-		if name != k.identity() && !seen[name] {
+		if name != k.identity() && name != "url" && !seen[name] {
 			r.fail(n, "%s %q has no %s", k, item.Name, name)
 		}
 	}
@@ -281,7 +286,7 @@ func (r *reader) field(item *Item, name string, m member, s *Schema) {
 	f := Field{Name: name, Line: m.key.Line}
 	expand := asItIs
 	if item.Kind == Endpoint && slices.Contains(Expanded, name) {
-		expand = func(n *yaml.Node) string { return r.expand(n, &f.Hidden) }
+		expand = func(n *yaml.Node) string { return r.expand(n, &f) }
 	}
 	var b bytes.Buffer
 	r.write(&b, value, expand, 0)

@@ -33,8 +33,9 @@ var Expanded = []string{"url", "secret", "headers", "auth"}
 
 var variable = regexp.MustCompile(`\$?\$\{([^}]*)\}?`)
 
-// expand puts in what the environment has, and notes that it must not be shown.
-func (r *reader) expand(n *yaml.Node, hidden *bool) string {
+// expand puts in what the environment has, and notes that it must not be shown, or
+// what is not there.
+func (r *reader) expand(n *yaml.Node, f *Field) string {
 	return variable.ReplaceAllStringFunc(n.Value, func(found string) string {
 		if strings.HasPrefix(found, "$$") {
 			return found[1:]
@@ -45,9 +46,9 @@ func (r *reader) expand(n *yaml.Node, hidden *bool) string {
 		case !closed || name == "":
 			r.fail(n, "${ begins the name of an environment variable, as in ${NAME}; write $${ for the characters themselves")
 		case value == "":
-			r.fail(n, "the environment variable %s is not set", name)
+			f.Unset = append(f.Unset, Variable{name, n.Line})
 		}
-		*hidden = true
+		f.Hidden = true
 		return value
 	})
 }

@@ -42,6 +42,9 @@ const (
 type Client struct {
 	// Dial makes connections. It is required.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// RefusePlain, if it is not nil, is what requests to http URLs fail with. No
+	// connection is made for them.
+	RefusePlain error
 	// TLS is cloned for each connection to an https URL whose Target has no
 	// configuration of its own; nil means the defaults.
 	TLS *tls.Config
@@ -250,6 +253,9 @@ func (c *Client) sweep(at place) {
 func (c *Client) dial(ctx context.Context, deadline time.Time, t *Target) (*conn, error) {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
+	if !t.tls && c.RefusePlain != nil {
+		return nil, c.RefusePlain
+	}
 	raw, err := c.Dial(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,6 @@ func Example() {
 
 	// Output:
 	// taken as https://hooks.example/in
-	// refused: localhost is a loopback address; start the server with --dev to allow it
+	// refused: localhost is a loopback address; for development, serve --dev or Options.AllowLoopback allows it
 	// refused: 0x7f.1 is not an IPv4 address; write four decimal numbers from 0 to 255 without leading zeros
 }

@@ -168,7 +168,7 @@ func (d *Dialer) allows(ip netip.Addr) bool {
 // reasonAgainst says what ip is, which is not public and not allowed.
 func reasonAgainst(ip netip.Addr) string {
 	if ip.IsLoopback() {
-		return fmt.Sprintf("%v is a loopback address; start the server with --dev to allow it", ip)
+		return fmt.Sprintf("%v is a loopback address; for development, serve --dev or Options.AllowLoopback allows it", ip)
 	}
 	what, ok := find(special, ip)
 	if !ok {

@@ -93,8 +93,8 @@ func TestOtherSpellingsOfADeniedIPv4AddressAreDenied(t *testing.T) {
 
 func TestReasonsTellWhatTheAddressIsAndWhatToDo(t *testing.T) {
 	tests := []struct{ ip, want string }{
-		{"127.0.0.1", "127.0.0.1 is a loopback address; start the server with --dev to allow it"},
-		{"::1", "::1 is a loopback address; start the server with --dev to allow it"},
+		{"127.0.0.1", "127.0.0.1 is a loopback address; for development, serve --dev or Options.AllowLoopback allows it"},
+		{"::1", "::1 is a loopback address; for development, serve --dev or Options.AllowLoopback allows it"},
 		{"10.0.0.1", "10.0.0.1 is a private address; use a public address, or have the operator allow its network"},
 		{"169.254.169.254", "169.254.169.254 is a link-local address, where clouds keep their credentials; it is never called"},
 		{"168.63.129.16", "168.63.129.16 is the host agent of a cloud; it is never called"},

@@ -145,7 +145,7 @@ func (d *Dialer) refuseHost(h host, port string) string {
 	case h.name == "":
 		return ""
 	case isLocalhost(h.name):
-		return fmt.Sprintf("%s is a loopback address; start the server with --dev to allow it", quote(h.name))
+		return fmt.Sprintf("%s is a loopback address; for development, serve --dev or Options.AllowLoopback allows it", quote(h.name))
 	case metadataNames[h.name]:
 		return fmt.Sprintf("%s is the metadata service of a cloud; it is never called", quote(h.name))
 	case len(d.policy.Allow) == 0 && isLocal(h.name):

@@ -38,9 +38,6 @@ type Policy struct {
 	// under .localhost, and with them the server itself. It is for development.
 	Loopback bool
 
-	// HTTPSOnly makes CheckURL refuse http.
-	HTTPSOnly bool
-
 	// Allow opens networks that are not public. It cannot open those that hold
 	// cloud credentials, nor those that carry IPv4 addresses inside IPv6 ones,
 	// except NAT64's 64:ff9b::/96, where the address inside is judged.
@@ -51,13 +48,13 @@ type Policy struct {
 	// 0.0.0.0:8080 means that port on every address of this machine.
 	Listen []netip.AddrPort
 
+	// HTTPSOnly refuses http URLs: what is sent to them can be read, and changed, by
+	// whoever is between.
+	HTTPSOnly bool
+
 	// BaseURL is where the world reaches this server, perhaps through a proxy.
 	// Its host and port are refused. Empty means unknown.
 	BaseURL string
-
-	// Resolver answers lookups. Nil means Go's own with the machine's
-	// configuration. Names come to it absolute, with a final dot.
-	Resolver *net.Resolver
 }
 
 // A Dialer connects as its Policy permits. Use one for every outbound
@@ -90,9 +87,6 @@ func New(p *Policy) (*Dialer, error) {
 		interfaces: net.InterfaceAddrs,
 	}
 	d.resolve = (&net.Resolver{PreferGo: true}).LookupNetIP
-	if p.Resolver != nil {
-		d.resolve = p.Resolver.LookupNetIP
-	}
 	for _, allow := range p.Allow {
 		if err := checkAllow(allow); err != nil {
 			return nil, err
@@ -188,7 +182,9 @@ func (d *Dialer) lookup(ctx context.Context, h host) ([]netip.Addr, error) {
 	// The final dot keeps the resolver from trying search domains.
 	ips, err := d.resolve(ctx, "ip", h.name+".")
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
-		dns.Name = strings.TrimSuffix(dns.Name, ".")
+		own := *dns // the resolver hands the same one to all who ask for that name at once
+		own.Name = strings.TrimSuffix(own.Name, ".")
+		err = &own
 	}
 	if err == nil && len(ips) == 0 {
 		err = &net.DNSError{Err: "no addresses", Name: h.name, IsNotFound: true}

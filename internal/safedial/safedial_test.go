@@ -21,11 +21,8 @@ import (
 // connected to. Those connections fail with err; nothing leaves the process.
 func asking(t *testing.T, p *Policy, say func(name string, asked int) answer, err error) (*Dialer, *[]string) {
 	t.Helper()
-	if p == nil {
-		p = new(Policy)
-	}
-	p.Resolver = (&nameServer{say: say}).resolver(t)
 	d := dialer(t, p)
+	d.resolve = (&nameServer{say: say}).resolver(t).LookupNetIP
 	var dialed []string
 	d.connect = func(_ context.Context, _, address string) (net.Conn, error) {
 		dialed = append(dialed, address)
@@ -49,7 +46,7 @@ func TestNamesThatResolveInsideAreNotDialed(t *testing.T) {
 		say        func(string, int) answer
 		want       string
 	}{
-		{"loopback", "127.0.0.1.nip.io", always("127.0.0.1"), "127.0.0.1.nip.io: 127.0.0.1 is a loopback address; start the server with --dev to allow it"},
+		{"loopback", "127.0.0.1.nip.io", always("127.0.0.1"), "127.0.0.1.nip.io: 127.0.0.1 is a loopback address; for development, serve --dev or Options.AllowLoopback allows it"},
 		{"metadata", "169.254.169.254.nip.io", always("169.254.169.254"), "credentials"},
 		{"public A, loopback AAAA", "two.example", always("8.8.8.8", "::1"), "two.example: ::1 is a loopback address"},
 		{"public and private A", "two.example", always("8.8.8.8", "192.168.0.1"), "two.example: 192.168.0.1 is a private address"},
@@ -187,6 +184,37 @@ func TestASilentNameServerCostsTwoSeconds(t *testing.T) {
 	})
 }
 
+// Go's resolver asks once for all who want the same name at the same time, and
+// hands all of them the same error. The race detector sees one being changed.
+func TestAFailedLookupIsEachCallersOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, _ := asking(t, nil, func(string, int) answer {
+			time.Sleep(time.Second) // in which all have come
+			return answer{rcode: dnsmessage.RCodeNameError}
+		}, nil)
+		failed := make(chan *net.DNSError, 8)
+		for range 8 {
+			go func() {
+				_, err := d.DialContext(t.Context(), "tcp", "none.example:443")
+				var dns *net.DNSError
+				errors.As(err, &dns)
+				failed <- dns
+			}()
+		}
+		seen := map[*net.DNSError]bool{nil: true}
+		for range 8 {
+			dns := <-failed
+			if seen[dns] {
+				t.Fatalf("%v, want an error of one's own", dns)
+			}
+			seen[dns] = true
+			if dns.Name != "none.example" {
+				t.Errorf("the lookup of %q failed", dns.Name)
+			}
+		}
+	})
+}
+
 func TestAddressesThatNeverAnswerShareTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -244,13 +272,14 @@ func TestLoopbackIsReachedInDevelopmentAndNeverElse(t *testing.T) {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 
-	p := &Policy{Resolver: (&nameServer{say: func(name string, _ int) answer {
+	names := (&nameServer{say: func(name string, _ int) answer {
 		if strings.HasSuffix(name, "localhost") {
 			t.Errorf("asked where %s is", name)
 		}
 		return answer{addrs: []string{"127.0.0.1"}}
-	}}).resolver(t)}
-	guarded := dialer(t, p)
+	}}).resolver(t)
+	guarded := dialer(t, nil)
+	guarded.resolve = names.LookupNetIP
 	for _, host := range []string{"127.0.0.1", "localhost", "127.0.0.1.nip.io", "[::ffff:7f00:1]"} {
 		var denied *DeniedError
 		if _, err := guarded.DialContext(t.Context(), "tcp", host+":"+port); !errors.As(err, &denied) {
@@ -265,7 +294,8 @@ func TestLoopbackIsReachedInDevelopmentAndNeverElse(t *testing.T) {
 
 	// Connections queue in order: if the first one accepted is ours, none of
 	// the above arrived.
-	dev := dialer(t, &Policy{Loopback: true, Resolver: p.Resolver})
+	dev := dialer(t, &Policy{Loopback: true})
+	dev.resolve = names.LookupNetIP
 	for _, host := range []string{"127.0.0.1", "localhost", "app.localhost", "127.0.0.1.nip.io"} {
 		conn, err := dev.DialContext(t.Context(), "tcp", host+":"+port)
 		if err != nil {

@@ -92,6 +92,22 @@ func blank(r rune) string {
 }
 
 // checkParts judges all of u but its host.
+// httpsOnly is why an http URL is refused where it is.
+const httpsOnly = "only https is allowed here, by the setting --https-only (in the library: Options.HTTPSOnly); write https://, or have the operator take the setting back"
+
+// AboutHTTPS reports whether a refusal in these words was of http as such.
+func AboutHTTPS(detail string) bool { return strings.Contains(detail, httpsOnly) }
+
+// RefusePlain is nil where http may be spoken, and else the *DeniedError for those
+// who are about to. A Dialer cannot see it: it is asked for connections, whatever
+// is said over them.
+func (d *Dialer) RefusePlain() error {
+	if !d.policy.HTTPSOnly {
+		return nil
+	}
+	return &DeniedError{Reason: httpsOnly}
+}
+
 func (d *Dialer) checkParts(u *url.URL) string {
 	switch {
 	case u.Scheme == "":
@@ -99,7 +115,7 @@ func (d *Dialer) checkParts(u *url.URL) string {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Sprintf("the scheme %s cannot be called; use https or http", quote(u.Scheme))
 	case u.Scheme == "http" && d.policy.HTTPSOnly:
-		return "this server calls https only; begin the URL with https://"
+		return httpsOnly
 	case u.Opaque != "":
 		return fmt.Sprintf("write // after %s:", u.Scheme)
 	case u.User != nil:

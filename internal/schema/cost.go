@@ -36,7 +36,7 @@ func (m *meter) charge(units int) {
 // prepare makes every schema that can be reached pay for those below it before
 // they are looked at. A schema whose type or enum does not fit returns before its
 // own turn, so none pays for itself.
-func (s *Schema) prepare() error {
+func (s *compiled) prepare() error {
 	w := walker{found: []*jsonschema.Schema{s.root}, heights: make(map[*jsonschema.Schema]int)}
 	for i := 0; i < len(w.found); i++ {
 		if _, err := w.height(w.found[i]); err != nil {
@@ -50,7 +50,7 @@ func (s *Schema) prepare() error {
 	return nil
 }
 
-func (s *Schema) payAhead(one *jsonschema.Schema) {
+func (s *compiled) payAhead(one *jsonschema.Schema) {
 	same, inner := sameCost(one), memberCost(one)
 	var own *jsonschema.Format
 	if own = one.Format; own == nil {

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -25,9 +25,21 @@ const (
 	maxNest  = 64 // of schemas that look at the same value: references, allOf and the like
 )
 
-// A Schema checks documents. It may be used concurrently.
+// A Schema checks documents. It may be used concurrently: checks beyond maxCopies at
+// a time wait for others.
 type Schema struct {
-	mu    sync.Mutex // the library knows no bound on its work, so what counts it has room for one check at a time
+	text   []byte
+	copies chan *compiled // those that nobody uses
+	made   atomic.Int32
+}
+
+// maxCopies bounds how often a schema is compiled, so that a document that takes
+// long does not hold up others.
+const maxCopies = 8
+
+// A compiled is a schema that makes one check at a time: the library knows no bound
+// on its work, and what counts it has room for one.
+type compiled struct {
 	root  *jsonschema.Schema
 	meter meter
 	cost  int // of looking at the root
@@ -42,7 +54,35 @@ const (
 
 // Compile reads a schema, by draft 2020-12 if it does not say which. An error is
 // a *Violation, of the schema, which says what would be right.
-func Compile(text []byte) (_ *Schema, err error) {
+func Compile(text []byte) (*Schema, error) {
+	c, err := compile(text)
+	if err != nil {
+		return nil, err
+	}
+	s := &Schema{text: bytes.Clone(text), copies: make(chan *compiled, maxCopies)}
+	s.made.Store(1)
+	s.copies <- c
+	return s, nil
+}
+
+// take returns a copy that nobody else uses, until it is put back into copies. A
+// further one is only made when all are in use.
+func (s *Schema) take() *compiled {
+	select {
+	case c := <-s.copies:
+		return c
+	default:
+	}
+	if s.made.Add(1) <= maxCopies {
+		if c, err := compile(s.text); err == nil {
+			return c
+		}
+	}
+	s.made.Add(-1)
+	return <-s.copies
+}
+
+func compile(text []byte) (_ *compiled, err error) {
 	if len(text) > MaxText {
 		return nil, &Violation{Reason: fmt.Sprintf("a schema has at most %d KiB", MaxText>>10)}
 	}
@@ -65,7 +105,7 @@ func Compile(text []byte) (_ *Schema, err error) {
 			err = &Violation{Reason: "is not a JSON Schema that can be read"}
 		}
 	}()
-	s := &Schema{}
+	s := &compiled{}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(nowhere{})
@@ -121,15 +161,15 @@ func (s *Schema) Check(doc []byte) []Violation {
 		}
 		return []Violation{{Reason: err.Error()}}
 	}
-	if err := s.validate(v); err != nil {
+	c := s.take()
+	defer func() { s.copies <- c }()
+	if err := c.validate(v); err != nil {
 		return violations(err)
 	}
 	return nil
 }
 
-func (s *Schema) validate(v any) (err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *compiled) validate(v any) (err error) {
 	defer func() {
 		switch cause := recover().(type) {
 		case nil:

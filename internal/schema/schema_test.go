@@ -213,6 +213,37 @@ func TestChecksEnd(t *testing.T) {
 	}
 }
 
+// TestALongCheckHoldsUpNoOther has all copies in use but one, and then all.
+func TestALongCheckHoldsUpNoOther(t *testing.T) {
+	s, err := Compile([]byte(`{"type":"string"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var used []*compiled
+	for range maxCopies - 1 {
+		used = append(used, s.take())
+	}
+	for range 3 {
+		if got := s.Check([]byte(`1`)); len(got) != 1 {
+			t.Errorf("with one copy left: %v", got)
+		}
+	}
+	used = append(used, s.take())
+	done := make(chan []Violation)
+	go func() { done <- s.Check([]byte(`"x"`)) }()
+	select {
+	case <-done:
+		t.Errorf("there are more than %d copies", maxCopies)
+	case s.copies <- used[0]: // which the check then uses
+		if got := <-done; got != nil {
+			t.Errorf("after it has waited: %v", got)
+		}
+	}
+	if n := s.made.Load(); n != maxCopies {
+		t.Errorf("%d copies were made", n)
+	}
+}
+
 func manyPatterns(n int) string {
 	var b strings.Builder
 	for i := range n {

@@ -1,68 +1,12 @@
 package fanfare
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/fanfarehq/fanfare/internal/lane"
 )
-
-// watchBuffer is how many attempts a watcher may lag behind.
-const watchBuffer = 256
-
-// watchers are those who look on.
-type watchers struct {
-	bells bells // of those who only want to know that there is something
-
-	mu  sync.Mutex
-	all map[chan<- *Attempt]ApplicationID
-}
-
-// Watch returns a channel that receives each attempt as it is recorded, of one
-// application or, with "", of all. It is closed when ctx ends, and when the
-// reader falls 256 attempts behind: then it has missed some, and can read them
-// with Attempts. The attempts must not be changed.
-func (h *Hub) Watch(ctx context.Context, app ApplicationID) <-chan *Attempt {
-	c := make(chan *Attempt, watchBuffer)
-	w := &h.watchers
-	w.mu.Lock()
-	if w.all == nil {
-		w.all = make(map[chan<- *Attempt]ApplicationID)
-	}
-	w.all[c] = app
-	w.mu.Unlock()
-	context.AfterFunc(ctx, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.leaveLocked(c)
-	})
-	return c
-}
-
-func (w *watchers) tell(app ApplicationID, a *Attempt) {
-	w.bells.ring(app)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for c, of := range w.all {
-		if of != app && (of != "" || app == OperationalApplication) {
-			continue
-		}
-		select {
-		case c <- a:
-		default:
-			w.leaveLocked(c)
-		}
-	}
-}
-
-func (w *watchers) leaveLocked(c chan<- *Attempt) {
-	if _, ok := w.all[c]; ok {
-		delete(w.all, c)
-		close(c)
-	}
-}
 
 // counters count since the Hub was made, but for the gauges, which are as the
 // scheduler last was.

@@ -1,0 +1,57 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"strings"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+const selectUntold = `
+	SELECT id, settings, sealed_by
+	FROM endpoint
+	WHERE disabled IS NULL`
+
+const tellDisabled = `
+	UPDATE endpoint
+	SET disabled = ?
+	WHERE id = ?`
+
+// tellAllDisabled fills in the column disabled of endpoints whose settings were
+// sealed when there was no such column, so that no migration could read them. What
+// cannot be unsealed is left for who reads the endpoint, and is told why.
+func (s *Store) tellAllDisabled(conn *sqlite.Conn) (err error) {
+	end, err := sqlitex.ImmediateTransaction(conn)
+	if err != nil {
+		return err
+	}
+	defer end(&err)
+	type untold struct {
+		id       id
+		disabled bool
+	}
+	stmt, err := conn.Prepare(selectUntold)
+	if err != nil {
+		return err
+	}
+	var all []untold
+	err = each(stmt, func(row *row) bool {
+		var v settings
+		raw := row.id()
+		text, err := s.unseal(endpointPlace(raw), []byte(strings.Trim(row.text(), `"`)), row.text())
+		if err == nil && json.Unmarshal(text, &v) == nil {
+			all = append(all, untold{raw, v.Disabled})
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, u := range all {
+		if err := sqlitex.Execute(conn, tellDisabled, &sqlitex.ExecOptions{Args: []any{u.disabled, u.id[:]}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

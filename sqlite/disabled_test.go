@@ -1,0 +1,39 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/seal"
+)
+
+// TestWhoIsDisabledIsToldOfWhatWasSealedBefore the database had a column for it.
+func TestWhoIsDisabledIsToldOfWhatWasSealedBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fanfare.db")
+	ring := seal.NewRing(seal.NewKey())
+	s := openWith(t, path, ring)
+	store(t, s)
+	ep, err := s.Endpoint(t.Context(), application, idOf("ep_", 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, disabled := range []bool{true, false} {
+		ep.Disabled = disabled
+		if err := s.UpdateEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		query(t, path, `UPDATE endpoint SET disabled = NULL`)
+		s = openWith(t, path, ring)
+		apps, err := s.ApplicationsBy(t.Context(), fanfare.ApplicationFilter{Page: fanfare.Page{Limit: 1}, WithEnabled: true})
+		if err != nil || (len(apps) == 1) == disabled {
+			t.Errorf("an application whose endpoint is disabled: %v: %d are listed, %v", disabled, len(apps), err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
