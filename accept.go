@@ -1,6 +1,7 @@
 package fanfare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,6 +76,7 @@ func (h *Hub) sendBatch(ctx context.Context, r *roster, msgs []*Message, key *Id
 	if err != nil {
 		return nil, fmt.Errorf("application %s: accepting: %w", r.app.ID, err)
 	}
+	h.awaitOrder(ctx, intakes)
 	if earlier != nil {
 		return errs, h.replay(ctx, r.app.ID, earlier, msgs, errs, places)
 	}
@@ -104,15 +106,19 @@ func (h *Hub) intake(r *roster, msg *Message) (*Intake, []*target, error) {
 		due = msg.DeliverAt
 	}
 	in := &Intake{Message: msg}
+	keys := keyReader{payload: msg.Payload}
 	var targets []*target
 	for _, t := range r.targets {
-		if t.Disabled || t.Kind == KindPoller || !t.Wants(msg.EventType, msg.Channels) {
+		if t.Disabled || t.Kind == KindPoller || t.drops() || !t.Wants(msg.EventType, msg.Channels) {
 			continue
 		}
 		targets = append(targets, t)
 		d := Delivery{
 			Message: msg.ID, Endpoint: t.ID,
 			Due: due, Rank: RankOf(t.Ordered, due), OrderingKey: msg.OrderingKey,
+		}
+		if t.keyAt != nil {
+			d.OrderingKey = cmp.Or(keys.at(t.keyAt), msg.OrderingKey)
 		}
 		if t.Debounce > 0 && msg.DeliverAt.IsZero() {
 			d.debounce(msg, now.Add(t.Debounce))

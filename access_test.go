@@ -286,7 +286,7 @@ func TestKeysAreChecked(t *testing.T) {
 		"scopes":    {Name: "k"},
 		"scopes ":   {Name: "k", Scopes: []fanfare.Scope{"root"}},
 		"scopes  ":  {Name: "k", Scopes: []fanfare.Scope{"admin", "admin"}},
-		"expiresAt": {Name: "k", Scopes: admin, ExpiresAt: time.Now()},
+		"expiresAt": {Name: "k", Scopes: admin, ExpiresAt: time.Now().Add(-time.Second)},
 	} {
 		_, err := w.hub.CreateKey(t.Context(), k)
 		var wrong *fanfare.InvalidError

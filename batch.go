@@ -100,6 +100,14 @@ type member struct {
 // attemptTogether is attempt for an endpoint with a Batching.
 func (d *dispatcher) attemptTogether(ctx context.Context, t *target, s lane.Start) {
 	members := d.gather(ctx, t, s)
+	if d.lapsed() {
+		var back finishedAll
+		for _, m := range members {
+			back = append(back, d.later(t, m.msg.ID))
+		}
+		d.h.inbox.put(back)
+		return
+	}
 	switch {
 	case len(members) == 0:
 		return

@@ -28,8 +28,10 @@ type target struct {
 	tls      *tls.Config // what connections are made with; nil: the usual
 	grant    *grant      // fetches access tokens; nil: none is needed
 	special  bool        // attempts are errands
+	function Function    // what its messages go to, instead of what follows; nil: none
 	constant []Header    // what every attempt carries
 	signers  []signer    // by the time they end, soonest first
+	keyAt    pointer     // where its ordering keys stand; nil: only messages say
 	plans    plans
 	unfit    bool // it cannot be sent to: only what is needed to keep its messages is set
 }
@@ -48,6 +50,9 @@ func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
 	}
 	t := &target{Endpoint: ep, appRate: app.RateLimit, host: u.Host, constant: constantHeader(ep)}
 	t.owner = orDefault(app.UID, string(app.ID))
+	if t.keyAt, err = ep.keyAt(); err != nil {
+		return nil, err
+	}
 	t.constant = append(t.constant, ep.shopHeader(t.owner)...)
 	if t.format = formatNamed(ep.Format); t.format == nil {
 		return nil, fmt.Errorf("format: %q is not known here", ep.Format)
@@ -122,7 +127,7 @@ func (t *target) signer(at time.Time) *signer {
 func (t *target) settings() lane.Settings {
 	return lane.Settings{
 		Endpoint: string(t.ID), Application: string(t.Application), Host: t.host,
-		Ordered: t.Ordered, Paused: t.Paused || t.Disabled || t.Kind == KindPoller || t.unfit || !t.Verified(),
+		Ordered: t.Ordered, Paused: t.Paused || t.Disabled || t.Kind == KindPoller || t.unfit || t.awaits() || !t.Verified(),
 		MaxInFlight: t.MaxInFlight, Rate: float64(t.RateLimit), AppRate: float64(t.appRate),
 		FailingSince: t.FailingSince, Gather: lane.Gather(t.Batch),
 	}
@@ -187,6 +192,9 @@ func (h *Hub) target(app *Application, ep *Endpoint, now time.Time) (*target, er
 	}
 	if ep.Format == "thin" {
 		t.format = thinAt(h.opt.BaseURL)
+	}
+	if ep.Kind == KindFunction {
+		t.function, t.host = h.functions.of(ep), ep.URL
 	}
 	t.plans = plansOf(app, ep, h.opt.Retry)
 	return t, nil

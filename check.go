@@ -53,6 +53,8 @@ func (h *Hub) checkEndpoint(ep *Endpoint) error {
 		ep.Retry.settle(),
 		ep.checkRetryByType(),
 		ep.checkHandshake(),
+		ep.checkOnPause(),
+		ep.checkOrderingKey(),
 		ep.Success.check(),
 	)
 }
@@ -214,21 +216,31 @@ func checkText(field, s string) error {
 }
 
 func (h *Hub) checkMessage(msg *Message) error {
+	if len(msg.Payload) > h.opt.MaxPayload {
+		return &InvalidError{"payload", fmt.Sprintf("at most %d bytes", h.opt.MaxPayload)}
+	}
+	return msg.check(h.now())
+}
+
+// Check says, as an *InvalidError, whether there is something in msg that no Hub
+// would accept. A Hub may ask more: see [Options.MaxPayload], and the schemas of
+// event types.
+func (msg *Message) Check() error { return msg.check(time.Now()) }
+
+func (msg *Message) check(now time.Time) error {
 	if err := checkEventType("eventType", msg.EventType); err != nil {
 		return err
 	}
 	switch {
 	case msg.Payload == nil:
 		return &InvalidError{"payload", "give the message a payload"}
-	case len(msg.Payload) > h.opt.MaxPayload:
-		return &InvalidError{"payload", fmt.Sprintf("at most %d bytes", h.opt.MaxPayload)}
 	case len(msg.EventID) > 256 || !printable(msg.EventID):
 		return &InvalidError{"eventId", "at most 256 printable ASCII characters"}
-	case len(msg.OrderingKey) > 256:
+	case len(msg.OrderingKey) > maxOrderingKey:
 		return &InvalidError{"orderingKey", "at most 256 bytes"}
 	case len(msg.ContentType) > 256 || !httpguts.ValidHeaderFieldValue(msg.ContentType):
 		return &InvalidError{"contentType", "must be a media type"}
-	case msg.DeliverAt.After(h.now().Add(maxDelay)):
+	case msg.DeliverAt.After(now.Add(maxDelay)):
 		return &InvalidError{"deliverAt", "at most 30 days ahead"}
 	}
 	if _, ok := DecodeID("msg_", msg.EventID); ok {

@@ -34,6 +34,10 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 		a.Class = ClassNoPayload
 		return a
 	}
+	if t.function != nil {
+		h.call(ctx, t, msg, a)
+		return a
+	}
 	if n := msg.hops(); n > 0 {
 		t = t.passing(n)
 	}

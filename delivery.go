@@ -39,9 +39,9 @@ type Delivery struct {
 	State       State
 	Rank        int64     // its place in the lane before the message id decides: 0 in an ordered lane, else Due in microseconds
 	Due         time.Time // the next attempt comes no earlier; of no meaning once it has ended
-	OrderingKey string
-	Attempts    int  // made by this round of the schedule; a resend begins a new one
-	Manual      bool // this round was asked for by someone
+	OrderingKey string    // the message's, unless the endpoint has found one in the payload
+	Attempts    int       // made by this round of the schedule; a resend begins a new one
+	Manual      bool      // this round was asked for by someone
 
 	// Latest says, when the delivery is accepted, that it takes the place of the one
 	// under the same OrderingKey that waits for its first attempt, if there is one:
@@ -136,12 +136,12 @@ func (h *Hub) Resend(ctx context.Context, msg *Message, ep *Endpoint) error {
 	now := h.now()
 	d := Delivery{
 		Message: msg.ID, Endpoint: ep.ID, Manual: true,
-		Due: now, Rank: RankOf(ep.Ordered, now), OrderingKey: msg.OrderingKey,
+		Due: now, Rank: RankOf(ep.Ordered, now), OrderingKey: ep.orderingKeyOf(msg),
 	}
 	if err := h.store.Resend(ctx, msg.Application, &d); err != nil {
 		return fmt.Errorf("message %s to endpoint %s: %w", msg.ID, ep.ID, err)
 	}
-	h.inbox.put(cancelled{msg.ID, []EndpointID{ep.ID}}) // from the place where it may have waited
+	h.inbox.put(cancelled{ep.Application, msg.ID, []EndpointID{ep.ID}}) // from the place where it may have waited
 	h.rouse(ctx, msg.Application, ep.ID)
 	return nil
 }

@@ -40,6 +40,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		noting:   make(map[EndpointID]bool),
 		replaced: make(map[waiting]bool),
 		alarms:   make(map[EndpointID]alarm),
+		cluster:  newCluster(h.store),
 		jobs:     make(chan job),
 		recorder: recorder{wake: make(chan struct{}, 1)},
 		broken:   make(chan error, 1),
@@ -68,8 +69,10 @@ type dispatcher struct {
 	noting    map[EndpointID]bool      // the store is being told
 	replaced  map[waiting]bool         // deliveries that are arriving, and need not
 	alarms    map[EndpointID]alarm     // of failing endpoints, as the operator was last told
+	cluster   *cluster                 // nil: there are no other nodes
 	work      sync.WaitGroup           // attempts, loads and the like
 	recording sync.WaitGroup           // the recorder
+	nodes     sync.WaitGroup           // what keeps the lease of a node
 	jobs      chan job                 // to those who made an attempt and wait for another
 	idle      atomic.Int32             // how many do
 	recorder  recorder
@@ -91,7 +94,17 @@ func (d *dispatcher) run(ctx context.Context) error {
 	defer d.h.client.CloseIdle()
 	background, stop := context.WithCancel(ctx)
 	defer stop()
-	d.work.Go(func() { d.wakeLanes(background) })
+	// A node keeps its lease until all that was under way is recorded.
+	node, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer d.nodes.Wait()
+	defer leave()
+	if d.cluster == nil {
+		d.work.Go(func() { d.wakeLanes(background) })
+	} else {
+		d.nodes.Go(func() { d.keep(node) })
+		d.work.Go(func() { d.hear(background) })
+		d.work.Go(func() { d.look(background) })
+	}
 	d.work.Go(func() { d.prune(background) })
 	d.work.Go(func() { d.runTasks(background) })
 	d.work.Go(func() { d.noteUses(background) })
@@ -102,7 +115,8 @@ func (d *dispatcher) run(ctx context.Context) error {
 	defer timer.Stop()
 	var observed time.Time
 	for {
-		now := time.Now()
+		now := d.h.clock()
+		d.expire(inFlight, now)
 		for _, in := range d.h.inbox.take() {
 			in.apply(inFlight, d, now)
 		}
@@ -122,7 +136,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 		}
 		timer.Stop()
 		if !wake.IsZero() {
-			timer.Reset(time.Until(wake))
+			timer.Reset(wake.Sub(d.h.clock()))
 		}
 		select {
 		case <-d.h.inbox.wake:
@@ -154,6 +168,7 @@ func earlier(a, b time.Time) time.Time {
 func (d *dispatcher) drain(abandon func()) error {
 	overtime := time.AfterFunc(d.h.opt.DrainTimeout, abandon)
 	defer overtime.Stop()
+	d.quit()
 	d.finish()
 	select {
 	case err := <-d.broken:
@@ -283,6 +298,7 @@ const idleMost = 64
 func (d *dispatcher) start(ctx context.Context, s lane.Start) {
 	j := job{d.targets[EndpointID(s.Endpoint)], s}
 	d.h.counters.inFlight.Add(1)
+	d.takeOff(EndpointID(s.Endpoint), 1+len(s.More))
 	select {
 	case d.jobs <- j:
 	default:
@@ -315,6 +331,13 @@ func (d *dispatcher) prune(ctx context.Context) {
 	ticker := time.NewTicker(pruneEvery)
 	defer ticker.Stop()
 	for {
+		if !d.doesChores() {
+			pause(ctx, renewEvery)
+			if ctx.Err() != nil {
+				return
+			}
+			continue
+		}
 		d.expireConsumers(ctx)
 		before := d.h.now().Add(-d.h.opt.Retention) // the same for all chunks: the store goes on where it stopped
 		for {

@@ -13,7 +13,7 @@ type Endpoint struct {
 	ID          EndpointID
 	Application ApplicationID
 	UID         string // the caller's own name for it, unique in its application
-	Kind        string // KindPoller, or "" for one that is sent its messages
+	Kind        string // KindPoller, KindFunction, or "" for one that is sent its messages
 	URL         string // a poller has none, or one of no meaning
 	Description string
 	Metadata    map[string]string
@@ -42,6 +42,7 @@ type Endpoint struct {
 	Batch Batching
 
 	Ordered     bool             // strictly in order of acceptance, across retries and restarts
+	OrderingKey string           // a JSON pointer (RFC 6901) to the ordering key in payloads, which goes before a message's own; "": only that. Needs Ordered
 	RateLimit   int              // deliveries started per second; 0: no limit
 	MaxInFlight int              // attempts under way at once; 0: the Hub's default
 	Timeout     time.Duration    // for one attempt; 0: 20 s
@@ -50,7 +51,8 @@ type Endpoint struct {
 	Success     Success
 	Auth        Auth
 
-	Paused    bool      // deliveries are made and wait
+	Paused    bool      // deliveries are made and wait, unless OnPause says otherwise
+	OnPause   string    // one of [OnPauses]; "": hold
 	Handshake Handshake // how the receiver shows that it wants messages; zero: it need not
 
 	Disabled       bool   // no deliveries are made; those made before wait
@@ -102,7 +104,7 @@ func (h *Hub) Wanted(ctx context.Context, app, eventType string, channels []stri
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(r.targets, func(t *target) bool { return !t.Disabled && t.Wants(eventType, channels) }), nil
+	return slices.ContainsFunc(r.targets, func(t *target) bool { return !t.Disabled && !t.drops() && t.Wants(eventType, channels) }), nil
 }
 
 // SecretOverlap is how long an old secret usually goes on signing beside its
@@ -203,7 +205,7 @@ func (h *Hub) UpdateEndpoint(ctx context.Context, ep *Endpoint) error {
 		return err
 	}
 	h.announceChange(ctx, old, ep)
-	if ep.Kind == KindPoller {
+	if ep.Kind == KindPoller || ep.drops() {
 		if _, err := h.CancelWaiting(context.WithoutCancel(ctx), ep); err != nil { // which would wait for ever
 			return err
 		}
@@ -291,7 +293,7 @@ func (h *Hub) CancelWaiting(ctx context.Context, ep *Endpoint) (int, error) {
 	n, err := h.store.CancelLane(ctx, ep.Application, ep.ID)
 	if n > 0 {
 		h.cancels.Add(1)
-		h.inbox.put(emptied{ep.ID})
+		h.inbox.put(emptied{ep.Application, ep.ID})
 	}
 	if err != nil {
 		return n, fmt.Errorf("endpoint %s: %w", ep.ID, err)

@@ -86,7 +86,7 @@ func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int
 	msg.ID, msg.CreatedAt = MessageID(h.ids.next(now, "msg_")), now
 	in := &Intake{Message: msg, Deliveries: []Delivery{{
 		Message: msg.ID, Endpoint: ep.ID, Manual: true,
-		Due: now, Rank: RankOf(ep.Ordered, now),
+		Due: now, Rank: RankOf(ep.Ordered, now), OrderingKey: ep.orderingKeyOf(msg),
 	}}}
 	if _, err := h.store.Accept(ctx, ep.Application, []*Intake{in}, nil); err != nil {
 		return nil, fmt.Errorf("application %s: accepting an example: %w", ep.Application, err)

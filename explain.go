@@ -12,7 +12,12 @@ import (
 // to do about it; fix is empty when there is nothing to do.
 func (a *Attempt) Explain() (what, fix string) {
 	switch a.Class {
+	case ClassFunction:
+		return "The function returned an error or panicked.", "Look into the log of the program it is in: the function failed while it handled the message."
 	case ClassSuccess:
+		if a.Status == 0 {
+			return fmt.Sprintf("The function returned within %s.", spent(a.Duration)), ""
+		}
 		what = fmt.Sprintf("The endpoint answered %s in %s.", statusText(a.Status), spent(a.Duration))
 		if to := a.header("Location"); to != "" && a.Status >= 300 && a.Status < 400 {
 			what += fmt.Sprintf(" It points to %s, which was not followed: the answer itself counts as success.", bound(to, 200))

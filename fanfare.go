@@ -77,6 +77,10 @@ type Options struct {
 	// fanfare.
 	Origin string
 
+	// NodeName is what people call this process where it is one of several that work on
+	// a [Shared] store; "": the machine's name.
+	NodeName string
+
 	// Dial, if set, makes the connections instead of the guarded dialer, which
 	// lets tests run on a network of their own.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -132,7 +136,9 @@ type Hub struct {
 	inbox     inbox
 	tasks     taskSignals
 	bearers   bearers
+	functions functions
 	ran       atomic.Bool
+	skew      atomic.Int64 // nanoseconds; see clock
 	cancels   atomic.Int64 // cancellations, counted when they are in the store
 	audited   atomic.Int64 // entries of the audit log since the start
 	attempts  bells        // rung when attempts are recorded
@@ -172,13 +178,20 @@ func New(store Store, opt *Options) *Hub {
 	h.handshakes = make(chan struct{}, handshakesAtOnce)
 	h.tasks.wake = make(chan struct{}, 1)
 	h.bearers.store, h.bearers.wake = store, make(chan struct{}, 1)
+	if _, ok := store.(Shared); ok {
+		h.feed.others.Store(1) // until it is known how far the other nodes have come
+	}
 	return h
 }
 
-// now is the one place where the Hub asks what time it is outside Run's loop.
+// now is what time it is, as identifiers and all that is stored have it.
 func (h *Hub) now() time.Time {
-	return time.Now().UTC().Truncate(time.Microsecond)
+	return h.clock().UTC().Truncate(time.Microsecond)
 }
+
+// clock is the time by the clock that all who work on the store go by: this
+// machine's, unless they are several.
+func (h *Hub) clock() time.Time { return time.Now().Add(time.Duration(h.skew.Load())) }
 
 func (h *Hub) limits() lane.Limits {
 	return lane.Limits{InFlight: h.opt.InFlight, PerEndpoint: h.opt.PerEndpoint, PerHost: h.opt.PerHost}

@@ -15,8 +15,9 @@ import (
 // Of the applications that someone asks about again and again it also knows how
 // far they go, so that being told "nothing new" costs no look into the store.
 type feed struct {
-	floored atomic.Bool // the store's newest id was made the floor of further ones
-	bells   bells       // rung when what was accepted is settled
+	others  atomic.Uint64 // what of other nodes may come yet lies behind it; 0: there are none
+	floored atomic.Bool   // the store's newest id was made the floor of further ones
+	bells   bells         // rung when what was accepted is settled
 
 	mu          sync.Mutex
 	first, last *arrival
@@ -94,6 +95,15 @@ func (f *feed) settle(a *arrival) (heard []ApplicationID) {
 
 // horizon is the id up to which nothing can come any more.
 func (f *feed) horizon(g *ids) uint64 {
+	own := f.ownHorizon(g)
+	if others := f.others.Load(); others != 0 {
+		return min(own, others)
+	}
+	return own
+}
+
+// ownHorizon is the horizon as far as this process accepts.
+func (f *feed) ownHorizon(g *ids) uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.first != nil {
@@ -141,6 +151,20 @@ func (f *feed) quiet(app ApplicationID, place uint64) bool {
 	defer f.mu.Unlock()
 	p := f.pulses[app]
 	return p != nil && p.known && p.newest <= place
+}
+
+// elsewhere takes in how far other nodes have come: that something was accepted
+// there is not known here, so all that was known is forgotten.
+func (f *feed) elsewhere(horizon uint64) {
+	f.others.Store(max(1, horizon))
+	f.mu.Lock()
+	for _, p := range f.pulses {
+		p.known = false
+		p.settled++
+		p.changes++
+	}
+	f.mu.Unlock()
+	f.bells.ringAll()
 }
 
 // changed notes that messages of an application are not what they were.
@@ -255,6 +279,23 @@ func (bs *bells) ring(app ApplicationID) {
 			continue
 		}
 		for b := range bs.by[of] {
+			select {
+			case b.rung <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// ringAll rings every bell there is.
+func (bs *bells) ringAll() {
+	if !bs.any() {
+		return
+	}
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	for _, of := range bs.by {
+		for b := range of {
 			select {
 			case b.rung <- struct{}{}:
 			default:

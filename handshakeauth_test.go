@@ -112,9 +112,10 @@ func TestAHandshakeTellsWhatKeptItBack(t *testing.T) {
 		auth fanfare.Auth
 		says string
 	}{
-		"token":       {fanfare.Auth{CA: ca.text, OAuth2: &fanfare.OAuth2{TokenURL: "http://auth.example/token", ClientID: clientID, ClientSecret: "another secret"}}, "no access token could be had from the token endpoint, so nothing was sent (it answered 401"},
-		"CA":          {fanfare.Auth{CA: clients.text}, "certificate signed by unknown authority"},
-		"certificate": {fanfare.Auth{CA: ca.text}, "certificate required"},
+		"token": {fanfare.Auth{CA: ca.text, OAuth2: &fanfare.OAuth2{TokenURL: "http://auth.example/token", ClientID: clientID, ClientSecret: "another secret"}}, "no access token could be had from the token endpoint, so nothing was sent (it answered 401"},
+		"CA":    {fanfare.Auth{CA: clients.text}, "certificate signed by unknown authority"},
+		// What the other end says before it hangs up is not always heard.
+		"certificate": {fanfare.Auth{CA: ca.text}, "certificate required|the connection was closed"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -122,7 +123,8 @@ func TestAHandshakeTellsWhatKeptItBack(t *testing.T) {
 				w.issuer("basic", nil)
 				rcv := w.secure("hooks.example", server, clients)
 				got := w.reload(w.endpoint(fanfare.Endpoint{URL: rcv.url, Auth: test.auth, Handshake: fanfare.Handshake{Kind: "websub"}}))
-				if got.Verified() || !strings.Contains(got.Unverified(), test.says) || len(rcv.requests()) > 0 {
+				said := slices.ContainsFunc(strings.Split(test.says, "|"), func(text string) bool { return strings.Contains(got.Unverified(), text) })
+				if got.Verified() || !said || len(rcv.requests()) > 0 {
 					t.Errorf("verified: %v, %q", got.Verified(), got.Unverified())
 				}
 			})

@@ -76,16 +76,20 @@ type (
 	unread     struct{ application ApplicationID } // its endpoints have, and could not be read
 	removed    struct{ endpoint EndpointID }       // nothing waits for this endpoint any more
 	cancelled  struct {
-		message   MessageID
-		endpoints []EndpointID
+		application ApplicationID
+		message     MessageID
+		endpoints   []EndpointID
 	}
 	loaded struct { // what a load found
 		lane.Load
 		deliveries []*Delivery
 	}
 	loadFailed struct{ lane.Load }
-	emptied    struct{ endpoint EndpointID } // what waited in this lane was cancelled
-	listed     struct{}                      // every lane that waited at the start was told of
+	emptied    struct { // what waited in this lane was cancelled
+		application ApplicationID
+		endpoint    EndpointID
+	}
+	listed struct{} // every lane that waited at the start was told of
 )
 
 func (in accepted) apply(ctx context.Context, d *dispatcher, now time.Time) {
@@ -99,13 +103,17 @@ func (in accepted) apply(ctx context.Context, d *dispatcher, now time.Time) {
 		if del.Latest && !d.replace(del) {
 			continue
 		}
+		if !d.owns(t.ID) {
+			d.acceptedElsewhere(ctx, t)
+			continue
+		}
 		if d.targets[t.ID] != t && !d.h.catalogue.present(t.age) {
 			d.work.Go(func() { d.h.rouse(ctx, t.Application, t.ID) }) // it may have been changed or deleted meanwhile
 			continue
 		}
 		d.configure(ctx, t, now)
-		if d.h.cancels.Load() != in.cancels {
-			d.lanes.Stored(now, string(t.ID)) // this one may have been cancelled: the store knows
+		if d.h.cancels.Load() != in.cancels || d.cluster != nil && t.Ordered {
+			d.reread(now, t.ID) // it may have been cancelled, or be behind another node's: the store knows
 			continue
 		}
 		d.lanes.Accept(now, string(t.ID), inLane(del))
@@ -143,12 +151,16 @@ func (in sent) apply(_ context.Context, d *dispatcher, _ time.Time) {
 }
 
 func (in stored) apply(ctx context.Context, d *dispatcher, now time.Time) {
+	if !d.owns(in.ID) {
+		d.elsewhere(ctx, in.Application, in.ID)
+		return
+	}
 	d.configure(ctx, in.target, now)
 	if t := d.targets[in.ID]; t.Kind == KindPoller {
 		d.work.Go(func() { d.clear(ctx, t) })
 		return
 	}
-	d.lanes.Stored(now, string(in.ID))
+	d.reread(now, in.ID)
 }
 
 // clear cancels what waits for a poller. It would wait for ever, and was stored
@@ -162,6 +174,9 @@ func (d *dispatcher) clear(ctx context.Context, t *target) {
 
 func (in configured) apply(ctx context.Context, d *dispatcher, now time.Time) {
 	for _, t := range in.targets {
+		if !d.owns(t.ID) {
+			continue
+		}
 		if before := d.targets[t.ID]; before != nil && before.age <= t.age && before.Disabled && !t.Disabled {
 			d.anew(ctx, t, now)
 		} else {
@@ -186,7 +201,11 @@ func (in removed) apply(_ context.Context, d *dispatcher, _ time.Time) {
 	d.forget(in.endpoint)
 }
 
-func (in emptied) apply(_ context.Context, d *dispatcher, _ time.Time) {
+func (in emptied) apply(ctx context.Context, d *dispatcher, _ time.Time) {
+	if !d.owns(in.endpoint) {
+		d.elsewhere(ctx, in.application, in.endpoint)
+		return
+	}
 	d.lanes.Emptied(string(in.endpoint))
 }
 
@@ -194,8 +213,12 @@ func (listed) apply(_ context.Context, d *dispatcher, _ time.Time) {
 	d.listed = true
 }
 
-func (in cancelled) apply(_ context.Context, d *dispatcher, _ time.Time) {
+func (in cancelled) apply(ctx context.Context, d *dispatcher, _ time.Time) {
 	for _, ep := range in.endpoints {
+		if !d.owns(ep) {
+			d.elsewhere(ctx, in.application, ep)
+			continue
+		}
 		d.lanes.Cancel(string(ep), string(in.message))
 	}
 }
@@ -213,6 +236,7 @@ func (in loaded) apply(_ context.Context, d *dispatcher, now time.Time) {
 		return
 	}
 	d.lanes.Loaded(now, in.Load, ds, full)
+	d.read(now, EndpointID(in.Endpoint))
 }
 
 func (in loadFailed) apply(_ context.Context, d *dispatcher, now time.Time) {

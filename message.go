@@ -103,6 +103,6 @@ func (h *Hub) Cancel(ctx context.Context, app ApplicationID, id MessageID) (int,
 		return 0, fmt.Errorf("message %s: %w", id, err)
 	}
 	h.cancels.Add(1)
-	h.inbox.put(cancelled{id, ended})
+	h.inbox.put(cancelled{app, id, ended})
 	return len(ended), nil
 }

@@ -61,6 +61,8 @@ func TestAHostIsNotOverrun(t *testing.T) {
 					t.Errorf("the other host had %d requests by then, want 1", got)
 				}
 				time.Sleep(time.Hour)
+				mu.Lock()
+				defer mu.Unlock()
 				if got := len(slow.requests()); got != test.apps*test.each || most != test.perHost {
 					t.Errorf("it had %d requests, %d at once at most; want %d, %d", got, most, test.apps*test.each, test.perHost)
 				}

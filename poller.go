@@ -32,6 +32,9 @@ const maxConsumerName = 128
 
 // checkTarget checks where an endpoint is sent its messages, if it is.
 func (h *Hub) checkTarget(ep *Endpoint) error {
+	if ep.Kind == KindFunction {
+		return h.checkFunction(ep)
+	}
 	if ep.Kind != "" && ep.Kind != KindPoller {
 		return &InvalidError{"kind", "webhook or poller"}
 	}

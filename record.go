@@ -34,6 +34,10 @@ func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) {
 	}
 	id := MessageID(s.Message)
 	msg, err := d.message(ctx, t, id)
+	if d.lapsed() {
+		d.h.inbox.put(d.later(t, id))
+		return
+	}
 	damaged := errors.Is(err, ErrDamaged)
 	if err != nil {
 		d.fault(ctx, "reading a message", err)
@@ -204,6 +208,7 @@ func (in finishedAll) apply(ctx context.Context, d *dispatcher, now time.Time) {
 
 func (in finished) apply(ctx context.Context, d *dispatcher, now time.Time) {
 	id := in.target.ID
+	d.touchDown(id)
 	d.lanes.Finish(now, string(id), string(in.message), in.verdict)
 	if d.targets[id] == nil || in.verdict.Neutral {
 		return

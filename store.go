@@ -71,8 +71,8 @@ type Queue interface {
 	// endpoint that is not the application's (any more) is left out.
 	// ErrNotFound: no such application.
 	//
-	// A delivery that is the Latest is stored under its own OrderingKey, which is
-	// not empty, others under their message's. It cancels the one that waits for its endpoint under
+	// A delivery is stored under its own OrderingKey, which need not be its message's.
+	// One that is the Latest has one. It cancels the one that waits for its endpoint under
 	// that key, was not tried yet and is not Manual, is due when that was if that
 	// is earlier, and has its id in Replaced. Once begun, Accept does not heed ctx:
 	// what it stores its caller must learn of.
@@ -95,7 +95,8 @@ type Queue interface {
 	Lanes(ctx context.Context) ([]Lane, error)
 	// Waiting reads deliveries that wait in a lane, in order of rank and message.
 	Waiting(ctx context.Context, q WaitingQuery) ([]*Delivery, error)
-	// Resend makes d wait, a new round of an existing delivery or a new delivery.
+	// Resend makes d wait, a new round of an existing delivery, which keeps its
+	// OrderingKey, or a new delivery.
 	// ErrNotFound: the message or the endpoint is not the application's.
 	Resend(ctx context.Context, app ApplicationID, d *Delivery) error
 	// Cancel ends the deliveries of a message that wait, and returns the
@@ -124,7 +125,8 @@ type Log interface {
 	// Prune removes at most limit messages that were accepted before t and of
 	// which no delivery waits, with their deliveries and attempts, and expired
 	// idempotency keys. It returns how many messages; fewer than limit: done. A
-	// message may stay until those that were stored before it are old enough too.
+	// message may stay until those that were stored before it are old enough too, and
+	// a store that keeps messages by their age may drop more than limit at once.
 	Prune(ctx context.Context, t time.Time, limit int) (int, error)
 
 	// Answer returns what Remember kept under scope and key; ErrNotFound if

@@ -41,6 +41,10 @@ type setback struct {
 func (d *dispatcher) runTasks(ctx context.Context) {
 	r := &taskRunner{d: d, setbacks: make(map[TaskID]setback)}
 	for ctx.Err() == nil {
+		if !d.doesChores() {
+			pause(ctx, renewEvery)
+			continue
+		}
 		turns, err := r.turns(ctx)
 		if err != nil {
 			d.fault(ctx, "reading the tasks that run", err)
@@ -52,7 +56,7 @@ func (d *dispatcher) runTasks(ctx context.Context) {
 			pause(ctx, taskPause)
 		}
 		if len(turns) == 0 {
-			r.rest(ctx, r.untilAgain(time.Now()))
+			r.rest(ctx, r.d.soon(r.untilAgain(time.Now())))
 		}
 	}
 }
@@ -174,6 +178,9 @@ func (r *taskRunner) advance(ctx context.Context, t *Task) error {
 	if err != nil {
 		return err
 	}
+	if err := h.findKeys(ctx, p.to, p.missing); err != nil {
+		return err
+	}
 	step := &TaskStep{Task: t.ID, Revision: t.Revision, At: p.next, Time: h.now(), Again: p.again, New: p.missing, Expunge: p.expunge}
 	if p.last {
 		step.State = TaskFinished
@@ -191,7 +198,7 @@ func (r *taskRunner) advance(ctx context.Context, t *Task) error {
 		h.recent.drop(id)
 	}
 	for _, id := range waited { // from the place where they waited
-		h.inbox.put(cancelled{id, []EndpointID{p.endpoint}})
+		h.inbox.put(cancelled{t.Application, id, []EndpointID{p.endpoint}})
 	}
 	if len(p.again)+len(p.missing) > 0 {
 		r.wake(ctx, t.Application, p.endpoint)
@@ -216,6 +223,7 @@ type piece struct {
 	endpoint EndpointID  // of the deliveries
 	again    []*Delivery // as a TaskStep has them
 	missing  []*Delivery
+	to       *Endpoint // of those that are missing
 	expunge  []MessageID
 
 	next TaskPlace
@@ -327,7 +335,7 @@ func (h *Hub) missingPiece(ctx context.Context, ep *Endpoint, w Walk, p *piece) 
 	if err != nil {
 		return err
 	}
-	p.endpoint, p.next.Message = ep.ID, next
+	p.to, p.endpoint, p.next.Message = ep, ep.ID, next
 	now := h.now()
 	for _, msg := range msgs {
 		if !ep.Wants(msg.EventType, msg.Channels) {
@@ -337,7 +345,7 @@ func (h *Hub) missingPiece(ctx context.Context, ep *Endpoint, w Walk, p *piece) 
 		if msg.DeliverAt.After(now) {
 			due = msg.DeliverAt
 		}
-		p.missing = append(p.missing, &Delivery{Message: msg.ID, Endpoint: ep.ID, Due: due})
+		p.missing = append(p.missing, &Delivery{Message: msg.ID, Endpoint: ep.ID, Due: due, OrderingKey: msg.OrderingKey})
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need and runs all of them. It needs Go and git; Node.js,
-# for the clients of other people that are tried against the server, it installs
-# from Debian's packages when it may.
+# for the clients of other people that are tried against the server, and PostgreSQL
+# it installs from Debian's packages when it may.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -12,6 +12,21 @@ if ! command -v npm >/dev/null; then
 	fi
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends nodejs npm >/dev/null
+fi
+
+# Tests start PostgreSQL themselves; the package's own cluster is not made, so that
+# no service runs. A machine that has settings for that already keeps them.
+if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+		echo "test.sh: PostgreSQL (15 or newer, with initdb) is needed; install it and run this again" >&2
+		exit 1
+	fi
+	if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+		mkdir -p /etc/postgresql-common
+		echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+	fi
+	apt-get update -qq
+	UCF_FORCE_CONFFOLD=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null
 fi
 
 unformatted=$(gofmt -l $(git ls-files '*.go'))

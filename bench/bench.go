@@ -65,6 +65,10 @@ type Settings struct {
 	LatencyRate int `json:"latencyRate"` // events a second of the latency arm; 0: 50
 	LatencyTime int `json:"latencyTime"` // seconds that it takes; 0: 10
 
+	// Database is the URL of a database in PostgreSQL, on this machine, by a user who may
+	// make more: the servers that are measured have theirs there. "": in files.
+	Database string `json:"-"`
+
 	Dir     string `json:"-"` // where the server's data is put for a while; "": the system's folder for such
 	Profile string `json:"-"` // folder for CPU profiles of the server, one an arm of the first round; "": none
 
@@ -154,7 +158,10 @@ func Run(ctx context.Context, program string, opt *Settings) (*Report, error) {
 		opt = &Settings{}
 	}
 	settings := opt.withDefaults()
-	report := &Report{Settings: settings, Started: time.Now().UTC()}
+	report := &Report{Settings: settings, Store: onSQLite, Started: time.Now().UTC()}
+	if settings.Database != "" {
+		report.Store = onPostgreSQL
+	}
 	if err := settings.Check(); err != nil {
 		return report, err
 	}

@@ -102,9 +102,8 @@ const tick = 10 * time.Millisecond
 // parseCPU reads the processor time of a process, its own and the kernel's for
 // it, from the text of /proc/PID/stat.
 func parseCPU(stat string) (time.Duration, error) {
-	_, rest, ok := strings.Cut(stat[strings.LastIndexByte(stat, ')')+1:], " ") // a name may hold anything
-	fields := strings.Fields(rest)
-	if !ok || len(fields) < 13 {
+	fields := statFields(stat)
+	if len(fields) < 13 {
 		return 0, fmt.Errorf("not a process's stat: %.60q", stat)
 	}
 	user, err := strconv.ParseInt(fields[11], 10, 64)
@@ -116,6 +115,12 @@ func parseCPU(stat string) (time.Duration, error) {
 		return 0, err
 	}
 	return time.Duration(user+system) * tick, nil
+}
+
+// statFields are the fields behind the name, which may hold anything: the state, the
+// parent and so on.
+func statFields(stat string) []string {
+	return strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 }
 
 // Memory is what a process holds, in MiB.
@@ -142,13 +147,13 @@ func parseMemory(status string) Memory {
 
 // usage is processor time: of the processes that take part, and of the machine.
 type usage struct {
-	server, load, sink time.Duration
-	busy, idle         time.Duration
+	server, database, load, sink time.Duration
+	busy, idle                   time.Duration
 }
 
 func (u usage) since(earlier usage) usage {
 	return usage{
-		u.server - earlier.server, u.load - earlier.load, u.sink - earlier.sink,
+		u.server - earlier.server, u.database - earlier.database, u.load - earlier.load, u.sink - earlier.sink,
 		u.busy - earlier.busy, u.idle - earlier.idle,
 	}
 }

@@ -31,9 +31,10 @@ type Line struct {
 	PerSecond     float64 `json:"perSecond"`     // deliveries
 
 	// Processor time a delivery, in microseconds; 0 where the system does not tell.
-	ServerCPU float64 `json:"serverCPU"`
-	LoadCPU   float64 `json:"loadCPU"`
-	SinkCPU   float64 `json:"sinkCPU"`
+	ServerCPU   float64 `json:"serverCPU"`
+	DatabaseCPU float64 `json:"databaseCPU,omitempty"` // of PostgreSQL's processes
+	LoadCPU     float64 `json:"loadCPU"`
+	SinkCPU     float64 `json:"sinkCPU"`
 	// Shares of the machine's processors that went to everybody else, and to
 	// nobody: with much of either, it was not only the machine that set the rate.
 	Others float64 `json:"othersShare"`
@@ -142,6 +143,9 @@ func (s *session) usage(srv *server) usage {
 	if srv != nil {
 		u.server = cpuOf(srv.pid)
 	}
+	if s.postmaster != nil {
+		u.database = s.postmaster.cpu()
+	}
 	return u
 }
 
@@ -172,9 +176,10 @@ func (r *run) line(seen *Seen, began time.Time, size int) *Line {
 // the rest of the machine's went.
 func (l *Line) spend(used usage) {
 	l.ServerCPU = each(used.server, l.Deliveries)
+	l.DatabaseCPU = each(used.database, l.Deliveries)
 	l.LoadCPU = each(used.load, l.Deliveries)
 	l.SinkCPU = each(used.sink, l.Deliveries)
-	ours, all := used.server+used.load+used.sink, float64(used.busy+used.idle)
+	ours, all := used.server+used.database+used.load+used.sink, float64(used.busy+used.idle)
 	l.Others, _ = ratio(float64(max(used.busy-ours, 0)), all)
 	l.Idle, _ = ratio(float64(used.idle), all)
 }

@@ -15,13 +15,14 @@ import (
 // A session is what the arms of a measurement share: the sink and a folder. Each
 // arm that needs a server has one of its own, with an empty store.
 type session struct {
-	settings  Settings
-	program   string
-	dir       string
-	sinkProc  *process
-	sink      *remoteSink
-	payload   []byte
-	profiling bool // whether the server is profiled in this round
+	settings   Settings
+	program    string
+	dir        string
+	sinkProc   *process
+	sink       *remoteSink
+	postmaster *postmaster // nil: each server has a file
+	payload    []byte
+	profiling  bool // whether the server is profiled in this round
 }
 
 func newSession(ctx context.Context, program string, settings Settings) (*session, error) {
@@ -30,10 +31,16 @@ func newSession(ctx context.Context, program string, settings Settings) (*sessio
 		return nil, err
 	}
 	s := &session{settings: settings, program: program, dir: dir, payload: payload(settings.Size)}
+	if settings.Database != "" {
+		if s.postmaster, err = findPostmaster(ctx, settings.Database); err != nil {
+			os.RemoveAll(dir)
+			return nil, err
+		}
+	}
 	out, in := io.Pipe()
 	s.sinkProc, err = start(ctx, program, in, nil, "bench", "sink")
 	if err != nil {
-		os.RemoveAll(dir)
+		s.remove()
 		return nil, err
 	}
 	go func() { // ends with the process
@@ -52,6 +59,13 @@ func newSession(ctx context.Context, program string, settings Settings) (*sessio
 // close ends the sink and removes the folder.
 func (s *session) close() {
 	s.sinkProc.stop()
+	s.remove()
+}
+
+func (s *session) remove() {
+	if s.postmaster != nil {
+		s.postmaster.close()
+	}
 	os.RemoveAll(s.dir)
 }
 
@@ -59,6 +73,7 @@ func (s *session) close() {
 type server struct {
 	*process
 	dir   string
+	drop  func() // its database; nil: that is in dir
 	url   string // of its API
 	key   string
 	pprof string // address of its profiles; "" if nobody asked
@@ -88,8 +103,18 @@ func (s *session) startServer(ctx context.Context) (*server, error) {
 		args = []string{"bench", "serve", "--pprof", srv.pprof}
 	}
 	args = append(args, "--data", filepath.Join(dir, "data"), "--listen", address)
-	srv.process, err = start(ctx, s.program, io.Discard, []string{"FANFARE_ADMIN_KEY=" + adminKey}, args...)
+	environ := []string{"FANFARE_ADMIN_KEY=" + adminKey}
+	if s.postmaster != nil {
+		at, drop, err := s.postmaster.create(ctx)
+		if err != nil {
+			return nil, err
+		}
+		srv.drop = drop
+		environ = append(environ, "FANFARE_DATABASE="+at, "FANFARE_SECRETS_KEY="+secretsKey)
+	}
+	srv.process, err = start(ctx, s.program, io.Discard, environ, args...)
 	if err != nil {
+		srv.remove()
 		return nil, err
 	}
 	if err := srv.ready(ctx); err != nil {
@@ -102,6 +127,13 @@ func (s *session) startServer(ctx context.Context) (*server, error) {
 // close ends the server and removes its data.
 func (srv *server) close() {
 	srv.stop()
+	srv.remove()
+}
+
+func (srv *server) remove() {
+	if srv.drop != nil {
+		srv.drop()
+	}
 	os.RemoveAll(srv.dir)
 }
 

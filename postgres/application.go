@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -30,7 +29,8 @@ func (s *Store) CreateApplication(ctx context.Context, app *fanfare.Application)
 	if !ok {
 		return fmt.Errorf("application %q: not an identifier", app.ID)
 	}
-	err := s.write(ctx, func(tx pgx.Tx) error {
+	done := exists("SELECT 1 FROM application WHERE id = $1", raw)
+	err := s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		return mustInsert(tx.Exec(ctx, insertApplication, applicationArgs(app, raw)...))
 	})
 	if err == nil {
@@ -125,8 +125,9 @@ func (s *Store) UpdateApplication(ctx context.Context, app *fanfare.Application)
 	if !ok {
 		return fanfare.ErrNotFound
 	}
-	next := int64(0)
-	err := s.write(ctx, func(tx pgx.Tx) (err error) {
+	next := app.Revision + 1
+	done := exists("SELECT 1 FROM application WHERE id = $1 AND revision = $2 AND updated_at = $3", raw, next, stored.Micros(app.UpdatedAt))
+	err := s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) (err error) {
 		if next, err = nextRevision(ctx, tx, app.Revision, lockApplication, raw); err != nil {
 			return err
 		}
@@ -139,23 +140,6 @@ func (s *Store) UpdateApplication(ctx context.Context, app *fanfare.Application)
 		app.Revision = next
 	}
 	return err
-}
-
-// nextRevision locks what a query reads the revision of, and returns the one that
-// follows on it. ErrNotFound: it finds none; ErrConflict: it is another than what the
-// change is derived from, unless that is 0.
-func nextRevision(ctx context.Context, tx pgx.Tx, from int64, query string, args ...any) (next int64, err error) {
-	now := int64(0)
-	err = tx.QueryRow(ctx, query, args...).Scan(&now)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return 0, fanfare.ErrNotFound
-	case err != nil:
-		return 0, err
-	case from != 0 && from != now:
-		return 0, fanfare.ErrConflict
-	}
-	return now + 1, nil
 }
 
 // goneWith removes what is an application's own and small, itself included.
@@ -182,7 +166,8 @@ func (s *Store) DeleteApplicationAt(ctx context.Context, application fanfare.App
 	if !ok {
 		return fanfare.ErrNotFound
 	}
-	err := s.write(ctx, func(tx pgx.Tx) error {
+	done := gone("SELECT 1 FROM application WHERE id = $1", app)
+	err := s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := nextRevision(ctx, tx, revision, lockApplication, app); err != nil {
 			return err
 		}

@@ -126,5 +126,7 @@ func (s *Store) ExpungeResponse(ctx context.Context, application fanfare.Applica
 	if !ok1 || !ok2 || !ok3 {
 		return fanfare.ErrNotFound
 	}
-	return s.write(ctx, func(tx pgx.Tx) error { return mustChange(tx.Exec(ctx, expungeResponse, app, msg, raw)) })
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		return mustChange(tx.Exec(ctx, expungeResponse, app, msg, raw))
+	})
 }

@@ -14,7 +14,8 @@ const auditPrefix = "audit_"
 
 const insertAudit = `
 	INSERT INTO audit (id, at, actor, action, application, object, address, refused, fields, detail)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+	ON CONFLICT DO NOTHING`
 
 // AddAudit implements [fanfare.AuditLog].
 func (s *Store) AddAudit(ctx context.Context, e *fanfare.AuditEntry) error {
@@ -22,7 +23,7 @@ func (s *Store) AddAudit(ctx context.Context, e *fanfare.AuditEntry) error {
 	if !ok {
 		return fmt.Errorf("audit entry %q: not an identifier", e.ID)
 	}
-	return s.write(ctx, func(tx pgx.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, insertAudit, raw, stored.Micros(e.At), e.Actor, e.Action, optional(e.Application), optional(e.Object),
 			optional(e.Address), e.Refused, optional(stored.List(e.Fields)), optional(e.Detail))
 		return err
@@ -101,7 +102,7 @@ const removeChunk = 1000
 func (s *Store) removeAll(ctx context.Context, query string, args ...any) (total int, err error) {
 	for {
 		n := 0
-		err := s.write(ctx, func(tx pgx.Tx) error {
+		err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, query, args...)
 			n = int(tag.RowsAffected())
 			return err

@@ -32,6 +32,5 @@ func changed(ctx context.Context, tx pgx.Tx, app id) error {
 	if _, err := tx.Exec(ctx, insertChange, of); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "SELECT pg_notify($1, 'change')", channel)
-	return err
+	return notify(ctx, tx, newsChange)
 }

@@ -1,6 +1,10 @@
+//go:build linux
+
 package postgres_test
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -9,40 +13,84 @@ import (
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/pgtest"
 	"github.com/fanfarehq/fanfare/postgres"
+	"github.com/fanfarehq/fanfare/seal"
 	"github.com/fanfarehq/fanfare/storetest"
 )
 
 // server is what all tests of this package that need nothing special share.
 var server *pgtest.Server
 
+// template is a database on it that is new, and of the newest version.
+const template = "template_of_all"
+
 func TestMain(m *testing.M) {
-	var err error
-	if server, err = pgtest.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	flag.Parse()
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		_ = checks.Value.Set("20") // the contract is run more than once; any other number stands
 	}
-	code := m.Run()
-	server.Stop()
+	code := 1
+	if err := begin(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code = m.Run()
+	}
+	if server != nil {
+		server.Stop()
+	}
 	os.Exit(code)
 }
 
+func begin(ctx context.Context) (err error) {
+	if server, err = pgtest.Run(); err != nil {
+		return err
+	}
+	if err := server.Exec(ctx, "CREATE DATABASE "+template); err != nil {
+		return err
+	}
+	s, err := postgres.Open(ctx, server.URL(template), nil)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// database makes a database that no other test has, and returns its URL.
+func database(t testing.TB) string {
+	t.Helper()
+	url, err := server.Copy(t.Context(), template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// openAt opens a store, which is closed when the test ends if it is not by then.
+func openAt(t testing.TB, url string, ring *seal.Ring) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), url, &postgres.Options{Keys: ring})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 func TestContract(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, databases(t, nil))
+}
+
+// databases opens stores by name, each on a database of its own.
+func databases(t *testing.T, ring *seal.Ring) storetest.Opener {
 	var mu sync.Mutex
 	urls := make(map[string]string)
-	storetest.Run(t, func(t testing.TB, name string) fanfare.Store {
+	return func(t testing.TB, name string) fanfare.Store {
+		t.Helper()
 		mu.Lock()
 		defer mu.Unlock()
 		if urls[name] == "" {
-			url, err := server.Database(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			urls[name] = url
+			urls[name] = database(t)
 		}
-		s, err := postgres.Open(t.Context(), urls[name], nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	})
+		return openAt(t, urls[name], ring)
+	}
 }

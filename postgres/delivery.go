@@ -113,7 +113,7 @@ func (s *Store) Stats(ctx context.Context, application fanfare.ApplicationID, en
 	if !ok1 || !ok2 {
 		return stats, nil
 	}
-	err := s.read(ctx, func(conn *pgx.Conn) error {
+	err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, selectStats, ep, stored.From(since), stored.To(until), app)
 		if err != nil {
 			return err

@@ -35,7 +35,8 @@ func (s *Store) CreateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 	if !ok {
 		return fanfare.ErrNotFound
 	}
-	err := s.write(ctx, func(tx pgx.Tx) error {
+	done := exists("SELECT 1 FROM endpoint WHERE id = $1", raw)
+	err := s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		if err := mustHaveApplication(ctx, tx, app); err != nil {
 			return err
 		}
@@ -134,8 +135,9 @@ func (s *Store) UpdateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 	if !ok1 || !ok2 {
 		return fanfare.ErrNotFound
 	}
-	next := int64(0)
-	err := s.write(ctx, func(tx pgx.Tx) (err error) {
+	next := ep.Revision + 1
+	done := exists("SELECT 1 FROM endpoint WHERE id = $1 AND revision = $2 AND updated_at = $3", raw, next, stored.Micros(ep.UpdatedAt))
+	err := s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) (err error) {
 		if next, err = nextRevision(ctx, tx, ep.Revision, lockEndpointRevision, raw, app); err != nil {
 			return err
 		}
@@ -166,7 +168,8 @@ func (s *Store) DeleteEndpointAt(ctx context.Context, application fanfare.Applic
 	if !ok1 || !ok2 {
 		return fanfare.ErrNotFound
 	}
-	err := s.write(ctx, func(tx pgx.Tx) error {
+	done := gone("SELECT 1 FROM endpoint WHERE id = $1", ep)
+	err := s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := nextRevision(ctx, tx, revision, lockEndpointRevision, ep, app); err != nil {
 			return err
 		}
@@ -198,7 +201,7 @@ func (s *Store) SetFailingSince(ctx context.Context, endpoint fanfare.EndpointID
 	if !ok {
 		return nil
 	}
-	return s.write(ctx, func(tx pgx.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, setFailingSince, ep, stored.Micros(t))
 		return err
 	})

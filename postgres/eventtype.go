@@ -30,7 +30,8 @@ func (s *Store) CreateEventType(ctx context.Context, t *fanfare.EventType) error
 	if !ok {
 		return fmt.Errorf("event type %q: %q is not an identifier", t.Name, t.ID)
 	}
-	err := s.write(ctx, func(tx pgx.Tx) error {
+	done := exists("SELECT 1 FROM event_type WHERE name = $1 AND id = $2", t.Name, raw)
+	err := s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		if err := mustInsert(tx.Exec(ctx, insertEventType, eventTypeArgs(t, raw)...)); err != nil {
 			return err
 		}
@@ -122,8 +123,9 @@ func (s *Store) UpdateEventType(ctx context.Context, t *fanfare.EventType) error
 	if !ok {
 		return fmt.Errorf("event type %q: %q is not an identifier", t.Name, t.ID)
 	}
-	next := int64(0)
-	err := s.write(ctx, func(tx pgx.Tx) (err error) {
+	next := t.Revision + 1
+	done := exists("SELECT 1 FROM event_type WHERE name = $1 AND revision = $2 AND updated_at = $3", t.Name, next, stored.Micros(t.UpdatedAt))
+	err := s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) (err error) {
 		if next, err = nextRevision(ctx, tx, t.Revision, lockSameType, t.Name, raw, t.Revision); err != nil {
 			return err
 		}
@@ -145,7 +147,8 @@ func (s *Store) DeleteEventType(ctx context.Context, name string) error {
 
 // DeleteEventTypeAt implements [fanfare.Revisions].
 func (s *Store) DeleteEventTypeAt(ctx context.Context, name string, revision int64) error {
-	return s.write(ctx, func(tx pgx.Tx) error {
+	done := gone("SELECT 1 FROM event_type WHERE name = $1", name)
+	return s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := nextRevision(ctx, tx, revision, lockEventType, name); err != nil {
 			return err
 		}

@@ -43,20 +43,22 @@ const upsertAnswer = `
 
 // Remember implements [fanfare.Log].
 func (s *Store) Remember(ctx context.Context, scope, key string, a *fanfare.Answer) error {
-	return s.write(ctx, func(tx pgx.Tx) error {
-		now := time.Now()
+	now := time.Now()
+	expires := stored.Micros(now.Add(keyRetention))
+	done := exists("SELECT 1 FROM answer WHERE scope = $1 AND key = $2 AND status = $3 AND expires_at = $4", scope, key, a.Status, expires)
+	return s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		body, sealedBy := s.seal(answerPlace(scope, key), a.Body)
 		if body == nil {
 			body = []byte{}
 		}
 		return mustInsert(tx.Exec(ctx, upsertAnswer, scope, key, a.Fingerprint[:], a.Status, body, sealedBy,
-			stored.Micros(now.Add(keyRetention)), stored.Micros(now)))
+			expires, stored.Micros(now)))
 	})
 }
 
 // Forget implements [fanfare.Log].
 func (s *Store) Forget(ctx context.Context, scope, key string) error {
-	return s.write(ctx, func(tx pgx.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM answer WHERE scope = $1 AND key = $2 AND status = 0", scope, key)
 		return err
 	})
@@ -65,7 +67,7 @@ func (s *Store) Forget(ctx context.Context, scope, key string) error {
 // Setting implements [fanfare.Log].
 func (s *Store) Setting(ctx context.Context, name string) (value []byte, err error) {
 	var sealedBy string
-	err = s.read(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		err := conn.QueryRow(ctx, "SELECT value, sealed_by FROM setting WHERE name = $1", name).Scan(&value, &sealedBy)
 		if errors.Is(err, pgx.ErrNoRows) {
 			err = fanfare.ErrNotFound
@@ -86,7 +88,7 @@ const upsertSetting = `
 
 // SetSetting implements [fanfare.Log].
 func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error {
-	return s.write(ctx, func(tx pgx.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		sealed, sealedBy := s.seal(settingPlace(name), value)
 		if sealed == nil {
 			sealed = []byte{}

@@ -32,7 +32,8 @@ func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
 		}
 		owner = &app
 	}
-	return s.write(ctx, func(tx pgx.Tx) error {
+	done := exists("SELECT 1 FROM key WHERE id = $1", raw)
+	return s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		if err := serially(ctx, tx, "key"); err != nil {
 			return err
 		}
@@ -119,7 +120,8 @@ func (s *Store) DeleteKey(ctx context.Context, name fanfare.KeyID) error {
 	if !ok {
 		return fanfare.ErrNotFound
 	}
-	return s.write(ctx, func(tx pgx.Tx) error {
+	done := gone("SELECT 1 FROM key WHERE id = $1", raw)
+	return s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		if err := mustChange(tx.Exec(ctx, "DELETE FROM key WHERE id = $1", raw)); err != nil {
 			return err
 		}
@@ -142,102 +144,8 @@ func (s *Store) UseKeys(ctx context.Context, at map[fanfare.KeyID]time.Time) err
 			keys, times = append(keys, raw), append(times, stored.Micros(t))
 		}
 	}
-	return s.write(ctx, func(tx pgx.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, updateKeyUses, keys, times)
 		return err
-	})
-}
-
-const deleteOldestSessions = `
-	DELETE FROM session
-	WHERE expires_at <= $3 OR hash IN (
-		SELECT hash
-		FROM session
-		WHERE application = $1 AND expires_at > $3
-		ORDER BY created_at DESC, hash DESC
-		OFFSET $2)`
-
-const insertSession = `
-	INSERT INTO session (hash, application, capabilities, feature_flags, label, expires_at, created_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7)`
-
-// CreateSession implements [fanfare.Access].
-func (s *Store) CreateSession(ctx context.Context, session *fanfare.Session, most int) error {
-	app, ok := parse(applicationPrefix, session.Application)
-	if !ok {
-		return fanfare.ErrNotFound
-	}
-	return s.write(ctx, func(tx pgx.Tx) error {
-		if err := serially(ctx, tx, "session "+string(session.Application)); err != nil {
-			return err
-		}
-		if err := mustHaveApplication(ctx, tx, app); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, deleteOldestSessions, app, most-1, stored.Micros(session.CreatedAt)); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, insertSession, session.Hash[:], app, optional(stored.List(words[string](session.Capabilities))),
-			optional(stored.List(session.FeatureFlags)), session.Label, stored.Micros(session.ExpiresAt), stored.Micros(session.CreatedAt))
-		return err
-	})
-}
-
-const selectSession = `
-	SELECT application, capabilities, feature_flags, label, expires_at, created_at
-	FROM session
-	WHERE hash = $1`
-
-// SessionOf implements [fanfare.Access].
-func (s *Store) SessionOf(ctx context.Context, hash [32]byte) (*fanfare.Session, error) {
-	return readOne(ctx, s, func(r pgx.Rows) (*fanfare.Session, error) {
-		session := &fanfare.Session{Hash: hash}
-		var app id
-		var capabilities, flags *string
-		var expires, created int64
-		err := r.Scan(&app, &capabilities, &flags, &session.Label, &expires, &created)
-		if err != nil {
-			return nil, err
-		}
-		session.Application = fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, app))
-		session.ExpiresAt, session.CreatedAt = stored.Instant(expires), stored.Instant(created)
-		names, err := stored.ReadList[[]string](given(capabilities))
-		if err != nil {
-			return nil, fmt.Errorf("session: capabilities: %w", err)
-		}
-		session.Capabilities = words[fanfare.Capability](names)
-		if session.FeatureFlags, err = stored.ReadList[[]string](given(flags)); err != nil {
-			return nil, fmt.Errorf("session: feature flags: %w", err)
-		}
-		return session, nil
-	}, selectSession, hash[:])
-}
-
-const expireSessions = `
-	UPDATE session
-	SET expires_at = $1
-	WHERE application = $2 AND expires_at > $1 AND ($3::text[] IS NULL OR label = ANY($3))`
-
-// ExpireSessions implements [fanfare.Access].
-func (s *Store) ExpireSessions(ctx context.Context, application fanfare.ApplicationID, labels []string, at time.Time) error {
-	app, ok := parse(applicationPrefix, application)
-	if !ok {
-		return nil
-	}
-	return s.write(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, expireSessions, stored.Micros(at), app, some(labels)); err != nil {
-			return err
-		}
-		return changed(ctx, tx, app)
-	})
-}
-
-// DeleteSession implements [fanfare.Access]. One that is not there is no error.
-func (s *Store) DeleteSession(ctx context.Context, hash [32]byte) error {
-	return s.write(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "DELETE FROM session WHERE hash = $1", hash[:]); err != nil {
-			return err
-		}
-		return changed(ctx, tx, id{})
 	})
 }

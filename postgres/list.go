@@ -69,7 +69,7 @@ func readPage[T any](ctx context.Context, s *Store, l list, c cursor, args pgx.N
 	for name, v := range args {
 		all[name] = v
 	}
-	err = s.read(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, query, all)
 		page, err = rows(r, err, scan)
 		return err
@@ -104,7 +104,7 @@ func rows[T any](r pgx.Rows, err error, scan func(r pgx.Rows) (T, error)) (all [
 
 // readOne reads the only row of a result; ErrNotFound.
 func readOne[T any](ctx context.Context, s *Store, scan func(r pgx.Rows) (T, error), query string, args ...any) (v T, err error) {
-	err = s.read(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, query, args...)
 		all, err := rows(r, err, scan)
 		switch {

@@ -137,5 +137,5 @@ func (s *Store) ExpungePayload(ctx context.Context, application fanfare.Applicat
 	if !ok1 || !ok2 {
 		return fanfare.ErrNotFound
 	}
-	return s.write(ctx, func(tx pgx.Tx) error { return mustChange(tx.Exec(ctx, expungePayload, app, msg)) })
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error { return mustChange(tx.Exec(ctx, expungePayload, app, msg)) })
 }

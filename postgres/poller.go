@@ -111,7 +111,7 @@ func (s *Store) putConsumer(ctx context.Context, application fanfare.Application
 	if raw, ok := parse(messagePrefix, c.After); ok {
 		after = &raw
 	}
-	return s.write(ctx, func(tx pgx.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if err := serially(ctx, tx, "consumer "+string(c.Endpoint)); err != nil {
 			return err
 		}
@@ -152,7 +152,8 @@ func (s *Store) DeleteConsumer(ctx context.Context, application fanfare.Applicat
 	if !ok1 || !ok2 {
 		return fanfare.ErrNotFound
 	}
-	return s.write(ctx, func(tx pgx.Tx) error {
+	done := gone("SELECT 1 FROM consumer WHERE endpoint = $1 AND name = $2", ep, name)
+	return s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		if err := mustHaveEndpoint(ctx, tx, app, ep); err != nil {
 			return err
 		}
@@ -170,7 +171,7 @@ const deleteOldConsumers = `
 
 // ExpireConsumers implements [fanfare.Pollers].
 func (s *Store) ExpireConsumers(ctx context.Context, t time.Time, limit int) (n int, err error) {
-	err = s.write(ctx, func(tx pgx.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, deleteOldConsumers, stored.Ceil(t), limit)
 		n = int(tag.RowsAffected())
 		return err
@@ -178,13 +179,25 @@ func (s *Store) ExpireConsumers(ctx context.Context, t time.Time, limit int) (n 
 	return n, err
 }
 
-// settled is the first place that an attempt not yet committed may get.
-const settled = `(pg_snapshot_xmin(pg_current_snapshot())::text::bigint << 20)`
+// selectSettled gives the first place that an attempt not yet committed may have. It
+// goes by the transactions of this database alone, since others may last for hours,
+// and by their ages, which do not wrap round.
+const selectSettled = `
+	SELECT (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - coalesce(max(greatest(age(backend_xid), 0)), 0)) << 20
+	FROM pg_stat_activity
+	WHERE datname = current_database() AND backend_xid IS NOT NULL`
+
+// findSettled asks for it by itself: what had ended by then, and nothing else, is
+// seen by the query that follows.
+func findSettled(ctx context.Context, conn *pgx.Conn) (place int64, err error) {
+	err = conn.QueryRow(ctx, selectSettled).Scan(&place)
+	return place, err
+}
 
 const selectRecorded = `
 	SELECT place, endpoint, id
 	FROM attempt
-	WHERE place > $1 AND place < ` + settled + `
+	WHERE place > $1 AND place < $3
 	ORDER BY place
 	LIMIT $2`
 
@@ -206,11 +219,15 @@ func (s *Store) Recorded(ctx context.Context, application fanfare.ApplicationID,
 		of = &app
 	}
 	own, _ := parse(applicationPrefix, fanfare.OperationalApplication)
-	err = s.read(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		some, next = nil, after
 		var endpoints, attempts []id
 		var ep, attempt id
-		r, err := conn.Query(ctx, selectRecorded, int64(after), limit)
+		settled, err := findSettled(ctx, conn)
+		if err != nil {
+			return err
+		}
+		r, err := conn.Query(ctx, selectRecorded, int64(after), limit, settled)
 		if err != nil {
 			return err
 		}
@@ -237,13 +254,17 @@ func (s *Store) Recorded(ctx context.Context, application fanfare.ApplicationID,
 
 const selectLastRecorded = `
 	SELECT greatest(
-		(SELECT place FROM attempt WHERE place < ` + settled + ` ORDER BY place DESC LIMIT 1),
+		(SELECT place FROM attempt WHERE place < $1 ORDER BY place DESC LIMIT 1),
 		(SELECT place FROM newest))`
 
 // LastRecorded implements [fanfare.Pollers].
 func (s *Store) LastRecorded(ctx context.Context) (last fanfare.Place, err error) {
-	err = s.read(ctx, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, selectLastRecorded).Scan((*int64)(&last))
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		settled, err := findSettled(ctx, conn)
+		if err != nil {
+			return err
+		}
+		return conn.QueryRow(ctx, selectLastRecorded, settled).Scan((*int64)(&last))
 	})
 	return last, err
 }

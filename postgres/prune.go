@@ -37,8 +37,15 @@ func (p *pruning) end(until time.Time, after id) {
 	p.until, p.after = until, after
 }
 
-// Prune implements [fanfare.Log]. It looks for what to remove before it locks it.
+// Prune implements [fanfare.Log]. Whole weeks it drops; of the others it looks for what
+// to remove before it locks it.
 func (s *Store) Prune(ctx context.Context, t time.Time, limit int) (n int, err error) {
+	if err := s.makePartitions(ctx, time.Now()); err != nil {
+		return 0, err
+	}
+	if n, err = s.dropPartitions(ctx, t); err != nil {
+		return n, err
+	}
 	start := s.pruning.begin(t)
 	after, again := start, start != id{}
 	for n < limit {
@@ -84,7 +91,7 @@ const selectOld = `
 // from a time to come, when a clock was wrong, is passed over and stays.
 func (s *Store) prunable(ctx context.Context, t time.Time, after id, limit int) (old []id, next id, err error) {
 	young, wrong := stored.Ceil(t), stored.Ceil(time.Now().Add(time.Hour))
-	err = s.read(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		old, next = nil, after
 		for {
 			looked, end := 0, false
@@ -126,7 +133,7 @@ func (s *Store) remove(ctx context.Context, old []id) (n int, err error) {
 	if len(old) == 0 {
 		return 0, nil
 	}
-	err = s.write(ctx, func(tx pgx.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		r, err := tx.Query(ctx, "SELECT id FROM message WHERE id = ANY($1) AND NOT "+waits+" FOR UPDATE OF message", old)
 		if err != nil {
 			return err
@@ -205,77 +212,4 @@ func (s *Store) expire(ctx context.Context) error {
 	}
 	_, err := s.removeAll(ctx, deleteChanges, removeChunk)
 	return err
-}
-
-// A sweeper removes the rows of what was deleted, which nobody can reach any more.
-type sweeper struct {
-	wake chan struct{} // has room for one
-	end  context.CancelFunc
-	done sync.WaitGroup
-}
-
-func (w *sweeper) rouse() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
-
-// sweepAgain is how long after a sweep that failed the next one comes.
-const sweepAgain = time.Minute
-
-// sweep removes rows whenever it is roused, until ctx ends.
-func (s *Store) sweep(ctx context.Context) {
-	for {
-		var again <-chan time.Time
-		if s.sweepAll(ctx) != nil {
-			again = time.After(sweepAgain)
-		}
-		select {
-		case <-s.sweeping.wake:
-		case <-again:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (s *Store) sweepAll(ctx context.Context) error {
-	for {
-		what, endpoint := id{}, false
-		err := s.read(ctx, func(conn *pgx.Conn) error {
-			return conn.QueryRow(ctx, "SELECT id, kind = 'endpoint' FROM doomed LIMIT 1").Scan(&what, &endpoint)
-		})
-		if isAnswer(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		of := []string{
-			"DELETE FROM message WHERE id IN (SELECT id FROM message WHERE application = $1 LIMIT $2)",
-			"DELETE FROM event_id WHERE (application, event_id) IN (SELECT application, event_id FROM event_id WHERE application = $1 LIMIT $2)",
-		}
-		if endpoint {
-			of = []string{
-				"DELETE FROM attempt WHERE (endpoint, id) IN (SELECT endpoint, id FROM attempt WHERE endpoint = $1 LIMIT $2)",
-				"DELETE FROM delivery WHERE (endpoint, message) IN (SELECT endpoint, message FROM delivery WHERE endpoint = $1 LIMIT $2)",
-			}
-		}
-		if err := s.write(ctx, func(tx pgx.Tx) error { return keepNewest(ctx, tx) }); err != nil {
-			return err
-		}
-		for _, query := range of {
-			if _, err := s.removeAll(ctx, query, what, removeChunk); err != nil {
-				return err
-			}
-		}
-		err = s.write(ctx, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, "DELETE FROM doomed WHERE id = $1", what)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,10 +34,44 @@ const selectLanes = `
 	JOIN endpoint ON endpoint.id = lane.endpoint
 	ORDER BY endpoint.id`
 
+// selectLanesOf does so within each of some shards.
+const selectLanesOf = `
+	WITH RECURSIVE lane (shard, endpoint) AS (
+		SELECT first.shard, first.endpoint
+		FROM unnest($1::smallint[]) AS wanted (shard)
+		CROSS JOIN LATERAL (
+			SELECT delivery.shard, delivery.endpoint
+			FROM delivery
+			WHERE state = 0 AND delivery.shard = wanted.shard
+			ORDER BY delivery.endpoint
+			LIMIT 1) AS first
+		UNION ALL
+		SELECT next.shard, next.endpoint
+		FROM lane
+		CROSS JOIN LATERAL (
+			SELECT delivery.shard, delivery.endpoint
+			FROM delivery
+			WHERE state = 0 AND delivery.shard = lane.shard AND delivery.endpoint > lane.endpoint
+			ORDER BY delivery.endpoint
+			LIMIT 1) AS next)
+	SELECT endpoint.application, endpoint.id
+	FROM lane
+	JOIN endpoint ON endpoint.id = lane.endpoint
+	ORDER BY endpoint.id`
+
 // Lanes implements [fanfare.Queue], in order of endpoint.
-func (s *Store) Lanes(ctx context.Context) (lanes []fanfare.Lane, err error) {
-	err = s.read(ctx, func(conn *pgx.Conn) error {
-		r, err := conn.Query(ctx, selectLanes)
+func (s *Store) Lanes(ctx context.Context) ([]fanfare.Lane, error) {
+	return s.lanes(ctx, selectLanes)
+}
+
+// LanesOf implements [fanfare.Shared].
+func (s *Store) LanesOf(ctx context.Context, some []int) ([]fanfare.Lane, error) {
+	return s.lanes(ctx, selectLanesOf, some)
+}
+
+func (s *Store) lanes(ctx context.Context, query string, args ...any) (lanes []fanfare.Lane, err error) {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		r, err := conn.Query(ctx, query, args...)
 		lanes, err = rows(r, err, func(r pgx.Rows) (fanfare.Lane, error) {
 			var app, ep id
 			err := r.Scan(&app, &ep)
@@ -82,7 +117,7 @@ func (s *Store) Waiting(ctx context.Context, q fanfare.WaitingQuery) (ds []*fanf
 	case q.Key != nil:
 		query, args = selectWaitingOfKey, append(args, *q.Key)
 	}
-	err = s.read(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, query, args...)
 		ds, err = rows(r, err, scanDelivery)
 		return err
@@ -104,13 +139,12 @@ func mustHaveEndpoint(ctx context.Context, tx pgx.Tx, app, ep id) error {
 
 // A place is what must be known of a message to make a delivery of it.
 type place struct {
-	key       *string
 	createdAt int64
 	endpoints []id
 }
 
 const selectPlace = `
-	SELECT ordering_key, created_at, endpoints
+	SELECT created_at, endpoints
 	FROM message
 	WHERE application = $1
 		AND id = $2
@@ -119,7 +153,7 @@ const selectPlace = `
 
 // place finds a message of an application, and locks it; ErrNotFound.
 func findPlace(ctx context.Context, tx pgx.Tx, app, msg id) (p place, err error) {
-	err = tx.QueryRow(ctx, selectPlace, app, msg).Scan(&p.key, &p.createdAt, &p.endpoints)
+	err = tx.QueryRow(ctx, selectPlace, app, msg).Scan(&p.createdAt, &p.endpoints)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = fanfare.ErrNotFound
 	}
@@ -145,7 +179,7 @@ func (s *Store) Resend(ctx context.Context, application fanfare.ApplicationID, d
 	if !ok1 || !ok2 || !ok3 {
 		return fanfare.ErrNotFound
 	}
-	return s.write(ctx, func(tx pgx.Tx) error {
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		p, err := findPlace(ctx, tx, app, msg)
 		if err != nil {
 			return err
@@ -153,7 +187,7 @@ func (s *Store) Resend(ctx context.Context, application fanfare.ApplicationID, d
 		if err := mustHaveEndpoint(ctx, tx, app, ep); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, upsertDelivery, ep, msg, shardOf(ep), d.Manual, d.Attempts, d.Rank, stored.Micros(d.Due), p.createdAt, p.key); err != nil {
+		if _, err := tx.Exec(ctx, upsertDelivery, ep, msg, shardOf(ep), d.Manual, d.Attempts, d.Rank, stored.Micros(d.Due), p.createdAt, optional(d.OrderingKey)); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, addEndpoint, app, msg, ep)
@@ -179,23 +213,25 @@ func (s *Store) Cancel(ctx context.Context, application fanfare.ApplicationID, m
 	if !ok1 || !ok2 {
 		return nil, fanfare.ErrNotFound
 	}
-	err = s.write(ctx, func(tx pgx.Tx) error {
+	err = s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		p, err := findPlace(ctx, tx, app, msg)
 		if err != nil {
 			return err
 		}
 		r, err := tx.Query(ctx, cancelOne, p.endpoints, msg, app)
-		ended, err = rows(r, err, func(r pgx.Rows) (fanfare.EndpointID, error) {
+		some, err := rows(r, err, func(r pgx.Rows) (fanfare.EndpointID, error) {
 			var ep id
 			err := r.Scan(&ep)
 			return fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, ep)), err
 		})
+		ended = append(ended, some...) // those of an earlier try wait no more either
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return ended, nil
+	slices.Sort(ended)
+	return slices.Compact(ended), nil
 }
 
 // cancelChunk is how many deliveries one transaction of CancelLane ends.
@@ -225,7 +261,7 @@ func (s *Store) CancelLane(ctx context.Context, application fanfare.ApplicationI
 	}
 	for {
 		some := 0
-		err := s.write(ctx, func(tx pgx.Tx) error {
+		err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			if err := mustHaveEndpoint(ctx, tx, app, ep); err != nil {
 				return err
 			}
@@ -253,6 +289,6 @@ const selectNewest = `
 
 // Newest implements [fanfare.Store].
 func (s *Store) Newest(ctx context.Context) (newest [16]byte, err error) {
-	err = s.read(ctx, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, selectNewest).Scan(&newest) })
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error { return conn.QueryRow(ctx, selectNewest).Scan(&newest) })
 	return newest, err
 }

@@ -4,17 +4,16 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/stored"
 )
-
-// recordMost is how many calls of Record one transaction holds.
-const recordMost = 64
 
 // A note is a call of Record under way.
 type note struct {
@@ -50,6 +49,11 @@ func (s *Store) Record(ctx context.Context, os ...*fanfare.Outcome) error {
 	return call.err
 }
 
+// A way names a delivery.
+type way struct{ endpoint, message id }
+
+func (r *report) way() way { return way{r.endpoint, r.message} }
+
 func newReport(o *fanfare.Outcome) (r report, err error) {
 	var ok bool
 	r.Outcome = o
@@ -61,28 +65,26 @@ func newReport(o *fanfare.Outcome) (r report, err error) {
 	return r, nil
 }
 
-// recordAll stores what a group of calls reports, the attempts of one delivery one
-// after the other. If that fails each call is tried by itself.
+// size implements [job].
+func (call *note) size() (n int) {
+	const attempt = 1000
+	for _, r := range call.reports {
+		n += attempt + len(r.Attempt.ResponseBody)
+	}
+	return n
+}
+
+// recordAll stores what a group of calls reports. If that fails each call is tried by
+// itself, unless the database is at fault.
 func (s *Store) recordAll(group []*note) {
-	ctx := context.Background() // once begun it is seen through
-	err := s.write(ctx, func(tx pgx.Tx) error {
-		var all []*report
-		first := 0
-		for _, call := range group {
-			for i := range call.reports {
-				all = append(all, &call.reports[i])
-			}
+	var all []*report
+	for _, call := range group {
+		for i := range call.reports {
+			all = append(all, &call.reports[i])
 		}
-		for len(all) > 0 {
-			some, rest := once(all)
-			if err := record(ctx, tx, some, first); err != nil {
-				return err
-			}
-			all, first = rest, first+len(some)
-		}
-		return nil
-	})
-	if err != nil && len(group) > 1 && !again(err) {
+	}
+	err := s.recordTogether(all)
+	if err != nil && len(group) > 1 && !again(err) && !errors.Is(err, fanfare.ErrFenced) {
 		for _, call := range group {
 			s.recordAll([]*note{call})
 		}
@@ -93,16 +95,59 @@ func (s *Store) recordAll(group []*note) {
 	}
 }
 
+// recordTogether stores reports in one transaction, those of one delivery one after
+// the other.
+func (s *Store) recordTogether(all []*report) error {
+	node, err := s.fence()
+	if err != nil {
+		return err
+	}
+	fenced := false
+	err = s.send(context.Background(), func(batch *pgx.Batch) { // once begun it is seen through
+		fenced = false
+		batch.Queue(planByIndex)
+		if node != nil {
+			batch.Queue(lockNode, *node).Exec(func(tag pgconn.CommandTag) error {
+				fenced = tag.RowsAffected() == 0 // and then insertOutcomes does nothing
+				return nil
+			})
+		}
+		for some, rest := once(all); len(some) > 0; some, rest = once(rest) {
+			record(batch, node, some, len(all)-len(rest)-len(some))
+		}
+	})
+	if err == nil && fenced {
+		err = fmt.Errorf("node %s: %w", fanfare.EncodeID(nodePrefix, *node), fanfare.ErrFenced)
+	}
+	return err
+}
+
+// lockNode keeps the node's row from being removed before the transaction ends.
+const lockNode = `
+	SELECT 1
+	FROM node
+	WHERE id = $1
+	FOR KEY SHARE`
+
+// fence is the node whose row must be there for what is reported to be stored; nil:
+// without a node there is no fence. One whose lease has run out stores nothing.
+func (s *Store) fence() (node *id, err error) {
+	node = s.member.node()
+	if node == nil && s.wasNode.Load() {
+		err = fanfare.ErrFenced
+	}
+	return node, err
+}
+
 // once takes out the reports of deliveries that an earlier one is of too, and puts
 // the others in order of delivery, so that no two transactions wait for each other.
 func once(all []*report) (some, rest []*report) {
-	type way struct{ endpoint, message id }
 	seen := make(map[way]bool, len(all))
 	for _, r := range all {
-		if w := (way{r.endpoint, r.message}); seen[w] {
+		if seen[r.way()] {
 			rest = append(rest, r)
 		} else {
-			seen[w] = true
+			seen[r.way()] = true
 			some = append(some, r)
 		}
 	}
@@ -113,67 +158,67 @@ func once(all []*report) (some, rest []*report) {
 }
 
 // insertOutcomes stores the attempts whose deliveries are there, and brings those of
-// them that wait to where they stand now. It returns the round of each attempt.
+// them that wait to where they stand now. It returns the round of each attempt. The
+// state is hidden from the planner, which else may look for the delivery among all
+// that wait; and each step takes over the columns of the one before, so that it joins
+// nothing but a delivery by its key.
 const insertOutcomes = `
-	WITH new AS (
-		SELECT *
+	WITH standing AS (
+		SELECT new.*, there.manual, (SELECT ordered FROM endpoint WHERE endpoint.id = new.endpoint) AS ordered
 		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[],
 			$9::integer[], $10::text[], $11::text[], $12::smallint[], $13::bigint[], $14::boolean[], $15::bytea[], $16::bytea[],
 			$17::bytea[], $18::smallint[], $19::bigint[], $20::integer[])
 			WITH ORDINALITY AS new (endpoint, id, message, number, url, started_at, duration, first_byte,
 			status, class, detail, state, next_at, truncated, request_header, response_header,
 			response_body, becomes, due_at, attempts, nth)
-	), standing AS (
-		SELECT delivery.endpoint, delivery.message, delivery.manual, endpoint.ordered, new.id
-		FROM new
-		JOIN endpoint ON endpoint.id = new.endpoint
-		JOIN delivery ON delivery.endpoint = new.endpoint AND delivery.message = new.message
-		ORDER BY new.nth
-		FOR UPDATE OF delivery
+		CROSS JOIN LATERAL (
+			SELECT delivery.manual, delivery.shard
+			FROM delivery
+			WHERE delivery.endpoint = new.endpoint AND delivery.message = new.message
+			LIMIT 1
+			FOR UPDATE) AS there
+		WHERE $22::uuid IS NULL
+			OR EXISTS (SELECT 1 FROM node WHERE id = $22) AND EXISTS (SELECT 1 FROM shard WHERE shard.id = there.shard AND shard.owner = $22)
 	), stored AS (
 		INSERT INTO attempt (endpoint, id, message, place, number, manual, url, started_at, duration, first_byte,
 			status, class, detail, state, next_at, truncated, request_header, response_header, response_body)
-		SELECT endpoint, id, message, (pg_current_xact_id()::text::bigint << 20) + $21 + nth, number, standing.manual, url,
+		SELECT endpoint, id, message, (pg_current_xact_id()::text::bigint << 20) + $21 + nth, number, manual, url,
 			started_at, duration, first_byte, status, class, detail, state, next_at, truncated, request_header,
 			response_header, response_body
-		FROM new
-		JOIN standing USING (endpoint, message, id)
+		FROM standing
+		WHERE ordered IS NOT NULL
 		ON CONFLICT DO NOTHING
-		RETURNING endpoint, id
+		RETURNING id
 	), moved AS (
 		UPDATE delivery
-		SET state = new.becomes, due_at = new.due_at, attempts = new.attempts,
-			rank = CASE WHEN new.becomes = 0 AND standing.ordered THEN 0 ELSE new.due_at END
-		FROM new
-		JOIN standing USING (endpoint, message, id)
-		JOIN stored USING (endpoint, id)
-		WHERE delivery.endpoint = new.endpoint AND delivery.message = new.message AND delivery.state = 0
+		SET state = standing.becomes, due_at = standing.due_at, attempts = standing.attempts,
+			rank = CASE WHEN standing.becomes = 0 AND standing.ordered THEN 0 ELSE standing.due_at END
+		FROM standing
+		WHERE delivery.endpoint = standing.endpoint AND delivery.message = standing.message
+			AND CASE WHEN delivery.state = 0 THEN standing.id IN (SELECT id FROM stored) END
 	)
 	SELECT endpoint, message, manual
 	FROM standing`
 
-// record stores reports of deliveries that are unlike each other. first is how many
+// record queues reports of deliveries that are unlike each other. first is how many
 // this transaction has stored before.
-func record(ctx context.Context, tx pgx.Tx, some []*report, first int) error {
+func record(batch *pgx.Batch, node *id, some []*report, first int) {
 	var o outcomes
 	for _, r := range some {
 		o.add(r)
 	}
-	r, err := tx.Query(ctx, insertOutcomes, o.args(first)...)
-	if err != nil {
-		return err
-	}
-	type way struct{ endpoint, message id }
-	manual := make(map[way]bool, len(some))
-	var w way
-	var m bool
-	if _, err := pgx.ForEachRow(r, []any{&w.endpoint, &w.message, &m}, func() error { manual[w] = m; return nil }); err != nil {
-		return err
-	}
-	for _, r := range some {
-		r.Attempt.Manual = manual[way{r.endpoint, r.message}]
-	}
-	return nil
+	batch.Queue(insertOutcomes, o.args(first, node)...).Query(func(rows pgx.Rows) error {
+		manual := make(map[way]bool, len(some))
+		var w way
+		var m bool
+		if _, err := pgx.ForEachRow(rows, []any{&w.endpoint, &w.message, &m}, func() error { manual[w] = m; return nil }); err != nil {
+			return err
+		}
+		for _, r := range some {
+			r.Attempt.Manual = manual[r.way()]
+		}
+		return nil
+	})
 }
 
 // outcomes are the columns of some.
@@ -204,10 +249,10 @@ func (o *outcomes) add(r *report) {
 	o.becomes, o.due, o.attempts = append(o.becomes, int16(d.State)), append(o.due, stored.Micros(d.Due)), append(o.attempts, int32(d.Attempts))
 }
 
-func (o *outcomes) args(first int) []any {
+func (o *outcomes) args(first int, node *id) []any {
 	return []any{o.endpoints, o.ids, o.messages, o.numbers, o.urls, o.startedAt, o.durations, o.firstBytes,
 		o.statuses, o.classes, o.details, o.states, o.nextAt, o.truncated, o.requestHeaders, o.responseHeaders,
-		o.bodies, o.becomes, o.due, o.attempts, first}
+		o.bodies, o.becomes, o.due, o.attempts, first, node}
 }
 
 // bytesOf is text of any bytes; NULL where there is none.

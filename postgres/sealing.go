@@ -48,19 +48,31 @@ func (s *Store) unseal(place string, kept []byte, sealedBy string) ([]byte, erro
 	return text, nil
 }
 
-// selectKeysInUse gives the keys that anything is sealed with; ” for none.
+// selectKeysInUse gives the keys that anything is sealed with, and "" for none. It hops
+// through the indexes from key to key.
 const selectKeysInUse = `
-	SELECT sealed_by FROM endpoint
+	WITH RECURSIVE of_endpoints (used) AS (
+		SELECT min(sealed_by) FROM endpoint
+		UNION ALL
+		SELECT (SELECT min(sealed_by) FROM endpoint WHERE sealed_by > used)
+		FROM of_endpoints
+		WHERE used IS NOT NULL
+	), of_answers (used) AS (
+		SELECT min(sealed_by) FROM answer
+		UNION ALL
+		SELECT (SELECT min(sealed_by) FROM answer WHERE sealed_by > used)
+		FROM of_answers
+		WHERE used IS NOT NULL
+	)
+	SELECT used FROM of_endpoints WHERE used IS NOT NULL
+	UNION
+	SELECT used FROM of_answers WHERE used IS NOT NULL
 	UNION
 	SELECT sealed_by FROM setting
-	UNION
-	SELECT sealed_by FROM answer`
+	ORDER BY 1`
 
-// takeKeys makes sure, before anyone reads or writes, that the keys open all that is
-// sealed. left reports whether something is not sealed with the first of them.
-func (s *Store) takeKeys(ctx context.Context, ring *seal.Ring) (left bool, err error) {
-	var used []string
-	err = s.read(ctx, func(conn *pgx.Conn) error {
+func (s *Store) keysInUse(ctx context.Context) (used []string, err error) {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, selectKeysInUse)
 		if err != nil {
 			return err
@@ -68,6 +80,36 @@ func (s *Store) takeKeys(ctx context.Context, ring *seal.Ring) (left bool, err e
 		used, err = pgx.CollectRows(r, pgx.RowTo[string])
 		return err
 	})
+	return used, err
+}
+
+// A Sealing is how the secrets of a database are sealed.
+type Sealing struct {
+	Key string   // the id of the key that seals here; "" if none does
+	Old []string // the ids of other keys that some are sealed with
+}
+
+// Sealing tells how the secrets are sealed. Old ones are of processes that have not
+// been given the new key yet, or not as the first: the next Open reseals them.
+func (s *Store) Sealing(ctx context.Context) (Sealing, error) {
+	ring := s.keys.Load()
+	if ring == nil {
+		return Sealing{}, nil
+	}
+	v := Sealing{Key: ring.Current()}
+	used, err := s.keysInUse(ctx)
+	for _, key := range used {
+		if key != "" && key != v.Key {
+			v.Old = append(v.Old, key)
+		}
+	}
+	return v, err
+}
+
+// takeKeys makes sure, before anyone reads or writes, that the keys open all that is
+// sealed. left reports whether something is not sealed with the first of them.
+func (s *Store) takeKeys(ctx context.Context, ring *seal.Ring) (left bool, err error) {
+	used, err := s.keysInUse(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -105,7 +147,7 @@ const resealChunk = 100
 func (s *Store) resealAll(ctx context.Context) error {
 	for _, c := range sealedColumns {
 		for n := resealChunk; n == resealChunk; {
-			err := s.write(ctx, func(tx pgx.Tx) (err error) {
+			err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 				n, err = s.reseal(ctx, tx, c)
 				return err
 			})

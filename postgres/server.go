@@ -35,8 +35,12 @@ func checkServer(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	if version, err := strconv.Atoi(text); err != nil || version < oldestServer {
-		return fmt.Errorf("the server is PostgreSQL %s: at least %d is needed", text, oldestServer/10000)
+	version, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("server_version_num: %w", err)
+	}
+	if version < oldestServer {
+		return fmt.Errorf("the server is PostgreSQL %d: at least %d is needed", version/10000, oldestServer/10000)
 	}
 	for _, r := range requirements {
 		value, err := setting(r.name)

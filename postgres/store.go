@@ -3,8 +3,10 @@
 // nil for the database has committed, with the durability its settings promise;
 // many calls at once share one transaction.
 //
-// It works behind a pooler that gives a connection away after each transaction, but
-// for the listener (see [Options.Listen]).
+// It works behind a pooler that gives a connection away after each transaction, if the
+// URL ends in default_query_exec_mode=cache_describe, so that it prepares no statement
+// (a pooler that keeps track of those needs no more than its own setting), but for the
+// listener (see [Options.Listen]).
 package postgres
 
 import (
@@ -14,7 +16,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/fanfarehq/fanfare"
@@ -31,11 +35,16 @@ const connections = 16
 // A Store is a [fanfare.Store] in a database.
 type Store struct {
 	pool      *pgxpool.Pool
+	limits    limits
 	keys      atomic.Pointer[seal.Ring] // nil: nothing is sealed
 	warned    sync.Map                  // *pgconn.PgConn: its last COMMIT was answered with a warning
 	accepting *gatherer[*intake]
 	recording *gatherer[*note]
 	pruning   pruning
+	member    membership
+	wasNode   atomic.Bool // it joined once: without a node it writes nothing of deliveries
+	listener  *pgx.Conn   // of the one goroutine that calls Hear
+	listening *pgx.ConnConfig
 	sweeping  sweeper
 
 	closing sync.Once
@@ -46,8 +55,11 @@ type Store struct {
 // default.
 type Options struct {
 	// Keys seal what is secret in the database, such as what endpoints sign and
-	// authenticate with. All processes must be given the same ones. From the first
-	// time on they are needed to open it. nil: nothing is sealed.
+	// authenticate with. From the first time on they are needed to open it, and Open
+	// reseals with the first of them what is sealed with another, or not at all: what
+	// stood there before is left in the server's files and logs until it uses those
+	// again. All processes must be given the same keys; a new one not as the first,
+	// until all have it. nil: nothing is sealed.
 	Keys *seal.Ring
 
 	// Listen is the URL of a connection on which news of other processes are heard
@@ -81,8 +93,9 @@ func Open(ctx context.Context, url string, opt *Options) (*Store, error) {
 }
 
 func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, err error) {
-	s := &Store{}
+	s := &Store{limits: usual}
 	config.ConnConfig.OnNotice = s.notice
+	config.PingTimeout = idleLimit
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
 	}
@@ -97,6 +110,18 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 	if err := migrate(ctx, s.pool); err != nil {
 		return nil, err
 	}
+	if err := s.makePartitions(ctx, time.Now()); err != nil {
+		return nil, err
+	}
+	if err := mustNotBeImporting(ctx, s.pool); err != nil {
+		return nil, err
+	}
+	s.listening = config.ConnConfig
+	if opt.Listen != "" {
+		if s.listening, err = pgx.ParseConfig(opt.Listen); err != nil {
+			return nil, fmt.Errorf("the URL of the listener: %w", err)
+		}
+	}
 	left, err := s.takeKeys(ctx, opt.Keys)
 	if err != nil {
 		return nil, err
@@ -106,8 +131,11 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 			return nil, err
 		}
 	}
-	s.accepting = newGatherer(acceptMost, s.acceptAll)
-	s.recording = newGatherer(recordMost, s.recordAll)
+	if err := s.beginHearing(ctx); err != nil {
+		return nil, err
+	}
+	s.accepting = newGatherer(s.acceptAll)
+	s.recording = newGatherer(s.recordAll)
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.sweeping = sweeper{wake: make(chan struct{}, 1), end: end}
 	s.sweeping.done.Go(func() { s.sweep(background) })
@@ -122,9 +150,12 @@ func (s *Store) Close() error {
 		s.sweeping.end()
 		s.sweeping.done.Wait()
 		s.closed.Store(true)
+		if s.listener != nil {
+			_ = s.listener.Close(context.Background())
+		}
 		s.pool.Close()
 	})
 	return nil
 }
 
-var _ fanfare.Store = (*Store)(nil)
+var _ fanfare.Shared = (*Store)(nil)

@@ -35,7 +35,7 @@ func (s *Store) Usage(ctx context.Context, application fanfare.ApplicationID, si
 		return total, nil, nil
 	}
 	args := pgx.NamedArgs{"application": app, "since": stored.From(since), "until": stored.To(until), "most": most}
-	err = s.read(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		for _, query := range []string{selectUsage, selectUsageOfTypes} {
 			r, err := conn.Query(ctx, query, args)
 			all, err := rows(r, err, func(r pgx.Rows) (u fanfare.Usage, err error) {

@@ -45,7 +45,7 @@ func (s *Store) WalkDeliveries(ctx context.Context, application fanfare.Applicat
 	}
 	args := walkArgs(app, &w)
 	args["endpoint"], args["states"], args["class"] = ep, numbers(w.States), w.StatusClass
-	err = s.read(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, walkDeliveries, args)
 		found, next, err = walk(r, err, &w, func(r pgx.Rows) (*fanfare.Delivery, fanfare.MessageID, error) {
 			wanted := false
@@ -117,7 +117,7 @@ func (s *Store) WalkMessages(ctx context.Context, application fanfare.Applicatio
 	}
 	args := walkArgs(app, &w)
 	args["endpoint"] = idOf(endpointPrefix, endpoint)
-	err = s.read(ctx, func(conn *pgx.Conn) error {
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, walkMessages, args)
 		found, next, err = walk(r, err, &w, func(r pgx.Rows) (*fanfare.Message, fanfare.MessageID, error) {
 			msg := &fanfare.Message{Application: application}

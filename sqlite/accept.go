@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 )
 
 // keyRetention is how long idempotency keys and answers are kept.
@@ -34,7 +35,7 @@ func newParcel(in *fanfare.Intake) (p parcel, err error) {
 		return p, fmt.Errorf("message %q: not an identifier", msg.ID)
 	}
 	p = parcel{
-		Intake: in, id: raw, channels: list(msg.Channels), tags: list(msg.Tags),
+		Intake: in, id: raw, channels: stored.List(msg.Channels), tags: stored.List(msg.Tags),
 		checksum: crc32.Checksum(msg.Payload, castagnoli), endpoints: make([]id, len(in.Deliveries)),
 	}
 	for i := range in.Deliveries {
@@ -198,11 +199,7 @@ func (w *writer) insertDelivery(p *parcel, ep id, d *fanfare.Delivery) error {
 	bind.number(int64(d.State))
 	bind.number(d.Rank)
 	bind.time(d.Due)
-	key := p.Message.OrderingKey
-	if d.Latest {
-		key = d.OrderingKey
-	}
-	bind.optional(key)
+	bind.optional(d.OrderingKey)
 	bind.number(int64(d.Attempts))
 	bind.truth(d.Manual)
 	bind.time(p.Message.CreatedAt)
@@ -256,11 +253,11 @@ func (w *writer) keep(app id, key *fanfare.Idempotency, parcels []parcel) error 
 	}
 	var messages []byte
 	for i := range parcels {
-		stored := parcels[i].id
+		kept := parcels[i].id
 		if parcels[i].Err != nil {
-			stored = id{}
+			kept = id{}
 		}
-		messages = append(messages, stored[:]...)
+		messages = append(messages, kept[:]...)
 	}
 	bind := binder{stmt: stmt}
 	bind.id(app)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -26,8 +27,8 @@ func (s *Store) CreateApplication(ctx context.Context, app *fanfare.Application)
 			bind.optional(app.UID)
 			bind.text(app.Name)
 			bind.number(int64(app.RateLimit))
-			bind.optional(list(app.Metadata))
-			bind.optional(planText(app.Retry))
+			bind.optional(stored.List(app.Metadata))
+			bind.optional(stored.Plan(app.Retry))
 			bind.time(app.CreatedAt)
 			bind.time(app.UpdatedAt)
 		})
@@ -52,10 +53,10 @@ func scanApplication(row *row) (app *fanfare.Application, err error) {
 		Name:      row.text(),
 		RateLimit: int(row.number()),
 	}
-	if app.Metadata, err = unlist[map[string]string](row.text()); err != nil {
+	if app.Metadata, err = stored.ReadList[map[string]string](row.text()); err != nil {
 		return nil, fmt.Errorf("application %s: metadata: %w", app.ID, err)
 	}
-	if app.Retry, err = readPlan(row.text()); err != nil {
+	if app.Retry, err = stored.ReadPlan(row.text()); err != nil {
 		return nil, fmt.Errorf("application %s: retry: %w", app.ID, err)
 	}
 	app.CreatedAt, app.UpdatedAt = row.time(), row.time()
@@ -132,8 +133,8 @@ func (s *Store) UpdateApplication(ctx context.Context, app *fanfare.Application)
 			bind.optional(app.UID)
 			bind.text(app.Name)
 			bind.number(int64(app.RateLimit))
-			bind.optional(list(app.Metadata))
-			bind.optional(planText(app.Retry))
+			bind.optional(stored.List(app.Metadata))
+			bind.optional(stored.Plan(app.Retry))
 			bind.time(app.CreatedAt)
 			bind.time(app.UpdatedAt)
 			bind.id(raw)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -41,9 +42,9 @@ func scanAttempt(row *row) (*fanfare.Attempt, error) {
 		StartedAt:      row.time(),
 		Duration:       time.Duration(row.number()) * time.Microsecond,
 		FirstByte:      time.Duration(row.number()) * time.Microsecond,
-		RequestHeader:  parseHeader(row.text()),
+		RequestHeader:  stored.ReadHeader(row.text()),
 		Status:         int(row.number()),
-		ResponseHeader: parseHeader(row.text()),
+		ResponseHeader: stored.ReadHeader(row.text()),
 		ResponseBody:   row.blob(),
 		Truncated:      row.truth(),
 		Class:          fanfare.Class(row.text()),
@@ -56,8 +57,8 @@ func scanAttempt(row *row) (*fanfare.Attempt, error) {
 func bindAttempts(stmt *sqlite.Stmt, app, ep id, f *fanfare.AttemptFilter) {
 	stmt.SetBytes(":application", app[:])
 	stmt.SetBytes(":endpoint", ep[:])
-	stmt.SetInt64(":since", from(f.Since))
-	stmt.SetInt64(":until", to(f.Until))
+	stmt.SetInt64(":since", stored.From(f.Since))
+	stmt.SetInt64(":until", stored.To(f.Until))
 	if f.Outcome == fanfare.AnyOutcome {
 		stmt.SetNull(":success")
 	} else {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -31,7 +32,7 @@ func (s *Store) AddAudit(ctx context.Context, e *fanfare.AuditEntry) error {
 			bind.optional(e.Object)
 			bind.optional(e.Address)
 			bind.truth(e.Refused)
-			bind.optional(list(e.Fields))
+			bind.optional(stored.List(e.Fields))
 			bind.optional(e.Detail)
 		})
 	}
@@ -50,8 +51,8 @@ var listAudit = inOrder(`
 // filter looks at all of them, in order: the index by time would have them sorted.
 func (s *Store) AuditEntries(ctx context.Context, f fanfare.AuditFilter) ([]*fanfare.AuditEntry, error) {
 	return readPage(ctx, s, listAudit, afterID(auditPrefix, f.Page), func(stmt *sqlite.Stmt) {
-		stmt.SetInt64(":since", from(f.Since))
-		stmt.SetInt64(":until", to(f.Until))
+		stmt.SetInt64(":since", stored.From(f.Since))
+		stmt.SetInt64(":until", stored.To(f.Until))
 		setText(stmt, ":actor", f.Actor)
 		setText(stmt, ":object", f.Object)
 	}, scanAudit)
@@ -63,7 +64,7 @@ func scanAudit(row *row) (*fanfare.AuditEntry, error) {
 		Actor: row.text(), Action: row.text(), Application: row.text(), Object: row.text(), Address: row.text(), Refused: row.truth(),
 	}
 	var err error
-	if e.Fields, err = unlist[[]string](row.text()); err != nil {
+	if e.Fields, err = stored.ReadList[[]string](row.text()); err != nil {
 		return nil, fmt.Errorf("audit entry %s: fields: %w", e.ID, err)
 	}
 	e.Detail = row.text()
@@ -92,7 +93,7 @@ const deleteAuditBeyond = `
 func (s *Store) PruneAudit(ctx context.Context, keep fanfare.AuditKeep) (total int, err error) {
 	for _, step := range []func(w *writer) error{
 		func(w *writer) error {
-			return w.exec(deleteOldAudit, func(bind *binder) { bind.number(from(keep.Since)); bind.number(expireChunk) })
+			return w.exec(deleteOldAudit, func(bind *binder) { bind.number(stored.From(keep.Since)); bind.number(expireChunk) })
 		},
 		func(w *writer) error { return w.dropAuditBeyond(false, keep.Done) },
 		func(w *writer) error { return w.dropAuditBeyond(true, keep.Refused) },

@@ -1,11 +1,10 @@
 package sqlite
 
 import (
-	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -27,21 +26,6 @@ func parse[T ~string](prefix string, text T) (id, bool) {
 	return raw, ok
 }
 
-// micros is a time as the database keeps it.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func instant(micros int64) time.Time {
-	if micros == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(micros).UTC()
-}
-
 // A binder gives a statement its parameters one after the other.
 type binder struct {
 	stmt *sqlite.Stmt
@@ -54,7 +38,7 @@ func (b *binder) blob(v []byte) { b.n++; b.stmt.BindBytes(b.n, v) }
 
 func (b *binder) number(v int64) { b.n++; b.stmt.BindInt64(b.n, v) }
 
-func (b *binder) time(v time.Time) { b.number(micros(v)) }
+func (b *binder) time(v time.Time) { b.number(stored.Micros(v)) }
 
 func (b *binder) truth(v bool) { b.n++; b.stmt.BindBool(b.n, v) }
 
@@ -99,7 +83,7 @@ func (r *row) name(prefix string) string { return fanfare.EncodeID(prefix, r.id(
 
 func (r *row) number() int64 { return r.stmt.ColumnInt64(r.next()) }
 
-func (r *row) time() time.Time { return instant(r.number()) }
+func (r *row) time() time.Time { return stored.Instant(r.number()) }
 
 func (r *row) truth() bool { return r.number() != 0 }
 
@@ -146,64 +130,6 @@ func one(stmt *sqlite.Stmt, f func(row *row)) (found bool, err error) {
 		return false
 	})
 	return found, err
-}
-
-// list writes a list or a map as JSON; "" if it is empty.
-func list[T ~[]string | ~map[string]string](v T) string {
-	if len(v) == 0 {
-		return ""
-	}
-	text, _ := json.Marshal(v) // strings always can be
-	return string(text)
-}
-
-// unlist reads what list wrote.
-func unlist[T ~[]string | ~map[string]string](text string) (v T, err error) {
-	if text == "" {
-		return nil, nil
-	}
-	err = json.Unmarshal([]byte(text), &v)
-	return v, err
-}
-
-// headerText writes a header as lines "Name: value". A line break within a value
-// is followed by a tab, so that the value can be read back byte for byte.
-func headerText(header []fanfare.Header) string {
-	size := 0
-	for _, h := range header {
-		size += len(h.Name) + len(h.Value) + len(": \n")
-	}
-	var b strings.Builder
-	b.Grow(size)
-	for _, h := range header {
-		b.WriteString(h.Name)
-		b.WriteString(": ")
-		b.WriteString(strings.ReplaceAll(h.Value, "\n", "\n\t"))
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
-// parseHeader reads what headerText wrote.
-func parseHeader(text string) []fanfare.Header {
-	var header []fanfare.Header
-	for text != "" {
-		end := lineEnd(text)
-		name, value, _ := strings.Cut(text[:end], ": ")
-		header = append(header, fanfare.Header{Name: name, Value: strings.ReplaceAll(value, "\n\t", "\n")})
-		text = strings.TrimPrefix(text[end:], "\n")
-	}
-	return header
-}
-
-// lineEnd finds the first line break that is not part of a value.
-func lineEnd(text string) int {
-	for i := range len(text) {
-		if text[i] == '\n' && !strings.HasPrefix(text[i+1:], "\t") {
-			return i
-		}
-	}
-	return len(text)
 }
 
 // ids divides a row of ids.

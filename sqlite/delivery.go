@@ -2,11 +2,11 @@ package sqlite
 
 import (
 	"context"
-	"math"
 	"slices"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -56,7 +56,7 @@ const messageIs = `
 		AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(message.tags) WHERE value = :tag))`
 
 func bindMessageIs(stmt *sqlite.Stmt, types []string, channel, tag string) {
-	setText(stmt, ":types", list(types))
+	setText(stmt, ":types", stored.List(types))
 	setText(stmt, ":channel", channel)
 	setText(stmt, ":tag", tag)
 }
@@ -83,8 +83,8 @@ func (s *Store) deliveriesToEndpoint(ctx context.Context, app id, f *fanfare.Del
 		stmt.SetBytes(":application", app[:])
 		stmt.SetBytes(":endpoint", ep[:])
 		stmt.SetInt64(":states", mask(f.States))
-		stmt.SetInt64(":since", from(f.Since))
-		stmt.SetInt64(":until", to(f.Until))
+		stmt.SetInt64(":since", stored.From(f.Since))
+		stmt.SetInt64(":until", stored.To(f.Until))
 		bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
 	}, scanDelivery)
 }
@@ -148,8 +148,8 @@ func endpointsOfMessage(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (e
 	}
 	stmt.SetBytes(":application", app[:])
 	stmt.SetBytes(":message", msg[:])
-	stmt.SetInt64(":since", from(f.Since))
-	stmt.SetInt64(":until", to(f.Until))
+	stmt.SetInt64(":since", stored.From(f.Since))
+	stmt.SetInt64(":until", stored.To(f.Until))
 	bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
 	_, err = one(stmt, func(row *row) { endpoints = ids(row.blob()) })
 	if f.Endpoint != "" {
@@ -186,8 +186,8 @@ func (s *Store) Stats(ctx context.Context, application fanfare.ApplicationID, en
 		}
 		bind := binder{stmt: stmt}
 		bind.id(ep)
-		bind.number(from(since))
-		bind.number(to(until))
+		bind.number(stored.From(since))
+		bind.number(stored.To(until))
 		bind.id(app)
 		return each(stmt, func(row *row) bool {
 			stats[fanfare.State(row.number())] = int(row.number())
@@ -207,29 +207,4 @@ func mask(states []fanfare.State) int64 {
 		m |= 1 << s
 	}
 	return m
-}
-
-// from is the first microsecond of a span of time; zero: of all time.
-func from(since time.Time) int64 {
-	if since.IsZero() {
-		return math.MinInt64
-	}
-	return ceil(since)
-}
-
-// to is the first microsecond behind a span of time; zero: it has no end.
-func to(until time.Time) int64 {
-	if until.IsZero() {
-		return math.MaxInt64
-	}
-	return ceil(until)
-}
-
-// ceil rounds up, for bounds of times that were rounded down.
-func ceil(t time.Time) int64 {
-	us := t.UnixMicro()
-	if t.Nanosecond()%1000 != 0 {
-		us++
-	}
-	return us
 }

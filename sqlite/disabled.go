@@ -1,8 +1,10 @@
 package sqlite
 
 import (
-	"encoding/json"
 	"strings"
+
+	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -37,11 +39,11 @@ func (s *Store) tellAllDisabled(conn *sqlite.Conn) (err error) {
 	}
 	var all []untold
 	err = each(stmt, func(row *row) bool {
-		var v settings
+		var ep fanfare.Endpoint
 		raw := row.id()
 		text, err := s.unseal(endpointPlace(raw), []byte(strings.Trim(row.text(), `"`)), row.text())
-		if err == nil && json.Unmarshal(text, &v) == nil {
-			all = append(all, untold{raw, v.Disabled})
+		if err == nil && stored.ReadSettings(text, &ep) == nil {
+			all = append(all, untold{raw, ep.Disabled})
 		}
 		return true
 	})

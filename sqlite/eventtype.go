@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -21,10 +22,10 @@ func bindEventType(bind *binder, t *fanfare.EventType, raw id) {
 	bind.text(t.Description)
 	bind.text(t.GroupName)
 	bind.asIs(t.Schemas)
-	bind.optional(list(t.FeatureFlags))
+	bind.optional(stored.List(t.FeatureFlags))
 	bind.truth(t.Archived)
 	bind.truth(t.Deprecated)
-	bind.optional(planText(t.Retry))
+	bind.optional(stored.Plan(t.Retry))
 	bind.asIs(t.Examples)
 	bind.optional(string(t.Validation))
 	bind.time(t.CreatedAt)
@@ -63,11 +64,11 @@ func scanEventType(row *row) (t *fanfare.EventType, err error) {
 		GroupName:   row.text(),
 		Schemas:     row.blob(),
 	}
-	if t.FeatureFlags, err = unlist[[]string](row.text()); err != nil {
+	if t.FeatureFlags, err = stored.ReadList[[]string](row.text()); err != nil {
 		return nil, fmt.Errorf("event type %q: feature flags: %w", t.Name, err)
 	}
 	t.Archived, t.Deprecated = row.truth(), row.truth()
-	if t.Retry, err = readPlan(row.text()); err != nil {
+	if t.Retry, err = stored.ReadPlan(row.text()); err != nil {
 		return nil, fmt.Errorf("event type %q: retry: %w", t.Name, err)
 	}
 	t.Examples, t.Validation = row.blob(), fanfare.Validation(row.text())

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -76,9 +77,9 @@ const (
 // isFresh reports whether d is as a delivery begins: nothing is to be known of
 // it that its message and its endpoint do not say.
 func isFresh(msg *fanfare.Message, d *fanfare.Delivery) bool {
-	due := freshDue(micros(msg.CreatedAt), micros(msg.DeliverAt))
-	return d.State == fanfare.Waiting && d.Attempts == 0 && !d.Manual && !d.Latest &&
-		micros(d.Due) == due && (d.Rank == 0 || d.Rank == due)
+	due := freshDue(stored.Micros(msg.CreatedAt), stored.Micros(msg.DeliverAt))
+	return d.State == fanfare.Waiting && d.Attempts == 0 && !d.Manual && !d.Latest && d.OrderingKey == msg.OrderingKey &&
+		stored.Micros(d.Due) == due && (d.Rank == 0 || d.Rank == due)
 }
 
 func freshDue(createdAt, deliverAt int64) int64 { return max(createdAt, deliverAt) }
@@ -94,8 +95,8 @@ func (f *fresh) admit(rowid int64, p *parcel) bool {
 		}
 	}
 	m := &freshMessage{
-		rowid: rowid, id: p.id, key: p.Message.OrderingKey, seen: time.Now(), createdAt: micros(p.Message.CreatedAt),
-		due:        freshDue(micros(p.Message.CreatedAt), micros(p.Message.DeliverAt)),
+		rowid: rowid, id: p.id, key: p.Message.OrderingKey, seen: time.Now(), createdAt: stored.Micros(p.Message.CreatedAt),
+		due:        freshDue(stored.Micros(p.Message.CreatedAt), stored.Micros(p.Message.DeliverAt)),
 		deliveries: make([]freshDelivery, 0, len(p.endpoints)),
 	}
 	for i, ep := range p.endpoints {
@@ -203,7 +204,7 @@ func (f *fresh) behind(ep id, q *fanfare.WaitingQuery) (ds []*fanfare.Delivery) 
 		}
 		ds = append(ds, &fanfare.Delivery{
 			Message: fanfare.MessageID(fanfare.EncodeID(messagePrefix, d.id)), Endpoint: q.Endpoint,
-			Rank: d.rank, Due: instant(d.due), OrderingKey: d.key,
+			Rank: d.rank, Due: stored.Instant(d.due), OrderingKey: d.key,
 		})
 	}
 	return ds

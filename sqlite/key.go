@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 )
 
 const keyPrefix = "key_"
@@ -35,7 +36,7 @@ func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
 			bind.id(raw)
 			bind.blob(k.Hash[:])
 			bind.text(k.Name)
-			bind.text(list(words[string](k.Scopes)))
+			bind.text(stored.List(words[string](k.Scopes)))
 			bindOwner(bind, app)
 			bind.time(k.ExpiresAt)
 			bind.time(k.UsedAt)
@@ -74,7 +75,7 @@ func scanKey(row *row) (*fanfare.Key, error) {
 	k := &fanfare.Key{ID: fanfare.KeyID(row.name(keyPrefix))}
 	copy(k.Hash[:], row.blob())
 	k.Name = row.text()
-	scopes, err := unlist[[]string](row.text())
+	scopes, err := stored.ReadList[[]string](row.text())
 	if err != nil {
 		return nil, fmt.Errorf("key %s: scopes: %w", k.ID, err)
 	}

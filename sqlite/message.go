@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -26,8 +27,8 @@ func scanMessage(row *row) (*fanfare.Message, error) {
 		ContentType: row.text(),
 	}
 	var err1, err2 error
-	msg.Channels, err1 = unlist[[]string](row.text())
-	msg.Tags, err2 = unlist[[]string](row.text())
+	msg.Channels, err1 = stored.ReadList[[]string](row.text())
+	msg.Tags, err2 = stored.ReadList[[]string](row.text())
 	msg.OrderingKey = row.text()
 	msg.DeliverAt, msg.CreatedAt = row.time(), row.time()
 	checksum := uint32(row.number())
@@ -119,8 +120,8 @@ func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID,
 	}
 	return readPage(ctx, s, list, afterID(messagePrefix, f.Page), func(stmt *sqlite.Stmt) {
 		stmt.SetBytes(":application", app[:])
-		stmt.SetInt64(":since", from(f.Since))
-		stmt.SetInt64(":until", to(f.Until))
+		stmt.SetInt64(":since", stored.From(f.Since))
+		stmt.SetInt64(":until", stored.To(f.Until))
 		bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
 		if len(f.States) > 0 {
 			stmt.SetInt64(":states", mask(f.States))

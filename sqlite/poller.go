@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -192,16 +193,16 @@ func (s *Store) putConsumer(ctx context.Context, application fanfare.Application
 // stand decides whether a consumer may be put where c says, and what its epoch is
 // then. ErrTooMany: there are too many already for a new one.
 func (w *writer) stand(ep id, c *fanfare.Consumer, after []byte, seek bool) (epoch int, err error) {
-	stored, further, there := int64(0), false, false
+	kept, further, there := int64(0), false, false
 	err = w.query(selectStand, func(bind *binder) { bind.id(ep); bind.text(c.Name); bind.blob(after) }, func(row *row) {
-		stored, further, there = row.number(), row.truth(), true
+		kept, further, there = row.number(), row.truth(), true
 	})
 	switch {
 	case err != nil:
 		return 0, err
 	case there && seek:
-		return int(stored) + 1, nil
-	case further, int64(c.Epoch) != stored && !seek: // a new one's is 0
+		return int(kept) + 1, nil
+	case further, int64(c.Epoch) != kept && !seek: // a new one's is 0
 		return 0, fanfare.ErrConflict
 	case there:
 		return c.Epoch, nil
@@ -249,7 +250,7 @@ const deleteOldConsumers = `
 func (s *Store) ExpireConsumers(ctx context.Context, t time.Time, limit int) (n int, err error) {
 	defer s.consumers.drop(func(consumerKey) bool { return true })
 	err = s.note(ctx, func(w *writer) error {
-		err := w.exec(deleteOldConsumers, func(bind *binder) { bind.number(ceil(t)); bind.number(int64(limit)) })
+		err := w.exec(deleteOldConsumers, func(bind *binder) { bind.number(stored.Ceil(t)); bind.number(int64(limit)) })
 		n = w.conn.Changes()
 		return err
 	})

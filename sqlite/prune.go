@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanfarehq/fanfare/internal/stored"
+
 	"zombiezen.com/go/sqlite"
 )
 
@@ -91,7 +93,7 @@ const selectWaits = `
 // else that is kept of a message. One from a time to come, when a clock was wrong,
 // is passed over and stays.
 func (s *Store) prunable(ctx context.Context, t time.Time, after int64, limit int) (rowids []int64, next int64, err error) {
-	old, wrong := ceil(t), ceil(time.Now().Add(time.Hour))
+	old, wrong := stored.Ceil(t), stored.Ceil(time.Now().Add(time.Hour))
 	err = s.readAll(ctx, func(conn *sqlite.Conn) error {
 		stmt, err := conn.Prepare(selectOld)
 		if err != nil {

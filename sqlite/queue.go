@@ -124,13 +124,12 @@ func (s *Store) Waiting(ctx context.Context, q fanfare.WaitingQuery) (ds []*fanf
 // A place is what the writer needs to know of a message.
 type place struct {
 	rowid     int64
-	key       string
 	createdAt int64
 	endpoints []byte
 }
 
 const selectPlace = `
-	SELECT rowid, ordering_key, created_at, endpoints
+	SELECT rowid, created_at, endpoints
 	FROM message
 	WHERE application = ? AND id = ?`
 
@@ -140,7 +139,7 @@ func (w *writer) place(app, msg id) (p place, err error) {
 		return p, err
 	}
 	err = w.query(selectPlace, func(bind *binder) { bind.id(app); bind.id(msg) }, func(row *row) {
-		p = place{row.number(), row.text(), row.number(), row.blob()}
+		p = place{row.number(), row.number(), row.blob()}
 	})
 	if err == nil && p.rowid == 0 {
 		err = fanfare.ErrNotFound
@@ -175,7 +174,7 @@ func (s *Store) Resend(ctx context.Context, application fanfare.ApplicationID, d
 			bind.id(msg)
 			bind.number(d.Rank)
 			bind.time(d.Due)
-			bind.optional(p.key)
+			bind.optional(d.OrderingKey)
 			bind.number(int64(d.Attempts))
 			bind.truth(d.Manual)
 			bind.number(p.createdAt)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -80,8 +81,8 @@ func newReport(o *fanfare.Outcome) (r report, err error) {
 	}
 	r.message, _ = parse(messagePrefix, a.Message)
 	r.endpoint, _ = parse(endpointPrefix, a.Endpoint)
-	r.requestHeader = headerText(a.RequestHeader)
-	r.responseHeader = headerText(a.ResponseHeader)
+	r.requestHeader = stored.Header(a.RequestHeader)
+	r.responseHeader = stored.Header(a.ResponseHeader)
 	return r, nil
 }
 

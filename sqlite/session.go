@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 )
 
 const insertSession = `
@@ -45,8 +46,8 @@ func (s *Store) CreateSession(ctx context.Context, session *fanfare.Session, mos
 		return w.exec(insertSession, func(bind *binder) {
 			bind.blob(session.Hash[:])
 			bind.id(app)
-			bind.optional(list(words[string](session.Capabilities)))
-			bind.optional(list(session.FeatureFlags))
+			bind.optional(stored.List(words[string](session.Capabilities)))
+			bind.optional(stored.List(session.FeatureFlags))
 			bind.text(session.Label)
 			bind.time(session.ExpiresAt)
 			bind.time(session.CreatedAt)
@@ -64,12 +65,12 @@ const selectSession = `
 func (s *Store) SessionOf(ctx context.Context, hash [32]byte) (*fanfare.Session, error) {
 	return readOne(ctx, s, selectSession, func(bind *binder) { bind.blob(hash[:]) }, func(row *row) (*fanfare.Session, error) {
 		session := &fanfare.Session{Hash: hash, Application: fanfare.ApplicationID(row.name(applicationPrefix))}
-		capabilities, err := unlist[[]string](row.text())
+		capabilities, err := stored.ReadList[[]string](row.text())
 		if err != nil {
 			return nil, fmt.Errorf("session: capabilities: %w", err)
 		}
 		session.Capabilities = words[fanfare.Capability](capabilities)
-		if session.FeatureFlags, err = unlist[[]string](row.text()); err != nil {
+		if session.FeatureFlags, err = stored.ReadList[[]string](row.text()); err != nil {
 			return nil, fmt.Errorf("session: feature flags: %w", err)
 		}
 		session.Label = row.text()
@@ -104,7 +105,7 @@ func (s *Store) ExpireSessions(ctx context.Context, application fanfare.Applicat
 			bind.time(at)
 			bind.id(app)
 			if len(labels) > 0 {
-				bind.text(list(labels))
+				bind.text(stored.List(labels))
 			}
 		})
 	})

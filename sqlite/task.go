@@ -2,35 +2,16 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
 
 const taskPrefix = "qtask_"
-
-// A selection is how the database keeps a [fanfare.Selection].
-type selection struct {
-	Since       int64               `json:"since,omitempty"`
-	Until       int64               `json:"until,omitempty"`
-	EventTypes  []string            `json:"eventTypes,omitempty"`
-	Channel     string              `json:"channel,omitempty"`
-	Tag         string              `json:"tag,omitempty"`
-	States      []fanfare.State     `json:"states,omitempty"`
-	StatusClass int                 `json:"statusClass,omitempty"`
-	Messages    []fanfare.MessageID `json:"messages,omitempty"`
-}
-
-func selectionText(s *fanfare.Selection) string {
-	text, _ := json.Marshal(selection{ // none of this can fail
-		micros(s.Since), micros(s.Until), s.EventTypes, s.Channel, s.Tag, s.States, s.StatusClass, s.Messages,
-	})
-	return string(text)
-}
 
 const insertTask = `
 	INSERT INTO task (id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message,
@@ -87,13 +68,13 @@ func (s *Store) CreateTask(ctx context.Context, t *fanfare.Task, keep fanfare.Ta
 			bind.number(int64(t.Total))
 			bind.number(int64(t.Done))
 			bindPlace(bind, t.At)
-			bind.text(selectionText(&t.Selection))
+			bind.text(stored.Selection(&t.Selection))
 			bind.optional(t.Error)
 			bind.time(t.CreatedAt)
 			bind.time(t.UpdatedAt)
 		})
 		if err == nil {
-			err = w.exec(forgetTasksBefore, func(bind *binder) { bind.number(from(keep.Since)) })
+			err = w.exec(forgetTasksBefore, func(bind *binder) { bind.number(stored.From(keep.Since)) })
 		}
 		if err == nil {
 			err = w.exec(forgetTasksBeyond, func(bind *binder) { bind.number(int64(keep.Most)) })
@@ -135,13 +116,9 @@ func scanTask(row *row) (*fanfare.Task, error) {
 			Message:  fanfare.MessageID(row.optionalName(messagePrefix)),
 		},
 	}
-	var s selection
-	if err := json.Unmarshal([]byte(row.text()), &s); err != nil {
+	var err error
+	if t.Selection, err = stored.ReadSelection(row.text()); err != nil {
 		return nil, fmt.Errorf("task %s: selection: %w", t.ID, err)
-	}
-	t.Selection = fanfare.Selection{
-		Since: instant(s.Since), Until: instant(s.Until), EventTypes: s.EventTypes,
-		Channel: s.Channel, Tag: s.Tag, States: s.States, StatusClass: s.StatusClass, Messages: s.Messages,
 	}
 	t.Error = row.text()
 	t.CreatedAt, t.UpdatedAt = row.time(), row.time()
@@ -201,7 +178,7 @@ func (s *Store) Tasks(ctx context.Context, f fanfare.TaskFilter) ([]*fanfare.Tas
 	}
 	return readPage(ctx, s, l, afterID(taskPrefix, f.Page), func(stmt *sqlite.Stmt) {
 		setID(stmt, ":application", app)
-		setText(stmt, ":kinds", list(words[string](f.Kinds)))
+		setText(stmt, ":kinds", stored.List(words[string](f.Kinds)))
 		stmt.SetInt64(":states", taskMask(f.States))
 	}, scanTask)
 }

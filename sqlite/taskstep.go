@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -117,7 +118,7 @@ func (w *writer) deliver(app id, d *fanfare.Delivery) (int, error) {
 	}
 	var p place
 	err := w.query(selectPlace, func(bind *binder) { bind.id(app); bind.id(msg) }, func(row *row) {
-		p = place{row.number(), row.text(), row.number(), row.blob()}
+		p = place{row.number(), row.number(), row.blob()}
 	})
 	if err != nil || p.rowid == 0 || slices.Contains(ids(p.endpoints), ep) {
 		return 0, err
@@ -126,7 +127,7 @@ func (w *writer) deliver(app id, d *fanfare.Delivery) (int, error) {
 		bind.id(ep)
 		bind.id(msg)
 		bind.time(d.Due)
-		bind.optional(p.key)
+		bind.optional(d.OrderingKey)
 		bind.number(p.createdAt)
 	})
 	if err != nil {
@@ -280,8 +281,8 @@ func bindWalk(stmt *sqlite.Stmt, app id, w *fanfare.Walk) {
 	after, _ := parse(messagePrefix, w.After)
 	stmt.SetBytes(":application", app[:])
 	stmt.SetBytes(":after", after[:])
-	stmt.SetInt64(":since", from(w.Since))
-	stmt.SetInt64(":until", to(w.Until))
+	stmt.SetInt64(":since", stored.From(w.Since))
+	stmt.SetInt64(":until", stored.To(w.Until))
 	stmt.SetInt64(":look", int64(w.Look))
 	bindMessageIs(stmt, w.EventTypes, w.Channel, w.Tag)
 }
@@ -335,8 +336,8 @@ func (s *Store) WalkMessages(ctx context.Context, application fanfare.Applicatio
 // scanPassed reads a message without its payload, and the endpoints it lists.
 func scanPassed(row *row) (msg *fanfare.Message, endpoints []id, err error) {
 	msg = &fanfare.Message{ID: fanfare.MessageID(row.name(messagePrefix)), EventType: row.text()}
-	if msg.Channels, err = unlist[[]string](row.text()); err == nil {
-		msg.Tags, err = unlist[[]string](row.text())
+	if msg.Channels, err = stored.ReadList[[]string](row.text()); err == nil {
+		msg.Tags, err = stored.ReadList[[]string](row.text())
 	}
 	if err != nil {
 		return nil, nil, err

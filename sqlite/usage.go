@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -43,8 +44,8 @@ func (s *Store) Usage(ctx context.Context, application fanfare.ApplicationID, si
 		} else {
 			stmt.SetBytes(":application", app[:])
 		}
-		stmt.SetInt64(":since", from(since))
-		stmt.SetInt64(":until", to(until))
+		stmt.SetInt64(":since", stored.From(since))
+		stmt.SetInt64(":until", stored.To(until))
 		if query == selectUsageOfTypes {
 			stmt.SetInt64(":limit", int64(most))
 		}

@@ -232,6 +232,9 @@ func (w *writer) try(jobs []*job) (wrong *job, err error) {
 	if err == nil {
 		err = w.sweep()
 	}
+	if n := len(w.fresh.by); n > 0 {
+		w.store.fresh.Store(int64(n)) // before anyone can read the messages they belong to
+	}
 	if err == nil {
 		err = run(w.commit)
 	}

@@ -29,6 +29,7 @@ var acceptTests = []test{
 	{"the latest of a key takes the place of the one before", latestReplaces},
 	{"the latest of a key leaves what was tried or asked for", latestLeavesOthers},
 	{"the latest of a batch is left", latestInBatch},
+	{"a delivery keeps an ordering key of its own", ownKeys},
 }
 
 func messageComesBack(w *world) {

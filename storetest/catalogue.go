@@ -71,6 +71,7 @@ func endpointComesBack(w *world) {
 			},
 			Certificate: "-----BEGIN\n", Key: "k", CA: "\n",
 		}
+		ep.OnPause, ep.OrderingKey = "cancel", "/a~1b/0"
 		ep.Paused, ep.Disabled, ep.DisabledReason = true, true, "it answered 410"
 		ep.FailingSince = time.Unix(1.7e9, 1500).UTC()
 	})

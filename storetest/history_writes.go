@@ -169,8 +169,9 @@ func (h *history) intake(app fanfare.ApplicationID) *fanfare.Intake {
 		if rapid.Bool().Draw(h.T, "goes to") {
 			now := cmp.Or(h.model.endpoints[ep.ID], ep)
 			in.Deliveries = append(in.Deliveries, fanfare.Delivery{
-				Message: msg.ID, Endpoint: ep.ID, Due: due, Rank: fanfare.RankOf(now.Ordered, due), OrderingKey: msg.OrderingKey,
-				Latest: msg.OrderingKey != "" && rapid.IntRange(0, 3).Draw(h.T, "latest") == 0,
+				Message: msg.ID, Endpoint: ep.ID, Due: due, Rank: fanfare.RankOf(now.Ordered, due),
+				OrderingKey: draw(h, "own key", msg.OrderingKey, msg.OrderingKey, "k", "m"),
+				Latest:      msg.OrderingKey != "" && rapid.IntRange(0, 3).Draw(h.T, "latest") == 0,
 			})
 		}
 	}
@@ -227,10 +228,12 @@ func (h *history) deliveries() []*fanfare.Delivery {
 func (h *history) resend() {
 	ep, msg := h.endpointAsIs(), h.msg()
 	app, due := h.owner(msg.Application), start.Add(time.Hour)
+	key := draw(h, "own key", msg.OrderingKey, "m")
 	what := fmt.Sprintf("resend %s to %s by %s", msg.ID, ep.ID, app)
 	h.do(what, func(s fanfare.Store) error {
 		return s.Resend(h.ctx, app, &fanfare.Delivery{
-			Message: msg.ID, Endpoint: ep.ID, Due: due, Rank: fanfare.RankOf(ep.Ordered, due), OrderingKey: msg.OrderingKey, Manual: true,
+			Message: msg.ID, Endpoint: ep.ID, Due: due, Rank: fanfare.RankOf(ep.Ordered, due), Manual: true,
+			OrderingKey: key,
 		})
 	})
 }

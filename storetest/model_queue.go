@@ -60,8 +60,6 @@ func (m *Model) acceptLocked(app fanfare.ApplicationID, in *fanfare.Intake) erro
 				m.replaceLocked(&d)
 				in.Deliveries[i].Due, in.Deliveries[i].Rank, in.Deliveries[i].Replaced = d.Due, d.Rank, d.Replaced
 				d.Latest, d.Replaced = false, ""
-			} else {
-				d.OrderingKey = msg.OrderingKey
 			}
 			m.deliveries[way{d.Message, d.Endpoint}] = cloneDelivery(&d)
 		}
@@ -164,15 +162,17 @@ func inLane(a, b *fanfare.Delivery) int {
 func (m *Model) Resend(_ context.Context, app fanfare.ApplicationID, d *fanfare.Delivery) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	msg, ok := m.messageLocked(app, d.Message)
-	if !ok {
+	if _, ok := m.messageLocked(app, d.Message); !ok {
 		return fanfare.ErrNotFound
 	}
 	if _, ok := m.endpointLocked(app, d.Endpoint); !ok {
 		return fanfare.ErrNotFound
 	}
 	again := cloneDelivery(d)
-	again.State, again.OrderingKey = fanfare.Waiting, msg.OrderingKey
+	again.State = fanfare.Waiting
+	if had := m.deliveries[way{d.Message, d.Endpoint}]; had != nil {
+		again.OrderingKey = had.OrderingKey
+	}
 	m.deliveries[way{d.Message, d.Endpoint}] = again
 	return nil
 }

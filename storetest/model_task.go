@@ -82,10 +82,10 @@ func (m *Model) StepTask(_ context.Context, step *fanfare.TaskStep) (bool, error
 		}
 	}
 	for _, d := range step.New {
-		msg, ok := m.messageLocked(t.Application, d.Message)
+		_, ok := m.messageLocked(t.Application, d.Message)
 		_, has := m.endpointLocked(t.Application, d.Endpoint)
 		if ok && has && m.deliveries[way{d.Message, d.Endpoint}] == nil {
-			made := &fanfare.Delivery{Message: d.Message, Endpoint: d.Endpoint, OrderingKey: msg.OrderingKey}
+			made := &fanfare.Delivery{Message: d.Message, Endpoint: d.Endpoint, OrderingKey: d.OrderingKey}
 			m.deliveries[way{d.Message, d.Endpoint}] = made
 			m.waitLocked(made, d)
 			t.Done++

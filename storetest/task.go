@@ -211,7 +211,7 @@ func stepNew(w *world) {
 	foreign := w.message(w.application(""))
 	var made []*fanfare.Delivery
 	for _, msg := range []*fanfare.Message{missing, none, has, fresh, foreign, {ID: "msg_0000000000000000000000000Z"}} {
-		made = append(made, &fanfare.Delivery{Message: msg.ID, Endpoint: ep.ID, Due: due})
+		made = append(made, &fanfare.Delivery{Message: msg.ID, Endpoint: ep.ID, Due: due, OrderingKey: msg.OrderingKey})
 	}
 	made = append(made, &fanfare.Delivery{Message: none.ID, Endpoint: "ep_0000000000000000000000000Z", Due: due})
 	w.step(t, fanfare.TaskStep{New: made, State: fanfare.TaskFinished})

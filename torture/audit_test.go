@@ -4,12 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"testing"
 	"time"
-
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -147,7 +143,7 @@ func (w *world) auditEndpointLocked(ep *endpoint, kills int, f *figures) {
 	for _, tried := range ep.tried {
 		duplicates += max(0, tried.successes-1)
 	}
-	if most := kills * ep.under(); duplicates > most {
+	if most := kills * w.unrecorded(ep); duplicates > most {
 		w.wrongLocked("%s: %d duplicates, and %d kills allow for %d", ep, duplicates, kills, most)
 	}
 	f.Requests += len(ep.arrivals)
@@ -181,49 +177,40 @@ func (w *world) auditOrderLocked(ep *endpoint) {
 
 // checkDatabase looks into the database of a server that has ended: whether it
 // is whole, and whether it holds an attempt for every request that arrived.
-func (w *world) checkDatabase(t *testing.T, file string, f *figures) {
+func (w *world) checkDatabase(t *testing.T, h *host, f *figures) {
 	t.Helper()
-	conn, err := sqlite.OpenConn(file, sqlite.OpenReadOnly)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if got := result(t, conn, "PRAGMA integrity_check").text; got != "ok" {
-		t.Errorf("integrity_check: %s", got)
-	}
+	count, done := h.inspect(t)
+	defer done()
 	for what, query := range map[string]string{
 		"deliveries without a message": "SELECT count(*) FROM delivery WHERE message NOT IN (SELECT id FROM message)",
 		"attempts without a delivery":  "SELECT count(*) FROM attempt WHERE (endpoint, message) NOT IN (SELECT endpoint, message FROM delivery)",
 		"deliveries not yet made":      "SELECT count(*) FROM delivery WHERE state <> 1",
 	} {
-		if n := result(t, conn, query).number; n != 0 {
+		if n := count(query); n != 0 {
 			t.Errorf("the database holds %d %s", n, what)
 		}
 	}
-	if n := result(t, conn, "SELECT count(*) FROM message").number; n != f.Accepted {
+	if n := count("SELECT count(*) FROM message"); n != f.Accepted {
 		t.Errorf("the database holds %d messages, and %d were accepted", n, f.Accepted)
 	}
-	f.Unrecorded = w.checkAttempts(t, file, f.Kills)
+	f.Unrecorded = w.checkAttempts(t, h, f.Kills)
 }
 
 // checkAttempts compares the attempts recorded with the requests that arrived,
 // and returns how many of those are not recorded: no more than were under way
 // when the server was killed.
-func (w *world) checkAttempts(t *testing.T, file string, kills int) (unrecorded int) {
+func (w *world) checkAttempts(t *testing.T, h *host, kills int) (unrecorded int) {
 	t.Helper()
-	conn, err := sqlite.OpenConn(file, sqlite.OpenReadOnly)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	count, done := h.inspect(t)
+	defer done()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, app := range w.apps {
 		for _, ep := range app.endpoints {
 			id, _ := fanfare.DecodeID("ep_", ep.id)
-			recorded := result(t, conn, "SELECT count(*) FROM attempt WHERE endpoint = ?", id[:]).number
+			recorded := count("SELECT count(*) FROM attempt WHERE endpoint = $1", id[:])
 			gone := len(ep.arrivals) - recorded
-			if most := kills * ep.under(); gone < 0 || gone > most {
+			if most := kills * w.unrecorded(ep); gone < 0 || gone > most {
 				t.Errorf("%s: %d requests arrived and %d attempts are recorded; %d kills allow for %d less", ep, len(ep.arrivals), recorded, kills, most)
 			}
 			unrecorded += gone
@@ -231,26 +218,6 @@ func (w *world) checkAttempts(t *testing.T, file string, kills int) (unrecorded 
 	}
 	return unrecorded
 }
-
-// A value is what a query gave.
-type value struct {
-	text   string
-	number int
-}
-
-func result(t *testing.T, conn *sqlite.Conn, query string, args ...any) (v value) {
-	t.Helper()
-	err := sqlitex.ExecuteTransient(conn, query, &sqlitex.ExecOptions{Args: args, ResultFunc: func(stmt *sqlite.Stmt) error {
-		v = value{stmt.ColumnText(0), stmt.ColumnInt(0)}
-		return nil
-	}})
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	return v
-}
-
-func (h *host) database() string { return filepath.Join(h.data, "fanfare.db") }
 
 // print prints the figures as one line of JSON.
 func (f *figures) print(t *testing.T) {

@@ -30,7 +30,7 @@ func TestDrain(t *testing.T) {
 		if slowest = max(slowest, drain); under == 0 || drain > 5*time.Second {
 			t.Errorf("with %d attempts of 200 ms under way, stopping took %s", under, drain)
 		}
-		w.checkAttempts(t, h.database(), 0)
+		w.checkAttempts(t, h, 0)
 		w.delay.Store(0)
 		s = h.start(t)
 		s.ready(t)
@@ -40,7 +40,7 @@ func TestDrain(t *testing.T) {
 	w.checkStats(t)
 	s.stop(t)
 	f := w.audit(t, 0)
-	w.checkDatabase(t, h.database(), f)
+	w.checkDatabase(t, h, f)
 	f.Seed, f.DrainMS = seed, slowest.Milliseconds()
 	f.print(t)
 	if n := w.cutOff(); n > 0 {

@@ -51,7 +51,7 @@ func TestDiskFull(t *testing.T) {
 	w.checkStats(t)
 	drain := s.stop(t)
 	f := w.audit(t, 0)
-	w.checkDatabase(t, copied(t, filepath.Join(outside, "data", "fanfare.db")), f)
+	w.checkDatabase(t, &host{data: copied(t, filepath.Join(outside, "data", "fanfare.db"))}, f)
 	f.Seed, f.DrainMS = seed, drain.Milliseconds()
 	f.print(t)
 	if f.Doubts != 0 {
@@ -111,16 +111,16 @@ func (h *host) onDisk(t *testing.T) (outside string) {
 	return filepath.Join("/proc", pid, "root", dir)
 }
 
-// copied copies a file out of the small disk.
-func copied(t *testing.T, from string) (to string) {
+// copied copies a database out of the small disk, to a folder of its own.
+func copied(t *testing.T, from string) (folder string) {
 	t.Helper()
 	content, err := os.ReadFile(from)
-	to = filepath.Join(t.TempDir(), "fanfare.db")
+	folder = t.TempDir()
 	if err == nil {
-		err = os.WriteFile(to, content, 0o600)
+		err = os.WriteFile(filepath.Join(folder, "fanfare.db"), content, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return to
+	return folder
 }

@@ -13,9 +13,15 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		kills = min(kills, 3)
 	}
+	killing(t, "", kills)
+}
+
+// killing kills a server whose database is at that URL, or in a file.
+func killing(t *testing.T, url string, kills int) {
 	chance, seed := newChance(t)
 	moments := chance(1)
 	h := newHost(t, moments)
+	h.url = url
 	w := newWorld(t, h)
 	s := h.start(t)
 	s.ready(t)
@@ -41,9 +47,12 @@ func TestKill(t *testing.T) {
 	w.checkStats(t)
 	drain := s.stop(t)
 	f := w.audit(t, kills)
-	w.checkDatabase(t, h.database(), f)
+	w.checkDatabase(t, h, f)
 	f.Seed, f.RestartMS, f.DrainMS = seed, slowest.Milliseconds(), drain.Milliseconds()
 	f.print(t)
+	if f.Duplicates > kills*allInFlight {
+		t.Errorf("%d duplicates, and %d kills allow for %d", f.Duplicates, kills, kills*allInFlight)
+	}
 	if f.Accepted < 100*kills || f.Doubts < kills {
 		t.Errorf("that was no load: %d events accepted, %d requests without an answer, over %d kills", f.Accepted, f.Doubts, kills)
 	}
@@ -66,7 +75,7 @@ func TestNoKillNoDuplicate(t *testing.T) {
 	w.checkStats(t)
 	drain := s.stop(t)
 	f := w.audit(t, 0)
-	w.checkDatabase(t, h.database(), f)
+	w.checkDatabase(t, h, f)
 	f.Seed, f.DrainMS = seed, drain.Milliseconds()
 	f.print(t)
 	if f.Doubts != 0 {

@@ -51,11 +51,15 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-const adminKey = "torture-admin-key"
+const (
+	adminKey   = "torture-admin-key"
+	secretsKey = "FmZyuIfBVAq4Wq5gAXu8RHYBvlUuXFyKfxEZTTm5AqM="
+)
 
 // A host is where servers are started, one after the other, on the same data.
 type host struct {
 	data    string   // the folder
+	url     string   // of the database in PostgreSQL instead; "": there is none
 	address string   // where they listen
 	through []string // the command that starts them, if not they themselves
 
@@ -106,9 +110,12 @@ type server struct {
 // start starts a server. It may not be there yet when start returns.
 func (h *host) start(t *testing.T) *server {
 	t.Helper()
-	args := append(append([]string{}, h.through...), binary, "serve", "--data", h.data, "--listen", h.address, "--dev", "--log-level", "warn")
+	args := append(append([]string{}, h.through...), binary, "serve", "--data", h.data, "--database", h.url, "--listen", h.address, "--dev", "--log-level", "warn")
 	s := &server{host: h, cmd: exec.Command(args[0], args[1:]...), ended: make(chan struct{})}
 	s.cmd.Env = append(os.Environ(), "FANFARE_ADMIN_KEY="+adminKey)
+	if h.url != "" {
+		s.cmd.Env = append(s.cmd.Env, "FANFARE_SECRETS_KEY="+secretsKey)
+	}
 	s.cmd.Stdout, s.cmd.Stderr = &s.words, &s.words
 	h.started.Store(time.Now().UnixNano())
 	h.first.Store(0)

@@ -63,11 +63,19 @@ type tried struct{ requests, successes int }
 // maxInFlight is how many attempts each endpoint allows at once.
 const maxInFlight = 16
 
-// under is how many attempts may be under way at once: an ordered endpoint is
-// sent the next event when the last one is settled.
-func (ep *endpoint) under() int {
-	if ep.ordered {
+// allInFlight is how many attempts a server has under way at once, by default.
+const allInFlight = 1024
+
+// unrecorded is how many attempts may be made and not recorded yet: an ordered
+// endpoint is sent the next event when the last one is settled. Others are as soon as
+// it has gone well. A file records that at once; what a database elsewhere takes longer
+// for is bounded by what the server may have under way in all.
+func (w *world) unrecorded(ep *endpoint) int {
+	switch {
+	case ep.ordered:
 		return 1
+	case w.host.url != "":
+		return allInFlight
 	}
 	return maxInFlight
 }

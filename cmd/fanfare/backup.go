@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,23 +15,32 @@ import (
 )
 
 func backupCommand(e *env) *cobra.Command {
-	var data string
+	var data, database string
 	cmd := &cobra.Command{
 		Use:   "backup TARGET",
 		Short: "Copy a server's database to a new file",
 		Long: "Copies the database as it is at one moment. A server that is given a folder with it as\n" +
 			"fanfare.db, and the file of keys that its secrets are sealed with, goes on from there. That\n" +
-			"file is not copied: who has one of the two has none of the secrets. The server may be running.",
+			"file is not copied: who has one of the two has none of the secrets. The server may be running.\n\n" +
+			"A database in PostgreSQL is copied with PostgreSQL's own tools.",
 		Example: "fanfare backup fanfare-$(date +%F).db\nfanfare backup /mnt/backup/fanfare.db --data /var/lib/fanfare",
 		Args:    takes,
 	}
 	cmd.Flags().StringVar(&data, "data", "./fanfare-data", "folder of the server's data")
+	cmd.Flags().StringVar(&database, "database", "", "URL of the server's database, if that is in PostgreSQL")
 	setBy(cmd, "data", "FANFARE_DATA")
+	setBy(cmd, "database", "FANFARE_DATABASE")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if database != "" {
+			return errBackUpPostgres
+		}
 		return backup(cmd.Context(), e, filepath.Join(data, databaseFile), args[0])
 	}
 	return cmd
 }
+
+var errBackUpPostgres = errors.New("a database in PostgreSQL is copied with its own tools: pg_dump copies it as it is at one moment, " +
+	"pg_basebackup with the archived WAL copies the whole server up to any moment; keep the keys of the secrets apart from the copy")
 
 func backup(ctx context.Context, e *env, from, to string) error {
 	if _, err := os.Stat(from); err != nil {

@@ -32,7 +32,8 @@ func benchCommand(e *env) *cobra.Command {
 			"A figure that misses its bar is reported, and no failure; a delivery that is\n" +
 			"missing is one.",
 		Example: "fanfare bench --quick\n" +
-			"fanfare bench --only single,latency --out bench.json",
+			"fanfare bench --only single,latency --out bench.json\n" +
+			"fanfare bench --quick --database postgres://postgres@127.0.0.1/postgres",
 		Args: takes,
 	}
 	flags := cmd.Flags()
@@ -41,6 +42,7 @@ func benchCommand(e *env) *cobra.Command {
 	flags.IntVar(&settings.Rounds, "rounds", 0, "how often to measure everything; a figure is the median (default 3)")
 	flags.IntVar(&settings.Events, "events", 0, "deliveries a measurement, about (default 40000)")
 	flags.IntVar(&settings.Clients, "clients", 0, "requests under way at once (default 256)")
+	flags.StringVar(&settings.Database, "database", "", "URL of a PostgreSQL database on this machine, by a user who may make databases: the servers have theirs there, and its processes count")
 	flags.StringVar(&settings.Dir, "dir", "", "folder on the disk to measure with (default the system's for temporary files)")
 	flags.StringVar(&settings.Profile, "profile", "", "folder to write CPU profiles of the server to, which cost it some speed")
 	flags.StringVar(&out, "out", "", "file to write the report to, as JSON")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/webhook"
 )
 
@@ -36,6 +37,8 @@ type endpoint struct {
 	MaxInFlight    int
 	Ordered        bool
 	Paused         bool
+	OnPause        string
+	OrderingKey    string
 	Disabled       bool
 	DisabledReason string
 	Handshake      string
@@ -99,6 +102,10 @@ func (ep *endpoint) show(r *request) error {
 	if ep.Timeout > 0 {
 		timeout = span(ep.Timeout)
 	}
+	onPause := "" // but where it is not what people expect
+	if ep.OnPause == fanfare.OnPauseCancel {
+		onPause = ep.OnPause
+	}
 	debounce := ""
 	if ep.Debounce > 0 {
 		debounce = span(ep.Debounce)
@@ -108,7 +115,7 @@ func (ep *endpoint) show(r *request) error {
 	}
 	return fields(r.out, "id", ep.ID, "uid", ep.UID, "kind", ep.Kind, "url", ep.to(), "description", ep.Description,
 		"state", ep.state(), "why", ep.why(r), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "),
-		"ordered", ordered, "debounce", debounce, "batch", ep.Batch.String(), "format", ep.Format, "signature", ep.Signature, "retry", ep.Retry.String(), "handshake", ep.Handshake, "timeout", timeout, "success", ep.Success.String(), "auth", ep.Auth.String(),
+		"on pause", onPause, "ordered", ordered, "ordering key", ep.OrderingKey, "debounce", debounce, "batch", ep.Batch.String(), "format", ep.Format, "signature", ep.Signature, "retry", ep.Retry.String(), "handshake", ep.Handshake, "timeout", timeout, "success", ep.Success.String(), "auth", ep.Auth.String(),
 		"rate limit", perSecond(ep.RateLimit), "in flight", inFlight, "created", stamp(ep.CreatedAt))
 }
 

@@ -29,6 +29,7 @@ type endpointSettings struct {
 	batch                 string
 	ordered, disabled     bool
 	redirects             string
+	onPause, orderingKey  string
 	auth                  endpointAuth
 }
 
@@ -52,6 +53,8 @@ func (s *endpointSettings) flags(flags *pflag.FlagSet) {
 	s.auth.flags(flags)
 	flags.StringVar(&s.handshake, "handshake", "", "how its receiver shows that it wants messages before it is sent any: "+strings.Join(fanfare.Handshakes, ", ")+"; none means it need not")
 	flags.BoolVar(&s.ordered, "ordered", false, "deliver strictly in order of acceptance")
+	flags.StringVar(&s.orderingKey, "ordering-key", "", `where in the payload the ordering key stands, such as /customer/id: with --ordered, only messages of one key wait for each other`)
+	flags.StringVar(&s.onPause, "on-pause", fanfare.OnPauseHold, "what becomes of messages while it is paused: "+strings.Join(fanfare.OnPauses, ", "))
 	flags.BoolVar(&s.disabled, "disabled", false, "make no deliveries to it")
 }
 
@@ -98,6 +101,8 @@ func (s *endpointSettings) body(r *request) (map[string]any, error) {
 	set("redirects", "success", s.wanted(r))
 	set("handshake", "handshake", orNull(s.handshake))
 	set("ordered", "ordered", s.ordered)
+	set("ordering-key", "orderingKey", orNull(s.orderingKey))
+	set("on-pause", "onPause", s.onPause)
 	set("disabled", "disabled", s.disabled)
 	set("secret", "secret", s.secret)
 	auth, err := s.auth.body(r)

@@ -14,6 +14,7 @@ func TestSchedulesOfTheUser(t *testing.T) {
 		"none":         `{"preset":"none"}`,
 		"5s,5m, 1h":    `{"delays":[5,300,3600]}`,
 		"1m30s,1500ms": `{"delays":[90,1.5]}`,
+		"n^4+5 x3":     `{"delays":[6,21,86]}`,
 	} {
 		r, err := readRetry(text)
 		if err != nil {
@@ -23,7 +24,7 @@ func TestSchedulesOfTheUser(t *testing.T) {
 			t.Errorf("%q is %s, want %s", text, got, want)
 		}
 	}
-	for _, bad := range []string{"", "5", "5s,", "-5s", "0s", "Standard"} {
+	for _, bad := range []string{"", "5", "5s,", "-5s", "0s", "Standard", "n^4+5", "n^4+5 x0", "x24"} {
 		var usage usageError
 		if _, err := readRetry(bad); !errors.As(err, &usage) {
 			t.Errorf("%q gives %v, want an error of usage", bad, err)

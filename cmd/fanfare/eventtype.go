@@ -134,6 +134,7 @@ func eventTypeCommand(e *env) *cobra.Command {
 			}},
 		importVerb(e),
 		validateVerb(e),
+		diffVerb(),
 	)
 	return noun("event-type", "Event types: the catalogue of what can happen", verbs...)
 }

@@ -40,8 +40,11 @@ var commands = []func(*env) *cobra.Command{
 	portalCommand,
 	retryPlanCommand,
 	auditCommand,
+	nodeCommand,
 	secretsCommand,
 	backupCommand,
+	migrateCommand,
+	relayCommand,
 	benchCommand,
 	versionCommand,
 }

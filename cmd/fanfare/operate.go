@@ -18,6 +18,10 @@ import (
 // to stop.
 const shutdownGrace = 10 * time.Second
 
+// drainTime is how long attempts under way may take after that. What is in deploy/
+// gives a server longer than the two together.
+const drainTime = 30 * time.Second
+
 // newServer serves handler, so that a slow or broken client costs little. There
 // is no limit on writing: streams last.
 func newServer(handler http.Handler, log *slog.Logger) *front.Server {

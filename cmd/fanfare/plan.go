@@ -171,7 +171,7 @@ var keptUnless = []string{"disabled", "paused", "secret", "headers", "auth"}
 // usual are the values that fields have when nobody has said otherwise, beside
 // null, false, 0 and what is empty.
 var usual = map[string]string{
-	"format": `"raw"`, "signature": `"standard"`, "kind": `"webhook"`,
+	"format": `"raw"`, "signature": `"standard"`, "kind": `"webhook"`, "onPause": `"hold"`,
 	"validation": `"off"`, "retry": `{"preset":"inherit"}`, "success": `{"statuses":"200-299"}`,
 }
 
@@ -335,6 +335,10 @@ func agree(name string, want, have json.RawMessage) bool {
 		var a, b string
 		if json.Unmarshal(want, &a) == nil && json.Unmarshal(have, &b) == nil {
 			return plainURL(a) == plainURL(b)
+		}
+	case "retry":
+		if made := ofFormula(want); made != nil {
+			want = made
 		}
 	case "success":
 		var a, b success

@@ -43,7 +43,7 @@ func scripts(t *testing.T) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "ready": ready, "await": await, "keep": keep,
+			"exits": exits, "ready": ready, "await": await, "keep": keep, "database": databases(t),
 		},
 	}
 }

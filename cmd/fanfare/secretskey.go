@@ -36,13 +36,14 @@ type secretsKeys struct {
 
 	ring *seal.Ring // as the server starts
 
-	rotating sync.Mutex    // held by the one rotation there is at a time
-	store    *sqlite.Store // once it is open
+	rotating sync.Mutex // held by the one rotation there is at a time
+	database *database  // once it is open
 }
 
 // findSecretsKeys settles the keys of a database: those of the environment, else
 // those of the file that was named, else those of the one beside the database,
-// which is made unless the database is sealed already.
+// which is made unless the database is sealed already. One that several servers
+// share has no such place: data is "".
 func findSecretsKeys(given, file, data string) (*secretsKeys, error) {
 	switch {
 	case given != "" && file != "":
@@ -53,12 +54,17 @@ func findSecretsKeys(given, file, data string) (*secretsKeys, error) {
 			return nil, usagef("%s: %w", secretsKeyVariable, err)
 		}
 		return &secretsKeys{ring: ring}, nil
+	case file == "" && data == "":
+		return nil, usagef(`with --database the keys of the secrets must be given, the same ones to every server on that database: in %s, or in a file that --secrets-key-file names; "openssl rand -base64 32" makes one`, secretsKeyVariable)
 	}
 	k := &secretsKeys{path: file}
 	if file == "" {
 		k.path = filepath.Join(data, secretsKeyFile)
 	}
 	text, err := readKeyFile(k.path)
+	if errors.Is(err, fs.ErrNotExist) && data == "" {
+		return nil, k.noFile()
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return k, k.make(filepath.Join(data, databaseFile), file == "")
 	}
@@ -81,10 +87,14 @@ func (k *secretsKeys) make(database string, usual bool) error {
 		return fmt.Errorf("the secrets in %s are sealed with the key %s, and there is no file %s; put back the file of keys the database was used with, or name it with --secrets-key-file",
 			database, strings.Join(ids, " and "), k.path)
 	case !usual:
-		return fmt.Errorf(`there is no file %s; make one with "openssl rand -base64 32" that only you can read, or leave --secrets-key-file out and one is made`, k.path)
+		return fmt.Errorf("%w, or leave --secrets-key-file out and one is made", k.noFile())
 	}
 	k.ring, k.made = seal.NewRing(seal.NewKey()), true
 	return writeKeyFile(k.path, aboutKeyFile+k.ring.Text())
+}
+
+func (k *secretsKeys) noFile() error {
+	return fmt.Errorf(`there is no file %s; make one with "openssl rand -base64 32" that only you can read`, k.path)
 }
 
 // maxKeyFile bounds what is read of a file of keys.
@@ -145,21 +155,9 @@ func (k *secretsKeys) where() string {
 	return k.path
 }
 
-// open opens the database with the keys.
-func (k *secretsKeys) open(ctx context.Context, path string) (*sqlite.Store, error) {
-	store, err := sqlite.OpenWith(ctx, path, &sqlite.Options{Keys: k.ring})
-	var missing *seal.MissingKeyError
-	if errors.As(err, &missing) {
-		return nil, fmt.Errorf("%w, as further lines of %s (which has %v)", err, k.where(), k.ring)
-	}
-	k.store = store
-	return store, err
-}
-
 // Sealing implements [api.Secrets].
 func (k *secretsKeys) Sealing(ctx context.Context) (api.Sealing, error) {
-	s, err := k.store.Sealing(ctx)
-	return api.Sealing(s), err
+	return k.database.sealing(ctx)
 }
 
 // Rotate implements [api.Secrets]. The new key is in the file before anything is
@@ -167,10 +165,13 @@ func (k *secretsKeys) Sealing(ctx context.Context) (api.Sealing, error) {
 func (k *secretsKeys) Rotate(ctx context.Context) error {
 	k.rotating.Lock()
 	defer k.rotating.Unlock()
-	if k.path == "" {
+	switch {
+	case k.database.rekey == nil:
+		return &api.NotNowError{Reason: "Every server on this database needs the new key before one of them uses it: put it behind the present one in " + k.where() + " of each and start them again, then before it, and start them again once more."}
+	case k.path == "":
 		return &api.NotNowError{Reason: "The keys are in " + secretsKeyVariable + ": put a new one and a comma before the present one there, and start the server again."}
 	}
-	sealing, err := k.store.Sealing(ctx)
+	sealing, err := k.database.sealing(ctx)
 	if err != nil {
 		return err
 	}
@@ -189,7 +190,7 @@ func (k *secretsKeys) Rotate(ctx context.Context) error {
 	if err := writeKeyFile(k.path, after); err != nil {
 		return err
 	}
-	if err := k.store.Rekey(ctx, ring); err != nil {
+	if err := k.database.rekey(ctx, ring); err != nil {
 		return errors.Join(err, writeKeyFile(k.path, before))
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -26,6 +25,7 @@ import (
 type serveSettings struct {
 	listen      string
 	data        string
+	database    string // URL; "": a file in data
 	dev         bool
 	allow       []string
 	egress      []string
@@ -54,6 +54,10 @@ func serveCommand(e *env) *cobra.Command {
 			"with fanfare.db-wal and fanfare.db-shm while it is open. fanfare.db.reserve holds nothing:\n" +
 			"it is room that is given up when the disk is full, so that what is under way can still be\n" +
 			"recorded, and taken again afterwards. Copies are made by \"fanfare backup\".\n\n" +
+			"With --database everything is in PostgreSQL instead, and there is no folder. A password in\n" +
+			"that URL can be read by others on the machine: give it in FANFARE_DATABASE, in PGPASSWORD\n" +
+			"or in a .pgpass file. The keys of the secrets have to be given then, the same ones to every\n" +
+			"server on the database. What a file holds already \"fanfare migrate\" takes over.\n\n" +
 			"FANFARE_ADMIN_KEY sets the key to the API; without it one is made at the first\n" +
 			"start and shown once.\n\n" +
 			"What is secret in the database is sealed with a key that is not in it: the one in\n" +
@@ -61,18 +65,20 @@ func serveCommand(e *env) *cobra.Command {
 			"database at the first start. Keep a copy of it apart from copies of the database.",
 		Example: "fanfare serve\n" +
 			"fanfare serve --listen :8080 --data /var/lib/fanfare --log-format json\n" +
+			"fanfare serve --database postgres://fanfare@db.example.com/fanfare --secrets-key-file /etc/fanfare/secrets.key\n" +
 			"fanfare serve --config fanfare.json",
 		Args: takes,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8080", "address to listen on")
 	flags.StringVar(&s.data, "data", "./fanfare-data", "folder of the data")
+	flags.StringVar(&s.database, "database", "", "URL of a PostgreSQL database that everything is kept in instead, such as postgres://fanfare@db.example.com/fanfare")
 	flags.BoolVar(&s.dev, "dev", false, "let endpoints be on this machine; the default when listening on a loopback address")
 	flags.StringSliceVar(&s.allow, "allow", nil, "network that is not public and may be sent to, such as 10.0.0.0/8; repeatable")
 	flags.StringSliceVar(&s.egress, "egress", nil, "address or network that deliveries come from, for consumers to let in, such as 203.0.113.7; GET /api/v1/meta lists them to everyone; repeatable")
 	flags.StringVar(&s.publicURL, "public-url", "", "address at which people reach this server, for links to the portal, such as https://hooks.example.com; where it listens unless told")
 	flags.DurationVar(&s.retention, "retention", 30*24*time.Hour, "how long messages that have ended are kept")
-	flags.StringVar(&s.retry, "retry", "standard", "when to try again where neither endpoint, event type nor application says: "+strings.Join(fanfare.RetryPresets, ", ")+", or delays such as 5s,5m,1h")
+	flags.StringVar(&s.retry, "retry", "standard", "when to try again where neither endpoint, event type nor application says: "+strings.Join(fanfare.RetryPresets, ", ")+", delays such as 5s,5m,1h, or a formula such as \"n^4+5 x24\"")
 	flags.Var(&s.disable, "disable-after", "how long an endpoint may do nothing but fail before it is disabled, such as 120h, though never before its plan of retries is over; never (or 0): it is not")
 	flags.IntVar(&s.perHost, "per-host", 256, "attempts under way at once to one host, whichever applications' endpoints they are for")
 	flags.BoolVar(&s.httpsOnly, "https-only", false, "refuse endpoints, and all else that is called, by http")
@@ -127,6 +133,7 @@ func (s *serveSettings) options(log *slog.Logger, ln net.Listener) (*fanfare.Opt
 		HTTPSOnly:      s.httpsOnly,
 		DisableAfter:   time.Duration(s.disable),
 		PerHost:        s.perHost,
+		DrainTimeout:   drainTime,
 	}
 	if err := s.reachable(opt); err != nil {
 		return nil, err
@@ -246,33 +253,27 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(s.data, 0o700); err != nil {
-		return err
-	}
-	secrets, err := findSecretsKeys(e.getenv(secretsKeyVariable), s.secretsKey, s.data)
+	db, secrets, err := s.open(ctx, e)
 	if err != nil {
 		return err
 	}
-	store, err := secrets.open(ctx, filepath.Join(s.data, databaseFile))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, db.store.Close()) }()
+	store := db.store
 	hub := fanfare.New(store, opt)
 	key, err := adminKey(ctx, store, given, s.newAdminKey)
 	if err != nil {
 		return err
 	}
-	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), RateLimit: float64(s.rateLimit), KeyHash: key.hash, Secrets: secrets, Egress: egress, BaseURL: cmp.Or(s.publicURL, localURL(ln.Addr()))})
+	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), RateLimit: float64(s.rateLimit), KeyHash: key.hash, Secrets: secrets, Egress: egress, Store: db.kind, BaseURL: cmp.Or(s.publicURL, localURL(ln.Addr()))})
 	if key.replaced {
 		if err := hub.Audit(ctx, &fanfare.AuditEntry{Actor: "cli", Action: "admin-key.replace"}); err != nil {
 			return err
 		}
 	}
-	if sealing, err := store.Sealing(ctx); err == nil && sealing.Traces {
+	if sealing, err := db.sealing(ctx); err == nil && sealing.Traces {
 		log.Warn("secrets stored before there was a key may still be found in unused parts of the database file, which could not be rewritten: see that there is room for a second one, in the folder for temporary files too, and start again")
 	}
-	w := &welcome{url: localURL(ln.Addr()), data: s.data, key: key}
+	w := &welcome{url: localURL(ln.Addr()), data: db.place, key: key}
 	if secrets.made {
 		w.secretsKey = secrets.path
 	}
@@ -286,6 +287,22 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	}
 	w.print(e)
 	return operate(ctx, hub, handler, log, ln)
+}
+
+// open opens the database that the settings name, with the keys to its secrets.
+func (s *serveSettings) open(ctx context.Context, e *env) (*database, *secretsKeys, error) {
+	folder := s.data
+	if s.database != "" {
+		folder = ""
+	} else if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, nil, err
+	}
+	secrets, err := findSecretsKeys(e.getenv(secretsKeyVariable), s.secretsKey, folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := openDatabase(ctx, s.database, folder, secrets)
+	return db, secrets, err
 }
 
 // databaseFile is the name of the database in the folder of the data.

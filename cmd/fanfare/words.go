@@ -25,7 +25,7 @@ func endpointWords() string {
 	}{
 		{"format", fanfare.Formats, fanfare.AboutFormat, ""},
 		{"signature", profiles, func(p string) string { return webhook.Profile(p).About() }, ""},
-		{"retry", fanfare.RetryPresets, fanfare.AboutRetry, "or delays of your own, such as 5s,5m,1h; \"fanfare retry-plan\" shows the exact times"},
+		{"retry", fanfare.RetryPresets, fanfare.AboutRetry, "or delays of your own, such as 5s,5m,1h, or a formula of them, such as \"n^4+5 x24\"; \"fanfare retry-plan\" shows the exact times"},
 		{"success", fanfare.SuccessPresets, fanfare.AboutSuccess, "or statuses of your own, such as 200-207 or 200,204"},
 	} {
 		fmt.Fprintf(&b, "\n--%s is one of:\n\n", flag.name)

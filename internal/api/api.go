@@ -32,6 +32,14 @@ type Options struct {
 	// http://127.0.0.1:8080.
 	BaseURL string
 
+	// Store is what kind the store is of, such as sqlite: GET /health says so in the
+	// header Fanfare-Store. "": it does not.
+	Store string
+
+	// Server is what the paths of the OpenAPI document are below, if that is not the
+	// root of where it is: an address, or one relative to the document's.
+	Server string
+
 	// Secrets are how the store seals what is secret; nil: it does not.
 	Secrets Secrets
 
@@ -57,6 +65,7 @@ type server struct {
 	secrets Secrets
 	baseURL string
 	egress  []string
+	kind    string // of the store
 
 	mux     *http.ServeMux
 	routes  []*route
@@ -77,7 +86,7 @@ func New(hub *fanfare.Hub, store fanfare.Store, opt *Options) http.Handler {
 	}
 	s := &server{
 		hub: hub, store: store, log: opt.Logger,
-		maxBody: opt.MaxBody, keyHash: opt.KeyHash, secrets: opt.Secrets, egress: addresses(opt.Egress),
+		maxBody: opt.MaxBody, keyHash: opt.KeyHash, secrets: opt.Secrets, egress: addresses(opt.Egress), kind: opt.Store,
 		mux: http.NewServeMux(), metrics: newMetrics(hub),
 	}
 	if s.log == nil {
@@ -96,7 +105,7 @@ func New(hub *fanfare.Hub, store fanfare.Store, opt *Options) http.Handler {
 		s.mux.HandleFunc(rt.method+" "+base+rt.path, s.handle(rt))
 	}
 	s.mux.HandleFunc("GET /.well-known/webhook-ips.json", s.serveAddresses)
-	s.mux.HandleFunc("GET /openapi.json", serveDocument(s.routes, opt.Version))
+	s.mux.HandleFunc("GET /openapi.json", serveDocument(s.routes, opt.Version, opt.Server))
 	s.mux.HandleFunc("GET /metrics", s.serveMetrics(s.metrics.handler()))
 	s.mux.HandleFunc("/", s.unrouted)
 	return s
@@ -107,7 +116,7 @@ func (s *server) table() []*route {
 	var all []*route
 	for _, some := range [][]*route{
 		s.applicationRoutes(), s.endpointRoutes(), s.endpointActionRoutes(), s.eventTypeRoutes(),
-		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.usageRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.keyRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(),
+		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.usageRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.nodeRoutes(), s.keyRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(),
 	} {
 		all = append(all, some...)
 	}

@@ -15,9 +15,14 @@ import (
 )
 
 // serveDocument answers with the OpenAPI 3.1 document of the routes, which is
-// made from the very types and parameters that serve them.
-func serveDocument(routes []*route, version string) http.HandlerFunc {
-	text, err := json.Marshal(newDocument(routes, version))
+// made from the very types and parameters that serve them. The paths in it are
+// below server; "": below the root of where the document is.
+func serveDocument(routes []*route, version, server string) http.HandlerFunc {
+	doc := newDocument(routes, version)
+	if server != "" {
+		doc.Servers = []*huma.Server{{URL: server}}
+	}
+	text, err := json.Marshal(doc)
 	if err != nil {
 		panic("api: the OpenAPI document cannot be written: " + err.Error()) // nothing of it comes from outside
 	}

@@ -53,6 +53,7 @@ type knownFields struct {
 type ownFields struct {
 	Kind        field[string]             `json:"kind,omitzero" doc:"webhook (unless told), or poller: it is sent nothing, needs no url, and is there to be polled."`
 	Ordered     field[bool]               `json:"ordered,omitzero" doc:"Strictly in order of acceptance."`
+	OrderingKey field[string]             `json:"orderingKey,omitzero" doc:"For ordered ones, where in the payload the ordering key of a message stands, as a JSON pointer (RFC 6901) such as /customer/id, read when the message is accepted: a string or a number goes before the message's own orderingKey; null: only that counts."`
 	Format      field[string]             `json:"format,omitzero" doc:"Of the body: raw (unless told), envelope, event, fulcrum, thin, form, mandrill, cloudevents or cloudevents-binary."`
 	Signature   field[string]             `json:"signature,omitzero" doc:"How attempts are signed: standard (unless told), basic, body-token, dropbox, github, intercom, mandrill, none, query, resthooks, shopify, slack, stripe or twilio."`
 	Retry       field[retryIn]            `json:"retry,omitzero"`
@@ -64,7 +65,8 @@ type ownFields struct {
 	Batch       field[*batching]          `json:"batch,omitzero" doc:"Messages gather, and several are sent as one POST: a JSON array of what the format makes of each, with a webhook-id of its own. null: each is sent by itself."`
 	Timeout     field[seconds]            `json:"timeout,omitzero" doc:"Of one attempt, in seconds, 1 to 60."`
 	MaxInFlight field[int]                `json:"maxInFlight,omitzero" doc:"Attempts under way at once."`
-	Paused      field[bool]               `json:"paused,omitzero" doc:"Deliveries are made and wait."`
+	Paused      field[bool]               `json:"paused,omitzero" doc:"Deliveries are made and wait, unless onPause says otherwise."`
+	OnPause     field[string]             `json:"onPause,omitzero" doc:"What becomes of messages while it is paused: hold (they wait; unless told), or cancel (what waits is cancelled, what is under way is seen through without retries, and what comes is not for it)."`
 }
 
 type successIn struct {
@@ -89,6 +91,8 @@ func (f *endpointFields) apply(ep *fanfare.Endpoint) {
 	f.Signature.into(&ep.Signature)
 	f.MaxInFlight.into(&ep.MaxInFlight)
 	f.Paused.into(&ep.Paused)
+	f.OnPause.into(&ep.OnPause)
+	f.OrderingKey.into(&ep.OrderingKey)
 	if f.Kind.set {
 		ep.Kind = strings.TrimPrefix(f.Kind.value, kindWebhook)
 	}
@@ -126,7 +130,7 @@ func (f *endpointFields) replace(ep *fanfare.Endpoint) {
 type endpointOut struct {
 	ID             fanfare.EndpointID `json:"id"`
 	UID            *string            `json:"uid"`
-	Kind           string             `json:"kind" newer:"true" enum:"webhook,poller"`
+	Kind           string             `json:"kind" newer:"true" enum:"webhook,poller,function" doc:"What becomes of its messages: they go to its url, are there to be polled, or go to a function of the program that runs the server."`
 	URL            string             `json:"url"`
 	Description    string             `json:"description"`
 	Version        int                `json:"version"`
@@ -138,6 +142,7 @@ type endpointOut struct {
 	ThrottleRate   *int               `json:"throttleRate" newer:"true"`
 	Metadata       map[string]string  `json:"metadata"`
 	Ordered        bool               `json:"ordered" newer:"true"`
+	OrderingKey    *string            `json:"orderingKey" newer:"true" doc:"Where in the payload the ordering key of a message stands, as a JSON pointer."`
 	Format         string             `json:"format" newer:"true" enum:"raw,envelope,event,fulcrum,thin,form,mandrill,cloudevents,cloudevents-binary" doc:"Of the body."`
 	Signature      string             `json:"signature" newer:"true" enum:"standard,basic,body-token,dropbox,github,intercom,mandrill,none,query,resthooks,shopify,slack,stripe,twilio" doc:"How attempts are signed."`
 	Retry          retryIn            `json:"retry" newer:"true"`
@@ -153,6 +158,7 @@ type endpointOut struct {
 	Timeout        *seconds           `json:"timeout" newer:"true"`
 	MaxInFlight    *int               `json:"maxInFlight" newer:"true"`
 	Paused         bool               `json:"paused" newer:"true"`
+	OnPause        string             `json:"onPause" newer:"true" enum:"hold,cancel" doc:"What becomes of messages while it is paused."`
 	FailingSince   *time.Time         `json:"failingSince" newer:"true" doc:"When the present run of failures began."`
 	DisabledReason *string            `json:"disabledReason" newer:"true" doc:"In words, when it was not the owner who disabled it."`
 	CreatedAt      time.Time          `json:"createdAt"`
@@ -173,6 +179,8 @@ func showEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
 		CreatedAt: ep.CreatedAt, UpdatedAt: ep.UpdatedAt,
 	}
 	out.Batch = showBatching(ep.Batch)
+	out.OrderingKey = pointer(ep.OrderingKey)
+	out.OnPause = cmp.Or(ep.OnPause, fanfare.OnPauseHold)
 	out.Handshake, out.Unverified = pointer(ep.Handshake.Kind), pointer(ep.Unverified())
 	out.Unusable = pointer(ep.Unusable(time.Now()))
 	if ep.Verified() {

@@ -126,6 +126,7 @@ func (s *server) eventTypeRoutes() []*route {
 		on("PATCH /event-type/{name}", "Change an event type", changeEventType).amending().needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.update"),
 		on("DELETE /event-type/{name}", "Archive an event type", deleteEventType, expunge).amending().needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.delete"),
 		importOpenAPIRoute(),
+		schemaDiffRoute(),
 	}
 }
 

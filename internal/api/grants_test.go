@@ -110,15 +110,17 @@ var grants = map[string]string{
 	"GET /operational-webhook/endpoint/{endpoint}/attempt":        "admin -",
 
 	"GET /audit":               "admin -",
+	"GET /nodes":               "admin -",
 	"GET /secrets-key":         "admin -",
 	"POST /secrets-key/rotate": "admin -",
 
-	"GET /event-type":           "event-types:read ViewBase to all",
-	"POST /event-type":          "event-types:write -",
-	"GET /event-type/{name}":    "event-types:read ViewBase to all",
-	"PUT /event-type/{name}":    "event-types:write -",
-	"PATCH /event-type/{name}":  "event-types:write -",
-	"DELETE /event-type/{name}": "event-types:write -",
+	"GET /event-type":             "event-types:read ViewBase to all",
+	"POST /event-type":            "event-types:write -",
+	"GET /event-type/{name}":      "event-types:read ViewBase to all",
+	"GET /event-type/{name}/diff": "event-types:read ViewBase to all",
+	"PUT /event-type/{name}":      "event-types:write -",
+	"PATCH /event-type/{name}":    "event-types:write -",
+	"DELETE /event-type/{name}":   "event-types:write -",
 
 	"GET /api-key":          "admin -",
 	"POST /api-key":         "admin -",

@@ -7,6 +7,10 @@ func (s *server) healthRoutes() []*route {
 	return []*route{alive, ping}
 }
 
-func isAlive(*call, *none) (none, error) {
+// isAlive says which store there is in a header: the answer has no body.
+func isAlive(c *call, _ *none) (none, error) {
+	if c.kind != "" {
+		c.w.Header().Set("Fanfare-Store", c.kind)
+	}
 	return none{}, nil
 }

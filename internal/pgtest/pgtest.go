@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package pgtest stands up PostgreSQL servers for tests: real ones, from the
 // machine's own binaries, each in a folder of its own and gone with the test.
 package pgtest
@@ -29,6 +31,7 @@ type Server struct {
 	Port int
 
 	bin     string
+	mine    *os.File     // locked as long as the folder is in use
 	made    atomic.Int64 // databases
 	process *os.Process
 	ended   chan struct{}
@@ -48,38 +51,54 @@ func Start(t testing.TB, settings ...string) *Server {
 
 // Run is Start for those who have no test at hand, and call Stop themselves.
 func Run(settings ...string) (*Server, error) {
+	return run(settings, func(s *Server) error {
+		return s.tool("initdb", "-D", s.Dir, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	})
+}
+
+// Standby starts a server that follows s, by the name of which s can be told to wait
+// for it (synchronous_standby_names). It is ended when the test is.
+func (s *Server) Standby(t testing.TB, name string, settings ...string) *Server {
+	t.Helper()
+	from := fmt.Sprintf("host=127.0.0.1 port=%d user=postgres application_name=%s", s.Port, name)
+	standby, err := run(settings, func(standby *Server) error {
+		return standby.tool("pg_basebackup", "-D", standby.Dir, "-d", from, "-R", "-c", "fast", "--no-sync")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(standby.Stop)
+	return standby
+}
+
+// run starts a server whose data fill has made.
+func run(settings []string, fill func(s *Server) error) (*Server, error) {
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "fanfare-pg-")
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{Dir: filepath.Join(dir, "data"), bin: bin}
-	if err := s.begin(dir, settings); err != nil {
-		os.RemoveAll(dir)
+	s := &Server{bin: bin}
+	if err := s.begin(settings, fill); err != nil {
+		s.remove()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) begin(dir string, settings []string) error {
-	if who, err := servant(); err != nil {
+// base is what every server of a test has: nothing of it takes away from what a
+// server promises to keep.
+var base = []string{
+	"listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "max_connections = 200",
+	"shared_buffers = 64MB", "max_wal_size = 256MB", "autovacuum_naptime = 10s",
+}
+
+func (s *Server) begin(settings []string, fill func(s *Server) error) (err error) {
+	if err := s.claim(); err != nil {
 		return err
-	} else if who != nil {
-		if err := os.Chown(dir, int(who.Uid), int(who.Gid)); err != nil {
-			return err
-		}
 	}
-	initdb := exec.Command(filepath.Join(s.bin, "initdb"), "-D", s.Dir, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	if err := asServant(initdb); err != nil {
+	if err := fill(s); err != nil {
 		return err
 	}
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
-	}
-	var err error
 	if s.Port, err = freePort(); err != nil {
 		return err
 	}
@@ -88,14 +107,23 @@ func (s *Server) begin(dir string, settings []string) error {
 		return err
 	}
 	defer conf.Close()
-	lines := append([]string{
-		"listen_addresses = '127.0.0.1'", fmt.Sprintf("port = %d", s.Port), "unix_socket_directories = ''",
-		"max_connections = 200", "shared_buffers = 64MB", "max_wal_size = 1GB",
-	}, settings...)
+	lines := slices.Concat(base, []string{fmt.Sprintf("port = %d", s.Port)}, settings)
 	if _, err := conf.WriteString(strings.Join(lines, "\n") + "\n"); err != nil {
 		return err
 	}
 	return s.Boot()
+}
+
+// tool runs one of PostgreSQL's programs to its end.
+func (s *Server) tool(name string, args ...string) error {
+	cmd := exec.Command(filepath.Join(s.bin, name), args...)
+	if err := asServant(cmd); err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, out)
+	}
+	return nil
 }
 
 // Boot starts a server that was stopped, and returns when it takes connections.
@@ -145,26 +173,74 @@ func (s *Server) URL(database string) string {
 }
 
 // Database makes an empty database and returns its URL.
-func (s *Server) Database(ctx context.Context) (string, error) {
+func (s *Server) Database(ctx context.Context) (string, error) { return s.Copy(ctx, "template0") }
+
+// Copy makes a database that holds what another does, which nobody is connected to,
+// and returns its URL.
+func (s *Server) Copy(ctx context.Context, of string) (string, error) {
+	name := fmt.Sprintf("test_%d", s.made.Add(1))
+	return s.URL(name), s.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+pgx.Identifier{of}.Sanitize()+" STRATEGY file_copy")
+}
+
+// Exec runs a statement as the superuser, outside of any transaction.
+func (s *Server) Exec(ctx context.Context, query string) error {
+	return s.connected(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, query)
+		return err
+	})
+}
+
+// Row reads the only row of a query into what to point to.
+func (s *Server) Row(ctx context.Context, query string, to ...any) error {
+	return s.connected(ctx, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, query).Scan(to...) })
+}
+
+func (s *Server) connected(ctx context.Context, f func(conn *pgx.Conn) error) error {
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {
-		return "", err
+		return err
 	}
-	defer conn.Close(ctx)
-	name := fmt.Sprintf("test_%d", s.made.Add(1))
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name+""); err != nil {
-		return "", err
-	}
-	return s.URL(name), nil
+	return errors.Join(f(conn), conn.Close(ctx))
 }
 
 // Kill ends the server at once, as a crash does; [Server.Boot] starts it again.
 func (s *Server) Kill() { s.end(syscall.SIGQUIT) }
 
+// Freeze has none of the server's processes run until [Server.Thaw].
+func (s *Server) Freeze() error { return s.signalAll(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *Server) Thaw() error { return s.signalAll(syscall.SIGCONT) }
+
 // Stop ends the server and removes its data.
 func (s *Server) Stop() {
 	s.end(syscall.SIGQUIT)
-	os.RemoveAll(filepath.Dir(s.Dir))
+	s.remove()
+}
+
+// signalAll signals the server's processes: the first one, and those it has made.
+func (s *Server) signalAll(signal syscall.Signal) error {
+	for _, pid := range s.Processes() {
+		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Processes are the ids of the server's processes.
+func (s *Server) Processes() []int {
+	all := []int{s.process.Pid}
+	children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.process.Pid))
+	for _, file := range children {
+		text, _ := os.ReadFile(file) // it may have ended
+		for _, field := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				all = append(all, pid)
+			}
+		}
+	}
+	return all
 }
 
 func (s *Server) end(signal os.Signal) {

@@ -37,6 +37,8 @@ type settings struct {
 	Redirects      string            `json:"redirects,omitempty"`
 	Auth           *auth             `json:"auth,omitempty"`
 	Paused         bool              `json:"paused,omitempty"`
+	OnPause        string            `json:"onPause,omitempty"`
+	OrderingKey    string            `json:"orderingKey,omitempty"`
 	Disabled       bool              `json:"disabled,omitempty"`
 	DisabledReason string            `json:"disabledReason,omitempty"`
 }
@@ -54,7 +56,7 @@ func Settings(ep *fanfare.Endpoint) []byte {
 		Timeout: ep.Timeout.Microseconds(), Debounce: ep.Debounce.Microseconds(), Kind: ep.Kind, RetryPreset: ep.Retry.Preset,
 		SuccessPreset: ep.Success.Preset, Statuses: ep.Success.Statuses, Contains: ep.Success.Contains, Lacks: ep.Success.Lacks,
 		Redirects: ep.Success.Redirects, Auth: authOf(ep.Auth),
-		Paused: ep.Paused, Disabled: ep.Disabled, DisabledReason: ep.DisabledReason,
+		Paused: ep.Paused, OnPause: ep.OnPause, OrderingKey: ep.OrderingKey, Disabled: ep.Disabled, DisabledReason: ep.DisabledReason,
 	}
 	v.BatchSize, v.BatchWindow = ep.Batch.Size, ep.Batch.Window.Microseconds()
 	for _, s := range ep.Secrets {
@@ -90,6 +92,7 @@ func (v *settings) fill(ep *fanfare.Endpoint) {
 	ep.Retry.Preset = v.RetryPreset
 	ep.Success = fanfare.Success{Preset: v.SuccessPreset, Statuses: v.Statuses, Contains: v.Contains, Lacks: v.Lacks, Redirects: v.Redirects}
 	ep.Auth = v.Auth.fanfare()
+	ep.OnPause, ep.OrderingKey = v.OnPause, v.OrderingKey
 	ep.Paused, ep.Disabled, ep.DisabledReason = v.Paused, v.Disabled, v.DisabledReason
 	for _, s := range v.Secrets {
 		ep.Secrets = append(ep.Secrets, fanfare.Secret{Text: s.Text, ExpiresAt: Instant(s.ExpiresAt)})

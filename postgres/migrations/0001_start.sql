@@ -58,8 +58,8 @@ CREATE TABLE event_type (
 
 CREATE INDEX event_type_checked ON event_type (name) WHERE validation IS NOT NULL AND NOT archived;
 
--- The three tables that grow are divided by time, as identifiers begin with it, so that a day that
--- is old enough is dropped as a whole. What belongs to no day that has a partition is in the default
+-- The three tables that grow are divided by time, as identifiers begin with it, so that a week that
+-- is old enough is dropped as a whole. What belongs to no week that has a partition is in the default
 -- one.
 
 -- endpoints are those the message has a delivery to: by them its deliveries are found. The checksum
@@ -96,6 +96,8 @@ CREATE TABLE event_id (
 	message uuid NOT NULL,
 	PRIMARY KEY (application, event_id)
 );
+
+CREATE INDEX event_id_message ON event_id (message);
 
 -- created_at is the message's, state a fanfare.State. The shard is the endpoint's.
 CREATE TABLE delivery (
@@ -287,8 +289,7 @@ CREATE INDEX consumer_age ON consumer (seen_at);
 CREATE TABLE node (
 	id uuid PRIMARY KEY,
 	name text NOT NULL,
-	version text NOT NULL,
-	draining boolean NOT NULL,
+	horizon bigint NOT NULL,
 	started_at timestamptz NOT NULL,
 	expires_at timestamptz NOT NULL
 );
@@ -311,10 +312,11 @@ CREATE TABLE change (
 	made_at timestamptz NOT NULL
 );
 
--- counter hands out the numbers of changes.
+-- counter hands out the numbers of changes, counts the transactions that were repeated, and is what
+-- nodes that take shards lock.
 CREATE TABLE counter (
 	name text COLLATE "C" PRIMARY KEY,
 	n bigint NOT NULL
 );
 
-INSERT INTO counter (name, n) VALUES ('change', 0);
+INSERT INTO counter (name, n) VALUES ('change', 0), ('repeat', 0), ('shard', 0);

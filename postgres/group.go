@@ -7,9 +7,8 @@ import (
 
 // A gatherer makes groups of the jobs that come while it is busy with those before
 // them, and has each group done in one transaction.
-type gatherer[J any] struct {
-	do   func(group []J) // sets how each ended
-	most int             // jobs in a group
+type gatherer[J job] struct {
+	do func(group []J) // sets how each ended
 
 	mu      sync.Mutex
 	waiting *group[J] // nil: none
@@ -18,9 +17,15 @@ type gatherer[J any] struct {
 	idle    sync.Cond // working has become 0
 }
 
+// A job is a part of what a group does.
+type job interface {
+	size() int // in bytes, about
+}
+
 // A group is what one transaction does.
-type group[J any] struct {
+type group[J job] struct {
 	jobs []J
+	size int
 	next *group[J]
 	done chan struct{} // closed when all jobs are
 }
@@ -29,8 +34,14 @@ type group[J any] struct {
 // the next is sent.
 const workers = 2
 
-func newGatherer[J any](most int, do func(group []J)) *gatherer[J] {
-	g := &gatherer[J]{do: do, most: most}
+// A group holds no more than so many jobs, and no more than one beyond so many bytes.
+const (
+	mostJobs  = 256
+	mostBytes = 4 << 20
+)
+
+func newGatherer[J job](do func(group []J)) *gatherer[J] {
+	g := &gatherer[J]{do: do}
 	g.idle.L = &g.mu
 	return g
 }
@@ -46,7 +57,7 @@ func (g *gatherer[J]) run(ctx context.Context, job J) error {
 		return errClosed
 	}
 	last := &g.waiting
-	for *last != nil && len((*last).jobs) == g.most {
+	for *last != nil && (len((*last).jobs) == mostJobs || (*last).size >= mostBytes) {
 		last = &(*last).next
 	}
 	if *last == nil {
@@ -54,6 +65,7 @@ func (g *gatherer[J]) run(ctx context.Context, job J) error {
 	}
 	mine := *last
 	mine.jobs = append(mine.jobs, job)
+	mine.size += job.size()
 	if g.working < workers {
 		g.working++
 		go g.work()

@@ -1,0 +1,146 @@
+package postgres
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// What is notified, on one channel: newsRenew, newsChange, or newsMore or newsOther
+// and pairs of an application and an endpoint, their bytes one behind the other.
+const (
+	newsRenew  = "renew"
+	newsChange = "change"
+	newsMore   = "more "
+	newsOther  = "other "
+
+	// mostLanes keeps a payload below the 8000 bytes that it may have.
+	mostLanes = 150
+)
+
+func notify(ctx context.Context, tx pgx.Tx, payload string) error {
+	_, err := tx.Exec(ctx, "SELECT pg_notify($1, $2)", channel, payload)
+	return err
+}
+
+// A route is a lane as it is told of.
+type route struct{ app, endpoint id }
+
+// laneNews are the payloads that tell of lanes.
+func laneNews(what string, lanes []route) (payloads []string) {
+	for len(lanes) > 0 {
+		n := min(len(lanes), mostLanes)
+		raw := make([]byte, 0, n*2*len(id{}))
+		for _, l := range lanes[:n] {
+			raw = append(append(raw, l.app[:]...), l.endpoint[:]...)
+		}
+		payloads = append(payloads, what+base64.RawStdEncoding.EncodeToString(raw))
+		lanes = lanes[n:]
+	}
+	return payloads
+}
+
+// Tell implements [fanfare.Shared].
+func (s *Store) Tell(ctx context.Context, lanes []fanfare.Lane) error {
+	var told []route
+	for _, l := range lanes {
+		app, ok1 := parse(applicationPrefix, l.Application)
+		ep, ok2 := parse(endpointPrefix, l.Endpoint)
+		if ok1 && ok2 {
+			told = append(told, route{app, ep})
+		}
+	}
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		for _, payload := range laneNews(newsOther, told) {
+			if err := notify(ctx, tx, payload); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Hear implements [fanfare.Shared]. One goroutine at a time may call it.
+func (s *Store) Hear(ctx context.Context) (*fanfare.News, error) {
+	news := &fanfare.News{}
+	if s.listener == nil || s.listener.IsClosed() {
+		conn, err := pgx.ConnectConfig(ctx, s.listening.Copy())
+		if err != nil {
+			return nil, err
+		}
+		if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+			_ = conn.Close(ctx)
+			return nil, err
+		}
+		s.listener = conn
+		news.Missing = true
+		return news, nil
+	}
+	first, err := s.notification(ctx)
+	if err != nil {
+		_ = s.listener.Close(context.WithoutCancel(ctx))
+		s.listener = nil
+		if ctx.Err() != nil {
+			return news, nil
+		}
+		return nil, err
+	}
+	takeDown(news, first.Payload)
+	return news, nil
+}
+
+const (
+	// silence is how long nothing may be heard before it is asked whether the
+	// connection is still one.
+	silence  = 10 * time.Second
+	answerIn = 3 * time.Second
+)
+
+// notification waits for the next one, on a connection that is alive.
+func (s *Store) notification(ctx context.Context) (*pgconn.Notification, error) {
+	for {
+		waiting, cancel := context.WithTimeout(ctx, silence)
+		n, err := s.listener.WaitForNotification(waiting)
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) && !pgconn.Timeout(err) {
+			return n, err
+		}
+		asking, cancel := context.WithTimeout(ctx, answerIn)
+		err = s.listener.Ping(asking)
+		cancel()
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// takeDown reads a payload. One that is not understood is of a newer program, whose
+// news is found in the database.
+func takeDown(news *fanfare.News, payload string) {
+	what, lanes, ok := strings.Cut(payload, " ")
+	if !ok {
+		news.Renew = true
+		return
+	}
+	told := &news.Other
+	if what+" " == newsMore {
+		told = &news.More
+	}
+	raw, err := base64.RawStdEncoding.DecodeString(lanes)
+	if err != nil {
+		news.Missing = true
+	}
+	for size := len(id{}); len(raw) >= 2*size; raw = raw[2*size:] {
+		*told = append(*told, fanfare.Lane{
+			Application: fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, id(raw[:size]))),
+			Endpoint:    fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, id(raw[size:2*size]))),
+		})
+	}
+}

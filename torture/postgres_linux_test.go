@@ -1,0 +1,17 @@
+package torture
+
+import (
+	"testing"
+
+	"github.com/fanfarehq/fanfare/internal/pgtest"
+)
+
+// TestKillOnPostgreSQL does the same to a server whose database is elsewhere.
+func TestKillOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	url, err := pgtest.Start(t).Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	killing(t, url, min(*killsFlag, 3))
+}
