@@ -33,6 +33,14 @@ func (b *Bearer) Application() ApplicationID {
 	return b.Key.Application
 }
 
+// Hash is that of the bearer's secret, as it is stored.
+func (b *Bearer) Hash() [32]byte {
+	if b.Session != nil {
+		return b.Session.Hash
+	}
+	return b.Key.Hash
+}
+
 // ExpiresAt is when the bearer is not let in any more; zero: never.
 func (b *Bearer) ExpiresAt() time.Time {
 	if b.Session != nil {

@@ -182,7 +182,8 @@ func (k *secretsKeys) Rotate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	after := withKey(before, seal.NewKey())
+	next := seal.NewKey()
+	after := withKey(before, next)
 	ring, err := seal.ParseRing(after)
 	if err != nil {
 		return &api.NotNowError{Reason: k.path + ": " + err.Error() + "."}
@@ -191,7 +192,8 @@ func (k *secretsKeys) Rotate(ctx context.Context) error {
 		return err
 	}
 	if err := k.database.rekey(ctx, ring); err != nil {
-		return errors.Join(err, writeKeyFile(k.path, before))
+		// The database may have taken the key all the same: it stays, behind the others.
+		return errors.Join(err, writeKeyFile(k.path, strings.TrimRight(before, "\n")+"\n"+next.Text()+"\n"))
 	}
 	return nil
 }

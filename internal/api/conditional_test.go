@@ -164,6 +164,7 @@ func TestRates(t *testing.T) {
 		if a.header.Get("Retry-After") != "1" || a.header.Get("X-RateLimit-Remaining") != "0" {
 			t.Errorf("429 with %v", a.header)
 		}
+		w.do("GET", "/api/v1/app", "", "Authorization: bEARER "+secret).want(429) // it is one key however it is written
 		time.Sleep(500 * time.Millisecond)
 		ask(200, `"key";r=0;t=1`)
 		ask(429, `"key";r=0;t=1`)

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"crypto/sha256"
 	"math"
 	"net/http"
 	"strconv"
@@ -75,7 +74,7 @@ func (c *call) throttle() error {
 		return nil
 	}
 	now := time.Now()
-	left, ok := b.take(sha256.Sum256([]byte(c.r.Header.Get("Authorization"))), now)
+	left, ok := b.take(c.who.bearer.Hash(), now) // not the header: the same key can be written there in many ways
 	most, rest := int(b.most()), int(left)
 	next := 0.0 // seconds until there is a token more, or the first
 	if rest < most {
