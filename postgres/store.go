@@ -151,7 +151,7 @@ func (s *Store) Close() error {
 		s.sweeping.done.Wait()
 		s.closed.Store(true)
 		if s.listener != nil {
-			_ = s.listener.Close(context.Background())
+			_ = s.listener.Close(context.Background()) // Close is given none
 		}
 		s.pool.Close()
 	})

@@ -65,6 +65,12 @@ func (ld *load) touch(message string) {
 	ld.late = slices.DeleteFunc(ld.late, func(d Delivery) bool { return d.Message == message })
 }
 
+// Loading reports whether a lane is being read.
+func (s *Scheduler) Loading(endpoint string) bool {
+	l := s.lanes[endpoint]
+	return l != nil && l.load.on
+}
+
 // wants says that l has something to ask the store for.
 func (s *Scheduler) wants(l *lane) bool {
 	if !l.known || l.set.Paused || l.removed || l.load.on {

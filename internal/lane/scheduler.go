@@ -396,9 +396,3 @@ func (s *Scheduler) free(e *entry) {
 		s.entries = append(s.entries, e)
 	}
 }
-
-// Loading reports whether a lane is being read.
-func (s *Scheduler) Loading(endpoint string) bool {
-	l := s.lanes[endpoint]
-	return l != nil && l.load.on
-}
