@@ -81,7 +81,7 @@ func TestNoKillNoDuplicate(t *testing.T) {
 	if f.Doubts != 0 {
 		t.Errorf("%d requests had no answer, and nothing had happened", f.Doubts)
 	}
-	if w.answers[422] == 0 || f.Requests == f.Deliveries {
+	if f.Rejected == 0 || f.Requests == f.Deliveries {
 		t.Errorf("the load had no malformed event, or receivers refused nothing")
 	}
 }
