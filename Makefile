@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 
-.PHONY: help build test check lint bench torture
+.PHONY: help build test check lint bench torture nodes failover patroni
 
 help: ## Show these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,3 +24,12 @@ bench: build ## Measure against a bare POST loop on this machine (about five min
 
 torture: ## Kill the server with -9 a thousand times under load and audit what arrived
 	go test ./torture -run TestKill -kills 1000 -timeout 3h -v
+
+nodes: ## Kill, freeze, cut off and restart nodes on one PostgreSQL, ROUNDS times each
+	go test ./torture -run 'TestNodes$$' -rounds $(or $(ROUNDS),20) -timeout 3h -v
+
+failover: ## Lose PostgreSQL's primary, ROUNDS times, and have its standby take its place
+	go test ./torture -run 'TestFailover$$' -failovers $(or $(ROUNDS),20) -timeout 1h -v
+
+patroni: ## The same with Patroni and etcd, where Debian's packages of them are installed
+	go test ./torture -run 'TestPatroni$$' -patroni $(or $(ROUNDS),8) -timeout 1h -v

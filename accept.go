@@ -28,8 +28,34 @@ func (h *Hub) SendBatch(ctx context.Context, app string, msgs []*Message, key *I
 
 // sendBatch is SendBatch to an application that is known.
 func (h *Hub) sendBatch(ctx context.Context, r *roster, msgs []*Message, key *Idempotency) (errs []error, err error) {
+	errs, err = h.sendOnce(ctx, r, msgs, key)
+	for n := 1; n < acceptTries && h.overtaken(err); n++ {
+		errs, err = h.sendOnce(ctx, r, msgs, key)
+	}
+	return errs, err
+}
+
+// acceptTries is how often messages are given identifiers anew that came too late.
+const acceptTries = 5
+
+// overtaken reports whether err says that identifiers were too old, of messages none of
+// which was stored. Those to come will be new enough, unless it takes as long again.
+func (h *Hub) overtaken(err error) bool {
+	late, ok := errors.AsType[*OvertakenError](err)
+	if ok {
+		h.ids.pass(late.Horizon)
+	}
+	return ok
+}
+
+func (h *Hub) sendOnce(ctx context.Context, r *roster, msgs []*Message, key *Idempotency) (errs []error, err error) {
 	if err := h.floor(ctx); err != nil {
 		return nil, err
+	}
+	if h.time.keeper != nil {
+		if err := h.keepTime(ctx); err != nil {
+			return nil, err
+		}
 	}
 	arriving := h.feed.begin(r.app.ID, &h.ids)
 	defer h.feed.end(arriving)
@@ -47,6 +73,12 @@ func (h *Hub) sendBatch(ctx context.Context, r *roster, msgs []*Message, key *Id
 		if errs[i] = h.checkMessage(msg); errs[i] != nil {
 			continue
 		}
+		current, err := h.currentFor(ctx, r.pins, msg)
+		if err != nil && !refusal(err) {
+			return nil, err
+		} else if errs[i] = err; err != nil {
+			continue
+		}
 		if by := checks[msg.EventType]; by != nil {
 			if err := h.checkPayload(by, msg); err != nil && !refusal(err) {
 				return nil, err
@@ -54,7 +86,7 @@ func (h *Hub) sendBatch(ctx context.Context, r *roster, msgs []*Message, key *Id
 				continue
 			}
 		}
-		in, targets, err := h.intake(r, msg)
+		in, targets, err := h.intake(r, msg, current)
 		if err != nil {
 			errs[i] = err
 			continue
@@ -96,8 +128,8 @@ func (h *Hub) sendBatch(ctx context.Context, r *roster, msgs []*Message, key *Id
 }
 
 // intake makes msg ready to be stored, with a delivery to each endpoint that
-// wants it.
-func (h *Hub) intake(r *roster, msg *Message) (*Intake, []*target, error) {
+// wants it; current is the version of its type that is.
+func (h *Hub) intake(r *roster, msg *Message, current int) (*Intake, []*target, error) {
 	now := h.now()
 	msg.ID = MessageID(h.ids.next(now, "msg_"))
 	msg.Application, msg.CreatedAt = r.app.ID, now
@@ -107,9 +139,10 @@ func (h *Hub) intake(r *roster, msg *Message) (*Intake, []*target, error) {
 	}
 	in := &Intake{Message: msg}
 	keys := keyReader{payload: msg.Payload}
+	through := sieve{msg: msg}
 	var targets []*target
 	for _, t := range r.targets {
-		if t.Disabled || t.Kind == KindPoller || t.drops() || !t.Wants(msg.EventType, msg.Channels) {
+		if t.Disabled || t.Kind == KindPoller || t.drops() || !t.Wants(msg.EventType, msg.Channels) || !t.WantsVersion(msg.EventType, msg.EventTypeVersion, current) || !through.passes(h, t) {
 			continue
 		}
 		targets = append(targets, t)
@@ -131,18 +164,23 @@ func (h *Hub) intake(r *roster, msg *Message) (*Intake, []*target, error) {
 	return in, targets, nil
 }
 
-// replay fills in the messages that were accepted when the request first came.
+// replay fills in the messages that were accepted when the request first came. One
+// that was removed since is as it comes now, and one that is damaged says so.
 func (h *Hub) replay(ctx context.Context, app ApplicationID, earlier []MessageID, msgs []*Message, errs []error, places []int) error {
+	kept, err := h.store.NamedMessages(ctx, app, earlier)
+	if err != nil {
+		return err
+	}
+	byID := make(map[MessageID]*Message, len(kept))
+	for _, msg := range kept {
+		byID[msg.ID] = msg
+	}
 	for i, id := range earlier {
 		if id == "" {
 			errs[places[i]] = fmt.Errorf("event id %q: %w", msgs[places[i]].EventID, ErrExists)
 			continue
 		}
-		msg, err := h.store.Message(ctx, app, string(id))
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		if err == nil {
+		if msg := byID[id]; msg != nil {
 			msg.Warnings = msgs[places[i]].Warnings
 			*msgs[places[i]] = *msg
 		}

@@ -96,6 +96,7 @@ func (h *Hub) DeleteApplicationAt(ctx context.Context, id ApplicationID, revisio
 		h.inbox.put(removed{ep.ID})
 		h.announce(ctx, EndpointDeleted, ep)
 	}
+	h.tasks.rouse() // to remove what exports have written
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanfarehq/fanfare/internal/expression"
 	"github.com/fanfarehq/fanfare/internal/lane"
 	"github.com/fanfarehq/fanfare/internal/post"
 	"github.com/fanfarehq/fanfare/webhook"
@@ -19,21 +20,23 @@ import (
 // endpoint does, there is a new one.
 type target struct {
 	*Endpoint
-	age      int // the catalogue's changes when it was read: a larger one is newer
-	appRate  int
-	host     string
-	owner    string // what its application is called towards it: uid, or else id
-	format   format
-	to       *post.Target
-	tls      *tls.Config // what connections are made with; nil: the usual
-	grant    *grant      // fetches access tokens; nil: none is needed
-	special  bool        // attempts are errands
-	function Function    // what its messages go to, instead of what follows; nil: none
-	constant []Header    // what every attempt carries
-	signers  []signer    // by the time they end, soonest first
-	keyAt    pointer     // where its ordering keys stand; nil: only messages say
-	plans    plans
-	unfit    bool // it cannot be sent to: only what is needed to keep its messages is set
+	age       int // the catalogue's changes when it was read: a larger one is newer
+	appRate   int
+	host      string
+	owner     string // what its application is called towards it: uid, or else id
+	format    format
+	to        *post.Target
+	tls       *tls.Config        // what connections are made with; nil: the usual
+	grant     *grant             // fetches access tokens; nil: none is needed
+	special   bool               // attempts are errands
+	function  Function           // what its messages go to, instead of what follows; nil: none
+	connector *Connector         // likewise
+	filter    *expression.Filter // nil: none
+	constant  []Header           // what every attempt carries
+	signers   []signer           // by the time they end, soonest first
+	keyAt     pointer            // where its ordering keys stand; nil: only messages say
+	plans     plans
+	unfit     bool // it cannot be sent to: only what is needed to keep its messages is set
 }
 
 // A signer signs with the secrets that are in force until a time; zero: for good.
@@ -44,7 +47,7 @@ type signer struct {
 }
 
 func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
-	u, err := url.Parse(ep.URL)
+	u, err := ep.address()
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", err)
 	}
@@ -56,6 +59,12 @@ func newTarget(app *Application, ep *Endpoint, now time.Time) (*target, error) {
 	t.constant = append(t.constant, ep.shopHeader(t.owner)...)
 	if t.format = formatNamed(ep.Format); t.format == nil {
 		return nil, fmt.Errorf("format: %q is not known here", ep.Format)
+	}
+	if ep.IncludeApplication {
+		t.constant = append(t.constant, Header{webhook.HeaderApplication, t.owner})
+		if ep.Format == "envelope" {
+			t.format = envelopeOf
+		}
 	}
 	if t.tls, err = ep.Auth.tlsConfig(); err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
@@ -125,10 +134,14 @@ func (t *target) signer(at time.Time) *signer {
 }
 
 func (t *target) settings() lane.Settings {
+	rate, inFlight := t.RateLimit, t.MaxInFlight
+	if c := t.connector; c != nil {
+		rate, inFlight = orDefault(rate, c.Rate), orDefault(inFlight, c.InFlight)
+	}
 	return lane.Settings{
 		Endpoint: string(t.ID), Application: string(t.Application), Host: t.host,
 		Ordered: t.Ordered, Paused: t.Paused || t.Disabled || t.Kind == KindPoller || t.unfit || t.awaits() || !t.Verified(),
-		MaxInFlight: t.MaxInFlight, Rate: float64(t.RateLimit), AppRate: float64(t.appRate),
+		MaxInFlight: inFlight, Rate: float64(rate), AppRate: float64(t.appRate),
 		FailingSince: t.FailingSince, Gather: lane.Gather(t.Batch),
 	}
 }
@@ -137,6 +150,7 @@ func (t *target) settings() lane.Settings {
 type roster struct {
 	app      *Application
 	reserved bool // it is the operational one, to which only the Hub sends
+	pins     bool // some endpoint has pinned a version of an event type
 	targets  []*target
 }
 
@@ -171,6 +185,7 @@ func (h *Hub) loadRoster(ctx context.Context, ref string) (*roster, error) {
 	r := &roster{app: app, reserved: app.ID == OperationalApplication, targets: make([]*target, len(eps))}
 	now := h.now()
 	for i, ep := range eps {
+		r.pins = r.pins || len(ep.EventTypeVersions) > 0
 		if r.targets[i], err = h.target(app, ep, now); err != nil {
 			h.opt.Logger.ErrorContext(ctx, "an endpoint cannot be sent to", "error", err)
 			r.targets[i] = h.unfit(app, ep)
@@ -195,6 +210,12 @@ func (h *Hub) target(app *Application, ep *Endpoint, now time.Time) (*target, er
 	}
 	if ep.Kind == KindFunction {
 		t.function, t.host = h.functions.of(ep), ep.URL
+	}
+	if t.filter, err = h.filters.of(ep.Filter); err != nil {
+		return nil, err
+	}
+	if c, ok := h.opt.Connectors[ep.Kind]; ok {
+		t.connector, t.host = &c, ep.URL
 	}
 	t.plans = plansOf(app, ep, h.opt.Retry)
 	return t, nil
@@ -276,6 +297,14 @@ func (c *catalogue) forget(id ApplicationID) {
 			delete(c.byRef, ref)
 		}
 	}
+}
+
+// forgetAll drops all that is kept.
+func (c *catalogue) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	c.byRef = nil
 }
 
 // reconfigure makes the engine see an endpoint's new settings at once.

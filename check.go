@@ -42,6 +42,8 @@ func (h *Hub) checkEndpoint(ep *Endpoint) error {
 		must(ep.Debounce == 0 || !ep.Ordered, "debounce", "an ordered endpoint is sent every message; turn one of the two off"),
 		must(len(ep.Secrets) <= maxSecrets, "secret", fmt.Sprintf("at most %d at once", maxSecrets)),
 		ep.checkEventTypes(),
+		ep.checkPins(),
+		ep.checkFilter(h),
 		checkText("description", ep.Description),
 		checkLabels("channels", ep.Channels),
 		checkMetadata(ep.Metadata),
@@ -103,8 +105,8 @@ func (ep *Endpoint) checkEventTypes() error {
 
 // reservedHeaders are set by us or by HTTP itself.
 var reservedHeaders = []string{
-	"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Expect", "Host",
-	"Idempotency-Key", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent",
+	"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Deprecation", "Expect", "Host",
+	"Idempotency-Key", "Keep-Alive", "Sunset", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent",
 	"X-Idempotency-Key", // net/http would send a request with this one again by itself, unrecorded
 }
 
@@ -236,6 +238,8 @@ func (msg *Message) check(now time.Time) error {
 		return &InvalidError{"payload", "give the message a payload"}
 	case len(msg.EventID) > 256 || !printable(msg.EventID):
 		return &InvalidError{"eventId", "at most 256 printable ASCII characters"}
+	case msg.EventTypeVersion < 0 || msg.EventTypeVersion > MaxEventTypeVersion:
+		return &InvalidError{"eventTypeVersion", fmt.Sprintf("from 1 to %d, or none", MaxEventTypeVersion)}
 	case len(msg.OrderingKey) > maxOrderingKey:
 		return &InvalidError{"orderingKey", "at most 256 bytes"}
 	case len(msg.ContentType) > 256 || !httpguts.ValidHeaderFieldValue(msg.ContentType):

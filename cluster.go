@@ -36,6 +36,37 @@ type cluster struct {
 	quits  atomic.Bool   // it takes nothing more
 	parted chan []int    // shards to be given up
 	hurry  chan struct{} // has room for one: Renew is to be called at once
+
+	shards, taken, handed, lapses atomic.Int64 // see Membership
+}
+
+// A Membership says how a Hub is doing as a node, for metrics. What is counted is since
+// Run was called.
+type Membership struct {
+	Shards     int64     // that it holds
+	LeaseUntil time.Time // by this machine's clock; zero: it has no lease
+	Taken      int64     // shards that it took, of nodes that are gone or gave them up
+	HandedOver int64     // shards that it gave up, with nothing under way
+	Lapses     int64     // how often it lost its lease with all that it held
+}
+
+func (c *cluster) membership() *Membership {
+	m := &Membership{Shards: c.shards.Load(), Taken: c.taken.Load(), HandedOver: c.handed.Load(), Lapses: c.lapses.Load()}
+	if until := c.until.Load(); until != 0 {
+		m.LeaseUntil = time.Unix(0, until)
+	}
+	return m
+}
+
+// count notes how many shards are held now.
+func (c *cluster) count() {
+	n := int64(0)
+	for _, held := range c.held {
+		if held {
+			n++
+		}
+	}
+	c.shards.Store(n)
 }
 
 func newCluster(store Store) *cluster {
@@ -107,6 +138,7 @@ func (d *dispatcher) keep(ctx context.Context) {
 		err := d.cluster.store.Join(ctx, d.h.opt.NodeName)
 		if err == nil {
 			err = d.renew(ctx)
+			d.cluster.until.Store(0)
 			d.h.inbox.put(leased{})
 		}
 		if err != nil {
@@ -119,6 +151,7 @@ func (d *dispatcher) keep(ctx context.Context) {
 	if err := d.cluster.store.Leave(last); err != nil {
 		d.fault(last, "leaving the other nodes", err) // its lease runs out
 	}
+	d.cluster.shards.Store(0)
 }
 
 // renew extends the lease until that fails for good.
@@ -210,7 +243,7 @@ func (d *dispatcher) look(ctx context.Context) {
 func (h *Hub) changedElsewhere(ctx context.Context, apps []ApplicationID) {
 	for _, app := range apps {
 		if app == "" {
-			h.checks.forget()
+			h.forgetTypes()
 			h.bearers.forget(func(*Bearer) bool { return true })
 			if err := h.readTypeRetries(ctx); err != nil {
 				h.opt.Logger.ErrorContext(ctx, "reading the event types that another node has changed", "error", err)

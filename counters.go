@@ -14,9 +14,12 @@ type counters struct {
 	accepted, delivered, givenUp  atomic.Int64
 	schemaWarnings, schemaRejects atomic.Int64
 
+	filtered atomic.Int64
+
 	inFlight, lanes, window atomic.Int64
 	oldest                  atomic.Int64 // microseconds since 1970; 0: none
 	byClass                 sync.Map     // Class to *atomic.Int64
+	cluster                 atomic.Pointer[cluster]
 }
 
 // Counters say how a Hub is doing, for metrics.
@@ -29,9 +32,13 @@ type Counters struct {
 	SchemaWarnings int64 // messages accepted though their schema does not allow their payload
 	SchemaRejects  int64 // messages refused for it
 
-	InFlight  int64     // attempts under way
-	Lanes     int64     // endpoints that the scheduler knows
-	Window    int64     // deliveries in memory
+	Filtered int64 // deliveries that were not made, as an endpoint's filter did not match
+
+	InFlight int64       // attempts under way
+	Lanes    int64       // endpoints that the scheduler knows
+	Window   int64       // deliveries in memory
+	Node     *Membership // nil: the store is of one process alone, or Run was not called
+
 	OldestDue time.Time // of those, the earliest due time, past or future; zero: nothing waits
 }
 
@@ -41,8 +48,11 @@ func (h *Hub) Counters() Counters {
 	out := Counters{
 		Accepted: c.accepted.Load(), Delivered: c.delivered.Load(), GivenUp: c.givenUp.Load(),
 		InFlight: c.inFlight.Load(), Lanes: c.lanes.Load(), Window: c.window.Load(),
-		SchemaWarnings: c.schemaWarnings.Load(), SchemaRejects: c.schemaRejects.Load(),
+		SchemaWarnings: c.schemaWarnings.Load(), SchemaRejects: c.schemaRejects.Load(), Filtered: c.filtered.Load(),
 		Attempts: make(map[Class]int64),
+	}
+	if node := c.cluster.Load(); node != nil {
+		out.Node = node.membership()
 	}
 	if oldest := c.oldest.Load(); oldest != 0 {
 		out.OldestDue = time.UnixMicro(oldest).UTC()

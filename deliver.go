@@ -38,10 +38,21 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 		h.call(ctx, t, msg, a)
 		return a
 	}
+	if t.connector != nil {
+		h.connect(ctx, t, msg, a)
+		return a
+	}
 	if n := msg.hops(); n > 0 {
 		t = t.passing(n)
 	}
-	h.transmit(ctx, t, msg, t.format(msg, t.owner), a)
+	out := t.format(msg, t.owner)
+	if msg.EventTypeVersion != 0 {
+		out.header = append(out.header, Header{webhook.HeaderEventTypeVersion, strconv.Itoa(msg.EventTypeVersion)})
+	}
+	if r := h.Retirement(ctx, msg.EventType, msg.EventTypeVersion); !r.IsZero() {
+		out.header = append(out.header, r.Header()...)
+	}
+	h.transmit(ctx, t, msg, out, a)
 	return a
 }
 

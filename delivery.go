@@ -127,6 +127,9 @@ func (h *Hub) EndpointStats(ctx context.Context, app ApplicationID, ep EndpointI
 // when it was accepted is sent it now. It returns ErrNotFound for a message that
 // is not the application's.
 func (h *Hub) Resend(ctx context.Context, msg *Message, ep *Endpoint) error {
+	if msg.Damaged {
+		return &InvalidError{"message", "its payload was damaged on disk, so there is nothing to send"}
+	}
 	if msg.Payload == nil {
 		return &InvalidError{"message", "its payload was expunged, so there is nothing to send"}
 	}

@@ -45,6 +45,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		recorder: recorder{wake: make(chan struct{}, 1)},
 		broken:   make(chan error, 1),
 	}
+	h.counters.cluster.Store(d.cluster)
 	return d.run(ctx)
 }
 
@@ -92,6 +93,8 @@ func (d *dispatcher) run(ctx context.Context) error {
 	inFlight, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
 	defer d.h.client.CloseIdle()
+	defer d.h.transport.CloseIdleConnections()
+	defer d.h.sinks.closeAll()
 	background, stop := context.WithCancel(ctx)
 	defer stop()
 	// A node keeps its lease until all that was under way is recorded.

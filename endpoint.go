@@ -2,6 +2,7 @@ package fanfare
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,15 +14,26 @@ type Endpoint struct {
 	ID          EndpointID
 	Application ApplicationID
 	UID         string // the caller's own name for it, unique in its application
-	Kind        string // KindPoller, KindFunction, or "" for one that is sent its messages
+	Kind        string // KindPoller, KindFunction, one of [Options].Connectors, or "" for one that is sent its messages
 	URL         string // a poller has none, or one of no meaning
+	// Config is a JSON object, of an endpoint that a Connector serves, which says what
+	// is in it; its URL follows from it.
+	Config      json.RawMessage
 	Description string
 	Metadata    map[string]string
 
 	// EventTypes are exact names and groups such as "record.*"; none means all.
 	EventTypes []string
+	// EventTypeVersions pins versions of event types, by exact name: of those types it
+	// is sent the messages of that version, and of all others those of the current one.
+	// See [Endpoint.WantsVersion].
+	EventTypeVersions map[string]int
 	// Channels, if there are any, admit only messages that share one.
 	Channels []string
+
+	// Filter, if it is not "", is an expression (CEL) that a message has to match beside;
+	// see doc/guide.md. One that it cannot be said of does not.
+	Filter string
 
 	// Secrets sign, newest first: more than one while a rotation overlaps. An
 	// endpoint created without one is given one.
@@ -29,6 +41,10 @@ type Endpoint struct {
 	// Headers are sent with every attempt beside our own.
 	Headers map[string]string
 	Format  string // of the body, one of Formats; "": raw, the payload as it came in
+	// IncludeApplication tells the receiver whose the message is, by the application's
+	// uid or else its id: in the header webhook-application and, with the format
+	// envelope, in the member application. One receiver can serve many applications so.
+	IncludeApplication bool
 	// Signature is how attempts are signed, a [webhook.Profile]; "": standard. The
 	// secrets of the others are any text of 8 to 256 printable ASCII characters.
 	Signature string
@@ -78,7 +94,7 @@ type Secret struct {
 }
 
 // Wants reports whether messages of that type, sent on those channels, are for
-// this endpoint.
+// this endpoint, in whichever version it wants them.
 func (ep *Endpoint) Wants(t string, channels []string) bool {
 	if !ep.wantsType(t) {
 		return false
@@ -181,6 +197,9 @@ func (h *Hub) Endpoints(ctx context.Context, app ApplicationID, page Page) ([]*E
 // settings. Enabling an endpoint that was disabled clears its failures. It returns
 // ErrConflict when the endpoint was changed since ep was read.
 func (h *Hub) UpdateEndpoint(ctx context.Context, ep *Endpoint) error {
+	if err := h.checkKind(ctx, ep); err != nil {
+		return err
+	}
 	if err := h.checkEndpoint(ep); err != nil {
 		return err
 	}

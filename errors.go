@@ -21,6 +21,9 @@ var (
 	// ErrBroken says that the store met an I/O error and has stopped for good,
 	// so that nothing is acknowledged that may not be on disk. Restart the process.
 	ErrBroken = errors.New("the store has stopped after an I/O error")
+	// ErrAway says that the store's database does not answer, or not surely enough. The
+	// call may have been done or not: repeat it, under the same event id or key.
+	ErrAway = errors.New("the database does not answer")
 	// ErrDamaged says that a message on disk is not what was stored. The rest of
 	// the store can be trusted.
 	ErrDamaged = errors.New("damaged on disk")

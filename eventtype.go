@@ -18,13 +18,21 @@ type EventType struct {
 	GroupName    string
 	Schemas      json.RawMessage // JSON Schemas by version, as the caller gave them; nil: none
 	Examples     json.RawMessage // a list of payloads, as the caller gave it; nil: those of the schema
-	Validation   Validation      // what becomes of messages that the newest schema does not allow
+	Validation   Validation      // what becomes of messages that the schema does not allow
 	FeatureFlags []string
 	Archived     bool
-	Deprecated   bool
+	Deprecated   bool  // DeprecatedAt has come; if that is zero, set it for one that is now
 	Retry        Retry // for endpoints that have no plan of their own; zero: the application's
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+
+	// CurrentVersion is which version endpoints are sent that have pinned none, and
+	// messages are of that do not say; 0: the newest that Schemas has.
+	CurrentVersion int
+
+	DeprecatedAt time.Time          // zero: it is not; to undo it, clear this
+	SunsetAt     time.Time          // see [Retirement]
+	Versions     map[int]Retirement // of versions that go out of use before the type does
 
 	// Revision counts the changes. UpdateEventType returns ErrConflict when it is not
 	// that of what is stored; 0: it is not compared.
@@ -34,7 +42,7 @@ type EventType struct {
 // CreateEventType checks and stores t, and fills in its id and times. It
 // returns ErrExists when the name is taken.
 func (h *Hub) CreateEventType(ctx context.Context, t *EventType) error {
-	if err := t.check(); err != nil {
+	if err := t.dated(h.now()).check(); err != nil {
 		return err
 	}
 	if err := h.floor(ctx); err != nil {
@@ -48,7 +56,7 @@ func (h *Hub) CreateEventType(ctx context.Context, t *EventType) error {
 	}
 	h.noteTypeRetry(ctx, t.Name, t.Retry)
 	h.noteTypeName(ctx, t.Name)
-	h.checks.forget()
+	h.forgetTypes()
 	return nil
 }
 
@@ -58,18 +66,23 @@ func (h *Hub) EventType(ctx context.Context, name string) (*EventType, error) {
 	if err != nil {
 		return nil, fmt.Errorf("event type %q: %w", name, err)
 	}
-	return t, nil
+	return t.dated(h.now()), nil
 }
 
 // EventTypes lists the catalogue by name; archived ones only if asked for.
 func (h *Hub) EventTypes(ctx context.Context, page Page, archived bool) ([]*EventType, error) {
-	return h.store.EventTypes(ctx, page, archived)
+	types, err := h.store.EventTypes(ctx, page, archived)
+	now := h.now()
+	for _, t := range types {
+		t.dated(now)
+	}
+	return types, err
 }
 
 // UpdateEventType stores t as it now is. It returns ErrConflict when it was changed
 // since t was read.
 func (h *Hub) UpdateEventType(ctx context.Context, t *EventType) error {
-	if err := t.check(); err != nil {
+	if err := t.dated(h.now()).check(); err != nil {
 		return err
 	}
 	t.UpdatedAt = h.now()
@@ -77,7 +90,7 @@ func (h *Hub) UpdateEventType(ctx context.Context, t *EventType) error {
 		return fmt.Errorf("event type %q: %w", t.Name, err)
 	}
 	h.noteTypeRetry(ctx, t.Name, t.Retry)
-	h.checks.forget()
+	h.forgetTypes()
 	return nil
 }
 
@@ -95,7 +108,7 @@ func (h *Hub) DeleteEventTypeAt(ctx context.Context, name string, revision int64
 	}
 	h.noteTypeRetry(ctx, name, Retry{})
 	h.noteTypeName(ctx, name)
-	h.checks.forget()
+	h.forgetTypes()
 	return nil
 }
 
@@ -116,6 +129,9 @@ func (t *EventType) check() error {
 		return err
 	}
 	if err := t.checkSchemas(); err != nil {
+		return err
+	}
+	if err := t.checkDates(); err != nil {
 		return err
 	}
 	if err := t.Retry.settle(); err != nil {

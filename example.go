@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,15 +13,18 @@ import (
 )
 
 // Example returns the example at place i of t's own, or else of those that its
-// newest schema has under "examples", byte for byte, or the only one under
+// current schema has under "examples", byte for byte, or the only one under
 // "example", whatever i is. Both are keywords of JSON Schema and of OpenAPI.
 // Without any, it is a small payload made to fit the schema.
-func (t *EventType) Example(i int) (json.RawMessage, error) {
+func (t *EventType) Example(i int) (json.RawMessage, error) { return t.exampleOf(0, i) }
+
+// exampleOf is Example of a version; t's own are of the current one, which is 0.
+func (t *EventType) exampleOf(number, i int) (json.RawMessage, error) {
 	var list []json.RawMessage
-	if t.Examples != nil && json.Unmarshal(t.Examples, &list) == nil && len(list) > 0 {
+	if number == 0 && t.Examples != nil && json.Unmarshal(t.Examples, &list) == nil && len(list) > 0 {
 		return exampleAt(list, i)
 	}
-	version, text, err := t.newestSchema()
+	version, text, err := t.schemaOf(number)
 	if err != nil {
 		return nil, &InvalidError{"eventType", "its schemas are not an object of schemas by version; give it such an object"}
 	}
@@ -60,8 +64,8 @@ func versionNumber(name string) int {
 }
 
 // SendExample accepts the example of t at place i as a new message, for ep and no
-// other endpoint, whether or not ep asks for such messages. The round is a manual
-// one.
+// other endpoint, whether or not ep asks for such messages. If ep has pinned another
+// version than the current one, it is an example of that. The round is a manual one.
 func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int) (*Message, error) {
 	if ep.Disabled {
 		return nil, &InvalidError{"endpoint", "is disabled, and would not be sent it; enable it first"}
@@ -69,17 +73,35 @@ func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int
 	if err := ep.checkSent(); err != nil {
 		return nil, err
 	}
-	payload, err := t.Example(i)
+	versions := t.numbers()
+	pin := ep.EventTypeVersions[t.Name]
+	if pin == versions.current || !slices.Contains(versions.all, pin) {
+		pin = 0
+	}
+	payload, err := t.exampleOf(pin, i)
 	if err != nil {
 		return nil, err
 	}
-	msg := &Message{Application: ep.Application, EventType: t.Name, Payload: payload}
+	msg := &Message{Application: ep.Application, EventType: t.Name, EventTypeVersion: pin, Payload: payload, Channels: slices.Clone(ep.Channels)}
 	if err := h.checkMessage(msg); err != nil {
 		return nil, err
 	}
 	if err := h.floor(ctx); err != nil {
 		return nil, err
 	}
+	err = h.acceptExample(ctx, ep, msg)
+	for n := 1; n < acceptTries && h.overtaken(err); n++ {
+		err = h.acceptExample(ctx, ep, msg)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("application %s: accepting an example: %w", ep.Application, err)
+	}
+	h.counters.accepted.Add(1)
+	h.rouse(ctx, ep.Application, ep.ID)
+	return msg, nil
+}
+
+func (h *Hub) acceptExample(ctx context.Context, ep *Endpoint, msg *Message) error {
 	arriving := h.feed.begin(ep.Application, &h.ids)
 	defer h.feed.end(arriving)
 	now := h.now()
@@ -89,10 +111,8 @@ func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int
 		Due: now, Rank: RankOf(ep.Ordered, now), OrderingKey: ep.orderingKeyOf(msg),
 	}}}
 	if _, err := h.store.Accept(ctx, ep.Application, []*Intake{in}, nil); err != nil {
-		return nil, fmt.Errorf("application %s: accepting an example: %w", ep.Application, err)
+		return err
 	}
 	arriving.newest = msg.ID
-	h.counters.accepted.Add(1)
-	h.rouse(ctx, ep.Application, ep.ID)
-	return msg, nil
+	return nil
 }

@@ -3,6 +3,7 @@ package fanfare
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/fanfarehq/fanfare/internal/safedial"
@@ -12,9 +13,14 @@ import (
 // to do about it; fix is empty when there is nothing to do.
 func (a *Attempt) Explain() (what, fix string) {
 	switch a.Class {
+	case ClassConnector:
+		return "It was not taken.", "Look at what the other side says, and at the endpoint's config; it is tried again."
 	case ClassFunction:
 		return "The function returned an error or panicked.", "Look into the log of the program it is in: the function failed while it handled the message."
 	case ClassSuccess:
+		if a.Status == 0 && !strings.HasPrefix(a.URL, functionScheme) {
+			return fmt.Sprintf("It was taken within %s.", spent(a.Duration)), ""
+		}
 		if a.Status == 0 {
 			return fmt.Sprintf("The function returned within %s.", spent(a.Duration)), ""
 		}

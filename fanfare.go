@@ -29,6 +29,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -80,6 +81,9 @@ type Options struct {
 	// NodeName is what people call this process where it is one of several that work on
 	// a [Shared] store; "": the machine's name.
 	NodeName string
+
+	// Connectors serve endpoints of other kinds than webhooks, by kind.
+	Connectors map[string]Connector
 
 	// Dial, if set, makes the connections instead of the guarded dialer, which
 	// lets tests run on a network of their own.
@@ -137,14 +141,19 @@ type Hub struct {
 	tasks     taskSignals
 	bearers   bearers
 	functions functions
+	filters   filters
+	transport *http.Transport // of sinks
+	sinks     sinks
 	ran       atomic.Bool
 	skew      atomic.Int64 // nanoseconds; see clock
+	time      timekeeping
 	cancels   atomic.Int64 // cancellations, counted when they are in the store
 	audited   atomic.Int64 // entries of the audit log since the start
 	attempts  bells        // rung when attempts are recorded
 	feed      feed
 	counters  counters
 	checks    checks
+	numbers   knownNumbers
 	typeNames typeNames
 
 	operations  operations
@@ -173,11 +182,13 @@ func New(store Store, opt *Options) *Hub {
 		dial = h.guard.DialContext
 	}
 	h.client.Dial, h.client.RefusePlain = dial, h.guard.RefusePlain()
+	h.transport = newTransport(dial)
 	h.catalogue.load = h.loadRoster
 	h.inbox.wake = make(chan struct{}, 1)
 	h.handshakes = make(chan struct{}, handshakesAtOnce)
 	h.tasks.wake = make(chan struct{}, 1)
 	h.bearers.store, h.bearers.wake = store, make(chan struct{}, 1)
+	h.time.keeper, _ = store.(Timekeeper)
 	if _, ok := store.(Shared); ok {
 		h.feed.others.Store(1) // until it is known how far the other nodes have come
 	}

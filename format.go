@@ -20,7 +20,7 @@ import (
 // is other text, and data_base64 stands in its place when it is neither.
 //
 //	raw                 the payload as it came in
-//	envelope            {"id","created","type","data"}; created is in Unix seconds
+//	envelope            {"id","created","type","data"}; created is in Unix seconds; "application" before data if the endpoint asks for it
 //	event               {"id","event","data"}
 //	fulcrum             {"id","type","owner_id","data"}, as Fulcrum sends it; owner_id is the application's uid or else id
 //	thin                {"id","type","created","resource_url"}: where the API has the message, below [Options.BaseURL]
@@ -79,6 +79,12 @@ func envelope(msg *Message, _ string) formatted {
 	return formatted{body: o.data(msg), contentType: typeJSON}
 }
 
+// envelopeOf is envelope that says whose the message is.
+func envelopeOf(msg *Message, owner string) formatted {
+	o := newObject(msg).text("id", string(msg.ID)).number("created", msg.CreatedAt.Unix()).text("type", msg.EventType).text("application", owner)
+	return formatted{body: o.data(msg), contentType: typeJSON}
+}
+
 func seedEvent(msg *Message, _ string) formatted {
 	o := newObject(msg).text("id", string(msg.ID)).text("event", msg.EventType)
 	return formatted{body: o.data(msg), contentType: typeJSON}
@@ -131,10 +137,18 @@ func cloudEvent(msg *Message, owner string) formatted {
 	for _, attribute := range cloudAttributes(msg, owner) {
 		o = o.text(attribute.Name, attribute.Value)
 	}
+	if msg.EventTypeVersion != 0 {
+		o = o.number(cloudVersion, int64(msg.EventTypeVersion))
+	}
 	_, contentType := holderOf(msg)
 	o = o.text("datacontenttype", contentType)
 	return formatted{body: o.data(msg), contentType: "application/cloudevents+json"}
 }
+
+// cloudVersion is the extension attribute with a message's version, if it has one: an
+// Integer of CloudEvents. dataschema would need the address of a schema, which most
+// receivers could not open.
+const cloudVersion = "eventtypeversion"
 
 // cloudHeader begins the name of each attribute in the HTTP binding's binary
 // mode. Nothing in the values needs the escapes that it has.
@@ -143,6 +157,9 @@ const cloudHeader = "ce-"
 func binaryCloudEvent(msg *Message, owner string) formatted {
 	out := raw(msg, owner)
 	out.header = cloudAttributes(msg, owner)
+	if msg.EventTypeVersion != 0 {
+		out.header = append(out.header, Header{cloudVersion, strconv.Itoa(msg.EventTypeVersion)})
+	}
 	for i := range out.header {
 		out.header[i].Name = cloudHeader + out.header[i].Name
 	}
@@ -172,7 +189,7 @@ func (ep *Endpoint) checkFormat() error {
 	}
 	for name := range ep.Headers {
 		attribute, ok := strings.CutPrefix(strings.ToLower(name), cloudHeader)
-		if ok && slices.ContainsFunc(cloudAttributes(&Message{}, ""), func(h Header) bool { return h.Name == attribute }) {
+		if ok && (attribute == cloudVersion || slices.ContainsFunc(cloudAttributes(&Message{}, ""), func(h Header) bool { return h.Name == attribute })) {
 			return &InvalidError{"headers", fmt.Sprintf("%s%s is set by the format cloudevents-binary", cloudHeader, attribute)}
 		}
 	}

@@ -69,6 +69,13 @@ func (g *ids) floor(raw [16]byte) {
 	g.mu.Unlock()
 }
 
+// pass makes every further identifier stand behind an ordinal.
+func (g *ids) pass(ordinal uint64) {
+	g.mu.Lock()
+	g.last = max(g.last, ordinal)
+	g.mu.Unlock()
+}
+
 func (g *ids) next(now time.Time, prefix string) string {
 	g.mu.Lock()
 	g.last = max(g.last+1, uint64(now.UnixMilli())<<12)

@@ -20,6 +20,7 @@ type Key struct {
 	Hash        [32]byte
 	Scopes      []Scope
 	Application ApplicationID // the only one it opens anything of; "": all
+	Channels    []string      // the only ones of its applications that it is let into; none: all
 	ExpiresAt   time.Time     // zero: never
 	UsedAt      time.Time     // to about a minute; zero: never
 	CreatedAt   time.Time
@@ -123,6 +124,9 @@ func (k *Key) check(now time.Time) error {
 		if !slices.Contains(Scopes(), scope) || slices.Contains(k.Scopes[:i], scope) {
 			return &InvalidError{"scopes", fmt.Sprintf("%q is none, or is there twice; there are: %s", bound(string(scope), 32), commas(Scopes()))}
 		}
+	}
+	if err := checkNarrowed(k.Channels); err != nil {
+		return err
 	}
 	return checkText("name", k.Name)
 }

@@ -12,7 +12,7 @@ import (
 type Message struct {
 	ID          MessageID
 	Application ApplicationID
-	EventID     string // the sender's own id for it, unique in the application while it is kept; "" if none
+	EventID     string // the sender's own id for it; while it is kept the application has it once, or once a version; "" if none
 	EventType   string
 	Payload     []byte // as it came in, byte for byte; nil once expunged
 	ContentType string // of the payload; "" means application/json
@@ -21,6 +21,11 @@ type Message struct {
 	OrderingKey string    // ordered endpoints keep messages of one key in order, and only those wait for each other
 	DeliverAt   time.Time // not before; zero: at once
 	CreatedAt   time.Time // when it was accepted
+
+	// EventTypeVersion is which version of its type the payload is of, one that the
+	// catalogue has a schema for; 0: the sender does not say, and it is taken for the
+	// current one. See [Endpoint.EventTypeVersions].
+	EventTypeVersion int
 
 	// Damaged, set when it is read, says that what is on disk is not what was stored:
 	// there is no Payload, and nothing is sent.
@@ -68,8 +73,8 @@ func payloadOf(data any) ([]byte, error) {
 	return payload, nil
 }
 
-// Message finds a message of an application by id or event id. With [ErrDamaged]
-// it returns what there is of it.
+// Message finds a message of an application by id or event id: of several renditions
+// of one event that of the largest version. With [ErrDamaged] it returns what there is of it.
 func (h *Hub) Message(ctx context.Context, app ApplicationID, ref string) (*Message, error) {
 	msg, err := h.store.Message(ctx, app, ref)
 	if err != nil {
@@ -82,6 +87,12 @@ func (h *Hub) Message(ctx context.Context, app ApplicationID, ref string) (*Mess
 // and says so.
 func (h *Hub) Messages(ctx context.Context, app ApplicationID, f MessageFilter) ([]*Message, error) {
 	return h.store.Messages(ctx, app, f)
+}
+
+// NamedMessages reads messages of an application by their ids, each once and by age.
+// One that is not there is left out, and one that is damaged says so.
+func (h *Hub) NamedMessages(ctx context.Context, app ApplicationID, ids []MessageID) ([]*Message, error) {
+	return h.store.NamedMessages(ctx, app, ids)
 }
 
 // ExpungePayload removes a message's payload for good. Deliveries of it that
@@ -98,11 +109,5 @@ func (h *Hub) ExpungePayload(ctx context.Context, app ApplicationID, id MessageI
 // Cancel cancels the deliveries of a message that wait and returns how many
 // there were. Attempts under way are seen through.
 func (h *Hub) Cancel(ctx context.Context, app ApplicationID, id MessageID) (int, error) {
-	ended, err := h.store.Cancel(ctx, app, id)
-	if err != nil {
-		return 0, fmt.Errorf("message %s: %w", id, err)
-	}
-	h.cancels.Add(1)
-	h.inbox.put(cancelled{app, id, ended})
-	return len(ended), nil
+	return h.CancelWithin(ctx, app, id, nil)
 }

@@ -16,7 +16,7 @@ const KindPoller = "poller"
 const (
 	pollPage  = 50      // messages read at a time
 	pollLook  = 1000    // messages looked at
-	pollBytes = 8 << 20 // of payloads, and what the last one has
+	pollBytes = 8 << 20 // of payloads in memory, and what the last one has
 )
 
 // MaxConsumers is how many consumers an endpoint may have.
@@ -35,8 +35,14 @@ func (h *Hub) checkTarget(ep *Endpoint) error {
 	if ep.Kind == KindFunction {
 		return h.checkFunction(ep)
 	}
+	if c, ok := h.opt.Connectors[ep.Kind]; ok {
+		return h.checkConnector(ep, c)
+	}
 	if ep.Kind != "" && ep.Kind != KindPoller {
-		return &InvalidError{"kind", "webhook or poller"}
+		return &InvalidError{"kind", "one of " + h.kinds()}
+	}
+	if len(ep.Config) > 0 {
+		return &InvalidError{"config", "is for endpoints of other kinds; say which in kind"}
 	}
 	if ep.Kind == KindPoller && ep.URL == "" {
 		return nil
@@ -117,6 +123,7 @@ type Record struct {
 type Poller struct {
 	hub    *Hub
 	target *target
+	within []string // only messages that have one of these channels
 }
 
 // Poller returns that of an endpoint, by the ids or uids of both. Of what is used
@@ -139,7 +146,7 @@ func (h *Hub) Poller(ctx context.Context, app, endpoint string) (*Poller, error)
 	if found == nil {
 		return nil, fmt.Errorf("endpoint %q: %w", endpoint, ErrNotFound)
 	}
-	return &Poller{h, found}, nil
+	return &Poller{hub: h, target: found}, nil
 }
 
 // Endpoint is the one whose messages are read. It must not be changed.
@@ -176,11 +183,13 @@ func (p *Poller) Read(ctx context.Context, q PollQuery) (*Batch, error) {
 	mark := h.feed.ask(app)
 	horizon := h.feed.horizon(&h.ids) // before reading: what is not settled now may be passed over then
 	b := &Batch{Next: q.After}
-	for looked, bytes := 0, 0; looked < pollLook && bytes < pollBytes; looked += pollPage {
-		msgs, err := h.store.Messages(ctx, app, MessageFilter{Page: Page{Limit: pollPage, After: string(b.Next), Ascending: true}})
+	for looked, bytes := 0, 0; looked < pollLook && bytes < pollBytes; {
+		f := MessageFilter{Page: Page{Limit: pollPage, After: string(b.Next), Ascending: true}, Within: p.within, Bytes: pollBytes - bytes}
+		msgs, err := h.store.Messages(ctx, app, f)
 		if err != nil {
 			return nil, err
 		}
+		looked += len(msgs)
 		for _, msg := range msgs {
 			if ordinal(msg.ID) > horizon {
 				b.Done = true
@@ -189,29 +198,35 @@ func (p *Poller) Read(ctx context.Context, q PollQuery) (*Batch, error) {
 			if len(b.Messages) == q.Limit {
 				return b, nil
 			}
+			wants, err := p.wants(ctx, msg, &q)
+			if err != nil {
+				return nil, err
+			}
 			b.Next = msg.ID
-			if p.wants(msg, &q) {
+			if wants {
 				b.Messages = append(b.Messages, msg)
 				bytes += len(msg.Payload)
 			}
 		}
-		if len(msgs) < pollPage {
+		if f.ends(msgs) {
 			b.Done = true
-			h.feed.learn(app, reach(b.Next), mark)
+			if len(p.within) == 0 {
+				h.feed.learn(app, reach(b.Next), mark)
+			}
 			return b, nil
 		}
 	}
 	return b, nil
 }
 
-func (p *Poller) wants(msg *Message, q *PollQuery) bool {
+func (p *Poller) wants(ctx context.Context, msg *Message, q *PollQuery) (bool, error) {
 	if q.EventType != "" && q.EventType != msg.EventType {
-		return false
+		return false, nil
 	}
 	if q.Channel != "" && !slices.Contains(msg.Channels, q.Channel) {
-		return false
+		return false, nil
 	}
-	return p.target.Wants(msg.EventType, msg.Channels)
+	return p.hub.wantsMessage(ctx, p.target.Endpoint, msg)
 }
 
 // floor makes further identifiers larger than those stored, unless that was done.
@@ -298,7 +313,7 @@ func (p *Poller) PlaceAfter(ctx context.Context, t time.Time) (MessageID, error)
 	}
 	horizon := h.feed.horizon(&h.ids)
 	page := Page{Limit: 1, After: string(place), Ascending: true}
-	msgs, err := h.store.Messages(ctx, p.target.Application, MessageFilter{Page: page, Since: since})
+	msgs, err := h.store.Messages(ctx, p.target.Application, MessageFilter{Page: page, Since: since, Within: p.within})
 	switch {
 	case err != nil:
 		return "", err

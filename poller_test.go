@@ -1,6 +1,7 @@
 package fanfare_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -21,6 +22,7 @@ type held struct {
 	fanfare.Store
 	hold  func(msg *fanfare.Message)
 	reads atomic.Int64
+	most  atomic.Int64 // bytes of payloads in one read
 }
 
 func (s *held) Accept(ctx context.Context, app fanfare.ApplicationID, in []*fanfare.Intake, key *fanfare.Idempotency) ([]fanfare.MessageID, error) {
@@ -32,7 +34,13 @@ func (s *held) Accept(ctx context.Context, app fanfare.ApplicationID, in []*fanf
 
 func (s *held) Messages(ctx context.Context, app fanfare.ApplicationID, f fanfare.MessageFilter) ([]*fanfare.Message, error) {
 	s.reads.Add(1)
-	return s.Store.Messages(ctx, app, f)
+	msgs, err := s.Store.Messages(ctx, app, f)
+	size := int64(0)
+	for _, msg := range msgs {
+		size += int64(len(msg.Payload))
+	}
+	s.most.Store(max(s.most.Load(), size))
+	return msgs, err
 }
 
 // A reader polls an endpoint, and has what it was given so far.
@@ -245,5 +253,44 @@ func TestConsumersOfAnEndpointAreNamed(t *testing.T) {
 	c, err := r.Consumer(t.Context(), "my-consumer.1")
 	if err != nil || c.After != r.Start() {
 		t.Errorf("a new consumer stands at %+v, %v", c, err)
+	}
+}
+
+func TestAPollIsBoundedByBytes(t *testing.T) {
+	const large = 1 << 20
+	hub, store, r := polled(t, nil, "a.b")
+	var all []fanfare.MessageID
+	for i := range 30 {
+		eventType := []string{"a.b", "a.c"}[i%2]
+		msg, err := hub.Send(t.Context(), "acme", eventType, bytes.Repeat([]byte("1"), large))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			all = append(all, msg.ID)
+		}
+	}
+	var pages []int
+	for {
+		b, err := r.Read(t.Context(), fanfare.PollQuery{After: r.place, Limit: 250})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, msg := range b.Messages {
+			r.got = append(r.got, msg.ID)
+		}
+		pages = append(pages, len(b.Messages))
+		if r.place = b.Next; b.Done {
+			break
+		}
+	}
+	if !slices.Equal(r.got, all) {
+		t.Errorf("polled are %v, want %v", r.got, all)
+	}
+	if want := []int{8, 7}; !slices.Equal(pages, want) {
+		t.Errorf("at a time %v, want %v", pages, want)
+	}
+	if most := store.most.Load(); most > 8<<20 {
+		t.Errorf("%d bytes of payloads are read at once", most)
 	}
 }

@@ -241,6 +241,7 @@ func (d *dispatcher) note(ctx context.Context, id EndpointID) {
 		return
 	}
 	d.noting[id] = true
+	d.takeOff(id, 1) // whoever has the lane next is to find the note
 	t, before := d.targets[id], d.failing[id]
 	over := d.h.operations.on.Load() && since.IsZero() && !t.Paused && !t.Disabled
 	d.work.Go(func() {
@@ -256,6 +257,7 @@ func (d *dispatcher) note(ctx context.Context, id EndpointID) {
 
 func (in noted) apply(ctx context.Context, d *dispatcher, _ time.Time) {
 	delete(d.noting, in.endpoint)
+	d.touchDown(in.endpoint)
 	if d.targets[in.endpoint] != nil {
 		d.failing[in.endpoint] = in.since
 		d.note(ctx, in.endpoint)

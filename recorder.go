@@ -2,11 +2,13 @@ package fanfare
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"time"
 )
 
 // recordMost is how many attempts are stored at once at most.
-const recordMost = 256
+const recordMost = 1024
 
 // A recorder stores the attempts that went well, as many at once as came while
 // it stored those before: nobody has to wait for each of them. One that failed
@@ -72,30 +74,47 @@ func (r *recorder) run(ctx context.Context, d *dispatcher) {
 	}
 }
 
-// recordAll stores attempts together or, if that fails, each by itself, and tells
-// the scheduler.
+// recordAll stores attempts, and tells the scheduler how that went.
 func (d *dispatcher) recordAll(ctx context.Context, some []recording) {
+	r := recordings{done: make(finishedAll, 0, len(some)), until: time.Now().Add(splitWithin)}
+	d.recordSome(ctx, some, &r)
+	d.h.inbox.put(r.done)
+}
+
+// splitWithin is how long attempts that could not be stored together are tried in parts.
+// A store that is away takes longer to say so, and all would wait for each part.
+const splitWithin = 5 * time.Second
+
+// recordings are what has become of some.
+type recordings struct {
+	done  finishedAll
+	until time.Time // what fails then is not tried in parts
+}
+
+// recordSome stores attempts together or, if that fails, each half of them by itself, in
+// their order: so one that cannot be stored is found with few tries, and holds up no
+// other.
+func (d *dispatcher) recordSome(ctx context.Context, some []recording, r *recordings) {
 	outcomes := make([]*Outcome, len(some))
 	for i := range some {
 		outcomes[i] = some[i].outcome
 	}
-	together := d.record(ctx, outcomes...)
-	done := make(finishedAll, len(some))
-	for i := range some {
-		a, then := some[i].outcome.Attempt, &some[i].then
-		if err := together; err != nil {
-			if len(some) > 1 {
-				err = d.record(ctx, outcomes[i])
-			}
-			if err != nil {
-				d.fault(ctx, "recording an attempt", err)
-				done[i] = d.later(then.target, then.message)
-				continue
-			}
+	err := d.record(ctx, outcomes...)
+	half := len(some) / 2
+	switch {
+	case err == nil:
+		for i := range some {
+			d.h.counters.count(outcomes[i].Attempt)
+			d.h.attempts.ring(some[i].then.target.Application)
+			r.done = append(r.done, some[i].then)
 		}
-		d.h.counters.count(a)
-		d.h.attempts.ring(then.target.Application)
-		done[i] = *then
+	case half > 0 && time.Now().Before(r.until) && !errors.Is(err, ErrFenced) && !errors.Is(err, ErrBroken):
+		d.recordSome(ctx, some[:half], r)
+		d.recordSome(ctx, some[half:], r)
+	default:
+		d.fault(ctx, "recording attempts", err)
+		for i := range some {
+			r.done = append(r.done, d.later(some[i].then.target, some[i].then.message))
+		}
 	}
-	d.h.inbox.put(done)
 }

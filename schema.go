@@ -2,6 +2,7 @@ package fanfare
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,8 +16,8 @@ import (
 	"github.com/fanfarehq/fanfare/internal/schema"
 )
 
-// A Validation says what becomes of messages whose payload is not as the newest
-// schema of their event type wants it.
+// A Validation says what becomes of messages whose payload is not as the schema of
+// their event type wants it: that of their version, or else of the current one.
 type Validation string
 
 // What may become of them. Schemas are those of JSON Schema, draft 2020-12 unless
@@ -112,7 +113,7 @@ func (t *EventType) checkSchemas() error {
 		}
 	}
 	if t.Validation != ValidationOff {
-		if _, _, err := t.compile(); err != nil {
+		if _, _, err := t.compile(0); err != nil {
 			return err
 		}
 	}
@@ -130,9 +131,24 @@ func (t *EventType) checkExamples() error {
 	return nil
 }
 
-// compile makes t's newest schema ready to check payloads by.
-func (t *EventType) compile() (version string, s *schema.Schema, err error) {
-	version, text, err := t.newestSchema()
+// schemaOf is the schema of a version, 0 being the current one, and its name; "" if
+// there is none.
+func (t *EventType) schemaOf(version int) (name string, text json.RawMessage, err error) {
+	if version = cmp.Or(version, t.CurrentVersion); version == 0 {
+		return t.newestSchema()
+	}
+	names, err := t.numbered()
+	if err != nil || names[version] == "" {
+		return "", nil, err
+	}
+	all, err := t.versions()
+	return names[version], all[names[version]], err
+}
+
+// compile makes the schema of a version ready to check payloads by; 0: of the
+// current one.
+func (t *EventType) compile(number int) (version string, s *schema.Schema, err error) {
+	version, text, err := t.schemaOf(number)
 	if err != nil {
 		return "", nil, err
 	}
@@ -146,11 +162,11 @@ func (t *EventType) compile() (version string, s *schema.Schema, err error) {
 	return version, s, nil
 }
 
-// Validate says whether a payload is as t's newest schema wants it, whatever
+// Validate says whether a payload is as t's current schema wants it, whatever
 // becomes of messages: nil, a *SchemaError, or an *InvalidError if t has no
 // schema that can be used.
 func (t *EventType) Validate(payload []byte) error {
-	version, s, err := t.compile()
+	version, s, err := t.compile(0)
 	if err != nil {
 		return err
 	}
@@ -171,7 +187,8 @@ func violations(s *schema.Schema, payload []byte) []Violation {
 // A check is what the payloads of an event type are checked by.
 type check struct {
 	of      *EventType
-	compile func() compiled // once, when first asked
+	current int                     // version, where they have numbers
+	compile map[int]func() compiled // by version, 0 for the current one; once, when first asked
 }
 
 type compiled struct {
@@ -181,14 +198,20 @@ type compiled struct {
 }
 
 func newCheck(t *EventType) *check {
-	return &check{t, sync.OnceValue(func() (c compiled) {
-		c.version, c.schema, c.err = t.compile()
-		return c
-	})}
+	n := t.numbers()
+	by := &check{t, n.current, make(map[int]func() compiled, len(n.all)+1)}
+	for _, version := range append(n.all, 0) {
+		by.compile[version] = sync.OnceValue(func() (c compiled) {
+			c.version, c.schema, c.err = t.compile(version)
+			return c
+		})
+	}
+	return by
 }
 
-// checks are the event types whose payloads are checked. Most catalogues have
-// none, and then a message costs one look.
+// checks are the event types whose payloads are checked, or that say which version
+// is current or when they go out of use. Most catalogues have none, and then a
+// message costs one look.
 type checks struct {
 	byName atomic.Pointer[map[string]*check] // nil: it is to be read from the store
 
@@ -197,7 +220,7 @@ type checks struct {
 	last    map[string]*check // as they were last read, for those that have not changed since
 }
 
-// loadChecks returns the event types whose payloads are checked, by name.
+// loadChecks returns them by name.
 func (h *Hub) loadChecks(ctx context.Context) (map[string]*check, error) {
 	c := &h.checks
 	for {
@@ -228,8 +251,8 @@ func (h *Hub) readChecks(ctx context.Context, last map[string]*check) (map[strin
 			return nil, fmt.Errorf("reading what messages are checked by: %w", err)
 		}
 		for _, t := range some {
-			if known := last[t.Name]; known != nil && known.of.UpdatedAt.Equal(t.UpdatedAt) && bytes.Equal(known.of.Schemas, t.Schemas) {
-				m[t.Name] = &check{t, known.compile}
+			if known := last[t.Name]; known != nil && known.of.UpdatedAt.Equal(t.UpdatedAt) && known.of.CurrentVersion == t.CurrentVersion && bytes.Equal(known.of.Schemas, t.Schemas) {
+				m[t.Name] = &check{t, known.current, known.compile}
 				continue
 			}
 			m[t.Name] = newCheck(t)
@@ -250,11 +273,22 @@ func (c *checks) forget() {
 }
 
 // checkPayload checks a message by the schema of its event type. It returns a
-// *SchemaError if the message is to be refused for it; other errors are faults. A
-// schema that cannot be used is no reason to refuse what is only warned of.
+// *SchemaError if the message is to be refused for it; other errors are faults, but
+// for the *InvalidError of a version whose schema is of no use. A schema that cannot
+// be used is no reason to refuse what is only warned of.
 func (h *Hub) checkPayload(c *check, msg *Message) error {
-	by := c.compile()
+	if c.of.Validation == ValidationOff || c.of.Archived {
+		return nil
+	}
+	compile := c.compile[msg.EventTypeVersion]
+	if compile == nil { // it has gone just now
+		return c.of.CheckVersion("eventTypeVersion", msg.EventTypeVersion)
+	}
+	by := compile()
 	if by.err != nil && c.of.Validation == ValidationReject {
+		if msg.EventTypeVersion != 0 {
+			return &InvalidError{"eventTypeVersion", fmt.Sprintf("the schema of version %d cannot be used by this program, so that the payload cannot be checked: %v", msg.EventTypeVersion, by.err)}
+		}
 		return fmt.Errorf("event type %q: its schema cannot be used by this program: %v", c.of.Name, by.err) // not %w: it is not the message that is invalid
 	}
 	var found []Violation
@@ -280,7 +314,8 @@ func refusal(err error) bool {
 
 // Checks is the part of a store that messages are checked by.
 type Checks interface {
-	// CheckedEventTypes lists the event types that are not archived and whose
-	// Validation is not off, by name.
+	// CheckedEventTypes lists, by name, the event types that are not archived and whose
+	// Validation is not off, and all that have a CurrentVersion, dates of their own or
+	// Versions.
 	CheckedEventTypes(ctx context.Context, page Page) ([]*EventType, error)
 }

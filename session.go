@@ -13,6 +13,7 @@ type Session struct {
 	Application  ApplicationID
 	Hash         [32]byte // keyed, of its secret
 	Capabilities []Capability
+	Channels     []string // the only ones of the application that it is let into; none: all
 	FeatureFlags []string // event types that have flags are shown to those who have one of them
 	Label        string   // the provider's own, for ending the sessions that have it
 	ExpiresAt    time.Time
@@ -105,6 +106,9 @@ func (s *Session) check(ttl time.Duration) error {
 		if flag == "" || len(flag) > maxLabel || !printable(flag) {
 			return &InvalidError{"featureFlags", "each has 1 to 256 printable ASCII characters"}
 		}
+	}
+	if err := checkNarrowed(s.Channels); err != nil {
+		return err
 	}
 	return checkLabel("sessionId", s.Label)
 }

@@ -91,6 +91,9 @@ func (in leased) apply(ctx context.Context, d *dispatcher, now time.Time) {
 			}
 		}
 	} else {
+		if c.held != ([Shards + 1]bool{}) {
+			c.lapses.Add(1)
+		}
 		c.until.Store(0)
 		c.gone = [Shards + 1]bool{}
 	}
@@ -101,7 +104,12 @@ func (in leased) apply(ctx context.Context, d *dispatcher, now time.Time) {
 		}
 	}
 	c.held = has
+	c.count()
+	c.taken.Add(int64(len(gained)))
 	c.chores.Store(has[Chores])
+	if len(gained) > 0 {
+		d.h.catalogue.forgetAll() // the one before has noted how the endpoints are
+	}
 	d.readShards(ctx, gained)
 	d.giveUp(excess)
 }
@@ -144,6 +152,8 @@ func (d *dispatcher) part(shards []int) {
 	for _, shard := range shards {
 		c.held[shard], c.going[shard], c.gone[shard] = false, false, true
 	}
+	c.count()
+	c.handed.Add(int64(len(shards)))
 	c.chores.Store(c.held[Chores])
 	c.parted <- shards
 }

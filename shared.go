@@ -20,6 +20,18 @@ const (
 // of deliveries.
 var ErrFenced = errors.New("the node's lease has run out")
 
+// An OvertakenError says that messages were not accepted because those who poll may have
+// read past where they would stand: whoever made their identifiers has been out of touch
+// since, or goes by a clock that is late. Nothing of the call was stored. With newer
+// identifiers it may be.
+type OvertakenError struct {
+	Horizon uint64 // see Lease; identifiers behind it are new enough
+}
+
+func (*OvertakenError) Error() string {
+	return "it took so long to accept messages that others have read past them"
+}
+
 // A Node is a Hub among those that work on one store.
 type Node struct {
 	ID        string
@@ -34,8 +46,8 @@ type Lease struct {
 	Until  time.Time // by this machine's clock; what is held may be others' afterwards
 	Shards []int
 
-	// Horizon is the least that those of the living nodes were when they last
-	// renewed: nothing comes any more before it.
+	// Horizon is up to where nothing comes any more, from whichever node or program: about
+	// the least that those of the living nodes were when they last renewed.
 	Horizon uint64
 
 	// Skew is what is to be added to this machine's clock for the store's.
@@ -59,7 +71,8 @@ type News struct {
 
 // A Shared store is one that several Hubs work on at once, each a node in a process
 // of its own. The lanes of an endpoint's shard run on the node that holds it, and
-// what a node writes of deliveries is refused once its lease has run out. One
+// what a node writes of deliveries is refused once its lease has run out. Accept fails
+// with an *[OvertakenError] for messages that are not behind the horizon any more. One
 // goroutine calls Join, Renew, GiveUp and Leave.
 type Shared interface {
 	Store

@@ -22,6 +22,7 @@ type Store interface {
 	Queue
 	Log
 	Pollers
+	Views
 	Tasks
 	Usages
 	Access
@@ -67,7 +68,7 @@ type Catalogue interface {
 type Queue interface {
 	// Accept stores messages and their deliveries in one transaction and
 	// returns once it is synced. A message whose EventID its application has
-	// already is left out, and its Err set to ErrExists. A delivery to an
+	// already in that EventTypeVersion is left out, and its Err set to ErrExists. A delivery to an
 	// endpoint that is not the application's (any more) is left out.
 	// ErrNotFound: no such application.
 	//
@@ -109,10 +110,14 @@ type Queue interface {
 
 // Log is what happened, for people to read.
 type Log interface {
-	// Message finds a message by id or event id. One that is damaged comes without its
+	// Message finds a message by id or event id; of several of that event id it is
+	// that of the largest version. One that is damaged comes without its
 	// payload, as Damaged, and with ErrDamaged; in a list there is no error.
 	Message(ctx context.Context, app ApplicationID, ref string) (*Message, error)
 	Messages(ctx context.Context, app ApplicationID, f MessageFilter) ([]*Message, error)
+	// NamedMessages are those of the ids, each once and by age. What is not there is
+	// left out.
+	NamedMessages(ctx context.Context, app ApplicationID, ids []MessageID) ([]*Message, error)
 	ExpungePayload(ctx context.Context, app ApplicationID, id MessageID) error
 	Deliveries(ctx context.Context, app ApplicationID, f DeliveryFilter) ([]*Delivery, error)
 	Attempts(ctx context.Context, app ApplicationID, f AttemptFilter) ([]*Attempt, error)
@@ -199,7 +204,24 @@ type MessageFilter struct {
 	EventTypes   []string  // exact names
 	Channel      string
 	Tag          string
-	States       []State // a delivery stands so, to an endpoint that is there
+	States       []State  // a delivery stands so, to an endpoint that is there
+	Within       []string // has one of these channels, and with States to an endpoint that is within them
+
+	// Bytes ends a page early: with the message with which their payloads come to so
+	// many bytes. 0: nothing but Limit ends it.
+	Bytes int
+}
+
+// ends reports whether a page that the filter gave is the last one.
+func (f *MessageFilter) ends(page []*Message) bool {
+	if len(page) >= f.Limit {
+		return false
+	}
+	size := 0
+	for _, msg := range page {
+		size += len(msg.Payload)
+	}
+	return f.Bytes == 0 || size < f.Bytes
 }
 
 // DeliveryFilter picks deliveries: Message or Endpoint is set, or both for one. By
@@ -214,6 +236,7 @@ type DeliveryFilter struct {
 	EventTypes   []string
 	Channel      string
 	Tag          string
+	Within       []string // of a message with one of these channels, to an endpoint with no others
 }
 
 // AttemptFilter picks attempts by id: exactly one of Message and Endpoint is
@@ -228,6 +251,7 @@ type AttemptFilter struct {
 	EventTypes   []string
 	Channel      string
 	Tag          string
+	Within       []string // of a message with one of these channels, to an endpoint with no others
 }
 
 // OutcomeFilter picks attempts by how they ended.

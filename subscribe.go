@@ -110,6 +110,28 @@ func (h *Hub) checkFunction(ep *Endpoint) error {
 	)
 }
 
+// checkKind compares ep with what is stored of it: what is masked in its Config stays
+// as it is. It refuses to make the endpoint of a function of another, or another of it:
+// the program that has the function would not know, and its messages go elsewhere, or
+// wait for ever.
+func (h *Hub) checkKind(ctx context.Context, ep *Endpoint) error {
+	now, err := h.store.Endpoint(ctx, ep.Application, string(ep.ID))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil // and storing it says so
+	case err != nil:
+		return err
+	case now.Kind == ep.Kind:
+		h.unmask(ep, now)
+		return nil
+	case now.Kind == KindFunction:
+		return &InvalidError{"kind", "is " + KindFunction + ", of the program that has the function, and stays one; make another endpoint, and delete this one if the function is no more"}
+	case ep.Kind == KindFunction:
+		return &InvalidError{"kind", "an endpoint does not become a " + KindFunction + "; the program that has one makes its endpoint with Hub.Subscribe, under a uid that no other has"}
+	}
+	return nil
+}
+
 // functions are those that were given to Subscribe, by name.
 type functions struct {
 	mu     sync.RWMutex
@@ -148,8 +170,11 @@ func (f *functions) of(ep *Endpoint) Function {
 	return f.byName[functionName{ep.Application, ep.UID}]
 }
 
-// awaits reports whether t's deliveries wait for their function.
-func (t *target) awaits() bool { return t.Kind == KindFunction && t.function == nil }
+// awaits reports whether t's deliveries wait for their function, or for a program
+// that has their connector.
+func (t *target) awaits() bool {
+	return t.Kind == KindFunction && t.function == nil || t.connects() && t.connector == nil
+}
 
 // call makes the attempt a by calling t's function.
 func (h *Hub) call(ctx context.Context, t *target, msg *Message, a *Attempt) {

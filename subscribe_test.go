@@ -198,6 +198,56 @@ func TestWhatCannotBeSubscribed(t *testing.T) {
 	})
 }
 
+// TestAFunctionStaysOneAndNothingElseBecomesOne changes the kind of endpoints.
+func TestAFunctionStaysOneAndNothingElseBecomesOne(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		l := &listener{}
+		function := w.subscribe(l, fanfare.Endpoint{})
+		rcv := w.receiver("a.test", nil)
+		webhook := w.endpoint(fanfare.Endpoint{UID: "hook", URL: rcv.url})
+		poller := w.endpoint(fanfare.Endpoint{UID: "poll", Kind: fanfare.KindPoller})
+		for _, c := range []struct {
+			of     *fanfare.Endpoint
+			kind   string
+			reason string
+		}{
+			{function, "", "stays one"},
+			{function, fanfare.KindPoller, "stays one"},
+			{webhook, fanfare.KindFunction, "Hub.Subscribe"},
+			{poller, fanfare.KindFunction, "Hub.Subscribe"},
+		} {
+			ep, err := w.hub.Endpoint(t.Context(), c.of.Application, string(c.of.ID))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ep.Kind, ep.URL = c.kind, rcv.url
+			err = w.hub.UpdateEndpoint(t.Context(), ep)
+			var invalid *fanfare.InvalidError
+			if !errors.As(err, &invalid) || invalid.Field != "kind" || !strings.Contains(invalid.Reason, c.reason) {
+				t.Errorf("from %q to %q: %v; want a mistake in kind with %q", c.of.Kind, c.kind, err, c.reason)
+			}
+		}
+		msg := w.send("record.created", 1)
+		time.Sleep(time.Second)
+		if got := l.payloads(); !slices.Equal(got, []string{"1"}) {
+			t.Errorf("the function was called with %v, want 1", got)
+		}
+		if got := rcv.bodies(); !slices.Equal(got, []string{string(msg.Payload)}) {
+			t.Errorf("the webhook was sent %v, want 1", got)
+		}
+		for from, to := range map[string]string{"hook": fanfare.KindPoller, "poll": ""} { // these may change
+			ep, err := w.hub.Endpoint(t.Context(), w.app.ID, from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ep.Kind, ep.URL = to, rcv.url
+			if err := w.hub.UpdateEndpoint(t.Context(), ep); err != nil {
+				t.Errorf("%s: %v", from, err)
+			}
+		}
+	})
+}
+
 func TestACircleOfFunctionsEnds(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {
 		var ended error

@@ -45,6 +45,7 @@ const (
 	ClassNetwork     Class = "network"       // any other fault on the way
 	ClassNoPayload   Class = "no_payload"    // the payload was expunged before it could be sent
 	ClassDamaged     Class = "damaged"       // the payload on disk is not what was accepted
+	ClassConnector   Class = "connector"     // what an endpoint of another kind is did not take it; the detail says why
 	ClassFunction    Class = "function"      // the function returned an error or panicked
 	ClassInterrupted Class = "interrupted"   // the server stopped while the attempt was under way
 )

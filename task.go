@@ -1,11 +1,11 @@
 package fanfare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -25,6 +25,7 @@ type Task struct {
 	Done        int       // what it has done: more or less than Total if things change meanwhile
 	At          TaskPlace // how far it has come
 	Error       string    // in words, why it failed
+	Export      Export    // what it has written, if that is what it is for
 	Revision    int       // counts the changes
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
@@ -33,8 +34,8 @@ type Task struct {
 // TaskKind says what a task does. The names are those of Svix's API.
 type TaskKind string
 
-// The kinds. A message whose payload was expunged is passed over by all of them,
-// as there is nothing to send or to remove.
+// The kinds. A message whose payload was expunged is passed over by all of them but
+// an export, as there is nothing to send or to remove.
 const (
 	// TaskRecover makes the deliveries to an endpoint that were given up wait again.
 	TaskRecover TaskKind = "endpoint.recover"
@@ -46,6 +47,8 @@ const (
 	TaskBulkReplay TaskKind = "endpoint.bulk-replay"
 	// TaskPurge removes the payloads of messages for good.
 	TaskPurge TaskKind = "application.purge_content"
+	// TaskExport writes messages down, to be read with [Hub.Exported].
+	TaskExport TaskKind = "application.export"
 )
 
 // TaskState is where a task stands. Stores keep the number.
@@ -86,6 +89,12 @@ type Selection struct {
 	// Messages are named by id, in order; a bulk replay alone has them, and the Hub
 	// alone heeds them.
 	Messages []MessageID
+
+	Attempts bool // each message with its attempts; an export alone heeds it
+
+	// Within narrows the task for good: to messages that have one of these channels
+	// and, which the Hub alone heeds, to endpoints that have no others.
+	Within []string
 }
 
 // A TaskPlace is where a task goes on: behind a message, and of a task that goes
@@ -93,6 +102,7 @@ type Selection struct {
 type TaskPlace struct {
 	Endpoint EndpointID
 	Message  MessageID
+	Attempt  AttemptID // not "": the message's attempts behind it are still to come
 }
 
 // Bounds on tasks.
@@ -129,6 +139,8 @@ type Tasks interface {
 	// Their payloads are left out, and it does not heed what the selection says of
 	// deliveries. next is as in WalkDeliveries.
 	WalkMessages(ctx context.Context, app ApplicationID, ep EndpointID, w Walk) (found []*Message, next MessageID, err error)
+	Counts
+	Exports
 }
 
 // TaskKeep says which tasks that have ended are kept.
@@ -143,6 +155,7 @@ type TaskFilter struct {
 	Application ApplicationID
 	Kinds       []TaskKind
 	States      []TaskState
+	Within      []string // that were narrowed to some of these channels
 }
 
 // A Walk looks through what is stored, a piece at a time: at Look rows at most, or
@@ -150,6 +163,7 @@ type TaskFilter struct {
 type Walk struct {
 	Selection
 	After       MessageID // only behind this message
+	To          MessageID // and not behind this one; "": no end. CountMessages alone heeds it
 	Look, Limit int
 }
 
@@ -171,6 +185,9 @@ type TaskStep struct {
 	New []*Delivery
 	// Expunge are messages whose payloads are removed.
 	Expunge []MessageID
+
+	Part    *Part     // what is written; nil: nothing is
+	Expires time.Time // the task's Export.ExpiresAt
 }
 
 // PlanTask counts what a task would do, and changes nothing. What is wrong with
@@ -183,14 +200,9 @@ func (h *Hub) PlanTask(ctx context.Context, t *Task) (int, error) {
 	if t.Selection.Until.IsZero() || t.Selection.Until.After(until) {
 		t.Selection.Until = until // what is accepted from now on is none of its business
 	}
-	total := 0
-	for at, last := (TaskPlace{}), false; !last; {
-		p, err := h.piece(ctx, t, at, countLook, countLook)
-		if err != nil {
-			return 0, fmt.Errorf("planning: %w", err)
-		}
-		total += p.size()
-		at, last = p.next, p.last
+	total, err := h.count(ctx, t)
+	if err != nil {
+		return 0, fmt.Errorf("planning: %w", err)
 	}
 	return total, nil
 }
@@ -202,12 +214,15 @@ func (h *Hub) StartTask(ctx context.Context, t *Task) error {
 	if err != nil {
 		return err
 	}
-	if err := h.floor(ctx); err != nil {
+	if t.Kind == TaskExport {
+		err = h.checkExports(ctx, t.Application)
+	}
+	if err = cmp.Or(err, h.floor(ctx)); err != nil {
 		return err
 	}
 	now := h.now()
 	t.ID = TaskID(h.ids.next(now, "qtask_"))
-	t.State, t.Total, t.Done, t.At, t.Error, t.Revision = TaskRunning, total, 0, TaskPlace{}, "", 0
+	t.State, t.Total, t.Done, t.At, t.Error, t.Export, t.Revision = TaskRunning, total, 0, TaskPlace{}, "", Export{}, 0
 	t.CreatedAt, t.UpdatedAt = now, now
 	err = h.store.CreateTask(ctx, t, TaskKeep{now.Add(-TaskRetention), maxEndedTasks})
 	if errors.Is(err, ErrTooMany) {
@@ -228,7 +243,7 @@ func (h *Hub) checkTask(ctx context.Context, t *Task) error {
 		if t.Endpoint == "" {
 			return &InvalidError{"endpoint", "must be named"}
 		}
-	case TaskPurge:
+	case TaskPurge, TaskExport:
 		if t.Endpoint != "" {
 			return &InvalidError{"endpoint", "has no payloads: they are the application's"}
 		}
@@ -260,6 +275,9 @@ func (h *Hub) checkTask(ctx context.Context, t *Task) error {
 		return nil
 	}
 	ep, err := h.Endpoint(ctx, t.Application, string(t.Endpoint))
+	if err == nil && !ep.Within(s.Within) {
+		err = ErrNotFound
+	}
 	if err == nil {
 		err = ep.checkSent()
 	}
@@ -315,6 +333,7 @@ func (h *Hub) CancelTask(ctx context.Context, id TaskID) (*Task, error) {
 		}
 		if ok {
 			h.tasks.tell()
+			h.tasks.rouse() // to remove what it has written
 		}
 	}
 }
@@ -351,42 +370,12 @@ func (h *Hub) ExpungeResponse(ctx context.Context, app ApplicationID, msg Messag
 	return nil
 }
 
-// taskSignals tell the runner of new tasks, and those who wait of progress.
-type taskSignals struct {
-	wake chan struct{} // has room for one
-
-	mu      sync.Mutex
-	stepped chan struct{} // closed when a task is changed; nil: nobody waits
-}
-
-func (s *taskSignals) rouse() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// next is closed when a task is changed the next time.
-func (s *taskSignals) next() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stepped == nil {
-		s.stepped = make(chan struct{})
-	}
-	return s.stepped
-}
-
-func (s *taskSignals) tell() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stepped != nil {
-		close(s.stepped)
-		s.stepped = nil
-	}
-}
-
 // These end a task whose endpoint has nothing left to be done.
 var (
 	errEndpointGone   = errors.New("the endpoint was deleted")
 	errEndpointPolled = errors.New("the endpoint has become a poller, which is sent nothing")
+	errEndpointMoved  = errors.New("the endpoint has other channels now than those that the task is narrowed to")
 )
+
+// finalErrors end a task at the first try, as another would come to the same.
+var finalErrors = []error{errEndpointGone, errEndpointPolled, errEndpointMoved, errExportLarge, errExportRoom}

@@ -27,6 +27,9 @@ func (h *Hub) checkNamed(ctx context.Context, t *Task) error {
 	ids := make([]MessageID, len(s.Messages))
 	for i, ref := range s.Messages {
 		msg, err := h.Message(ctx, t.Application, string(ref))
+		if msg != nil && !msg.Within(s.Within) {
+			err = ErrNotFound
+		}
 		if errors.Is(err, ErrNotFound) {
 			return &InvalidError{fmt.Sprintf("ids.%d", i), "is no message of this application; nothing was started"}
 		}

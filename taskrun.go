@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -56,6 +57,7 @@ func (d *dispatcher) runTasks(ctx context.Context) {
 			pause(ctx, taskPause)
 		}
 		if len(turns) == 0 {
+			d.sweepParts(ctx)
 			r.rest(ctx, r.d.soon(r.untilAgain(time.Now())))
 		}
 	}
@@ -149,11 +151,14 @@ func (r *taskRunner) step(ctx context.Context, t *Task) {
 	s.tries++
 	s.again = time.Now().Add(min(firstSetback<<min(s.tries-1, 16), maxSetback))
 	r.setbacks[t.ID] = s
-	gone := errors.Is(err, errEndpointGone) || errors.Is(err, errEndpointPolled)
-	if !gone {
+	if t.Kind == TaskExport && errors.Is(err, ErrFull) {
+		err = errExportRoom // at once: what it has written may be what fills the disk
+	}
+	final := slices.ContainsFunc(finalErrors, func(f error) bool { return errors.Is(err, f) })
+	if !final {
 		r.d.fault(ctx, "carrying out task "+string(t.ID), err)
 	}
-	if !gone && s.tries < taskTries {
+	if !final && s.tries < taskTries {
 		return
 	}
 	failed := &TaskStep{
@@ -171,6 +176,9 @@ func (r *taskRunner) step(ctx context.Context, t *Task) {
 // meanwhile is no error: it is looked at again.
 func (r *taskRunner) advance(ctx context.Context, t *Task) error {
 	h := r.d.h
+	if t.Kind == TaskExport {
+		return h.advanceExport(ctx, t)
+	}
 	p, err := h.piece(ctx, t, t.At, taskChunk, taskLook)
 	if errors.Is(err, ErrNotFound) {
 		return errEndpointGone
@@ -222,6 +230,7 @@ func (r *taskRunner) wake(ctx context.Context, app ApplicationID, ep EndpointID)
 type piece struct {
 	endpoint EndpointID  // of the deliveries
 	again    []*Delivery // as a TaskStep has them
+	counted  int         // of those, if they are only counted
 	missing  []*Delivery
 	to       *Endpoint // of those that are missing
 	expunge  []MessageID
@@ -230,10 +239,10 @@ type piece struct {
 	last bool // there is nothing behind it
 }
 
-func (p *piece) size() int { return len(p.again) + len(p.missing) + len(p.expunge) }
+func (p *piece) size() int { return p.counted + len(p.again) + len(p.missing) + len(p.expunge) }
 
-// piece finds what a task is to do from a place on. ErrNotFound: the task's
-// endpoint is gone.
+// piece finds what a task is to do from a place on; with no limit how much that is.
+// ErrNotFound: the task's endpoint is gone.
 func (h *Hub) piece(ctx context.Context, t *Task, at TaskPlace, limit, look int) (*piece, error) {
 	ep, at, err := h.taskEndpoint(ctx, t, at)
 	if err != nil {
@@ -254,6 +263,10 @@ func (h *Hub) piece(ctx context.Context, t *Task, at TaskPlace, limit, look int)
 		err = errEndpointPolled
 	case ep.Kind == KindPoller:
 		p.next.Message = "" // what it would be sent would wait for ever
+	case !ep.Within(w.Within) && t.Endpoint != "":
+		err = errEndpointMoved
+	case !ep.Within(w.Within):
+		p.next.Message = ""
 	case t.Kind == TaskReplayMissing:
 		err = h.missingPiece(ctx, ep, w, p)
 	default:
@@ -318,9 +331,12 @@ func (h *Hub) againPiece(ctx context.Context, t *Task, ep *Endpoint, w Walk, p *
 		w.States = ended
 	}
 	p.endpoint = ep.ID
-	if len(w.Messages) > 0 {
+	switch {
+	case len(w.Messages) > 0:
 		p.again, err = h.namedDeliveries(ctx, t.Application, ep.ID, &w.Selection)
-	} else {
+	case w.Limit == 0:
+		p.counted, p.next.Message, err = h.store.CountDeliveries(ctx, t.Application, ep.ID, w)
+	default:
 		p.again, p.next.Message, err = h.store.WalkDeliveries(ctx, t.Application, ep.ID, w)
 	}
 	now := h.now()
@@ -331,6 +347,7 @@ func (h *Hub) againPiece(ctx context.Context, t *Task, ep *Endpoint, w Walk, p *
 }
 
 func (h *Hub) missingPiece(ctx context.Context, ep *Endpoint, w Walk, p *piece) error {
+	w.Limit = cmp.Or(w.Limit, w.Look)
 	msgs, next, err := h.store.WalkMessages(ctx, ep.Application, ep.ID, w)
 	if err != nil {
 		return err
@@ -338,7 +355,9 @@ func (h *Hub) missingPiece(ctx context.Context, ep *Endpoint, w Walk, p *piece) 
 	p.to, p.endpoint, p.next.Message = ep, ep.ID, next
 	now := h.now()
 	for _, msg := range msgs {
-		if !ep.Wants(msg.EventType, msg.Channels) {
+		if wants, err := h.wantsMessage(ctx, ep, msg); err != nil {
+			return err
+		} else if !wants {
 			continue
 		}
 		due := now

@@ -99,7 +99,8 @@ func (h *Hub) merge(ctx context.Context, said *EventType) (t *EventType, differs
 		return nil, false, err
 	}
 	was := *t
-	t.Description, t.GroupName, t.Deprecated, t.Archived = said.Description, said.GroupName, said.Deprecated, false
+	t.Description, t.GroupName, t.Archived = said.Description, said.GroupName, false
+	t.SetDeprecated(said.Deprecated, h.now())
 	if said.Examples != nil {
 		t.Examples = said.Examples
 	}
@@ -127,6 +128,7 @@ func (t *EventType) putSchema(said *EventType) error {
 	version, before, err := t.newestSchema()
 	if err != nil || before == nil {
 		t.Schemas = said.Schemas // there is nothing to keep
+		t.DropLostVersions()
 		return nil
 	}
 	if bytes.Equal(before, text) {

@@ -111,6 +111,7 @@ type wire struct {
 	Tags        []string  `json:"tags,omitempty"`
 	OrderingKey string    `json:"orderingKey,omitempty"`
 	DeliverAt   time.Time `json:"deliverAt,omitzero"`
+	Version     int       `json:"eventTypeVersion,omitempty"`
 	Raw         *raw      `json:"transformationsParams,omitempty"`
 }
 
@@ -125,7 +126,7 @@ func write(msg *fanfare.Message) ([]byte, error) {
 	if err := msg.Check(); err != nil {
 		return nil, err
 	}
-	w := wire{msg.EventType, msg.EventID, msg.Channels, msg.Tags, msg.OrderingKey, msg.DeliverAt, nil}
+	w := wire{msg.EventType, msg.EventID, msg.Channels, msg.Tags, msg.OrderingKey, msg.DeliverAt, msg.EventTypeVersion, nil}
 	payload := msg.Payload
 	if msg.ContentType != "" || !json.Valid(payload) {
 		if !utf8.Valid(payload) {

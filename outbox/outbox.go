@@ -76,6 +76,7 @@ type attributes struct {
 	Tags        []string  `json:"tags,omitempty"`
 	OrderingKey string    `json:"orderingKey,omitempty"`
 	DeliverAt   time.Time `json:"deliverAt,omitzero"`
+	Version     int       `json:"eventTypeVersion,omitempty"`
 }
 
 const (
@@ -97,7 +98,7 @@ func send(app string, msgs []*fanfare.Message, exec func(args ...any) error) err
 	}
 	now := time.Now()
 	for _, msg := range msgs {
-		text, err := json.Marshal(attributes{msg.EventType, msg.ContentType, msg.Channels, msg.Tags, msg.OrderingKey, msg.DeliverAt})
+		text, err := json.Marshal(attributes{msg.EventType, msg.ContentType, msg.Channels, msg.Tags, msg.OrderingKey, msg.DeliverAt, msg.EventTypeVersion})
 		if err != nil {
 			return &fanfare.InvalidError{Field: "deliverAt", Reason: "cannot be written: " + err.Error()}
 		}

@@ -68,7 +68,7 @@ func (r *row) read(eventID, text string, payload []byte) {
 	}
 	r.msg = &fanfare.Message{
 		EventID: eventID, EventType: a.EventType, Payload: payload, ContentType: a.ContentType,
-		Channels: a.Channels, Tags: a.Tags, OrderingKey: a.OrderingKey, DeliverAt: a.DeliverAt,
+		Channels: a.Channels, Tags: a.Tags, OrderingKey: a.OrderingKey, DeliverAt: a.DeliverAt, EventTypeVersion: a.Version,
 	}
 }
 

@@ -72,6 +72,17 @@ func (call *intake) size() (n int) {
 // Accept implements [fanfare.Queue]. A delivery to an endpoint that has been
 // deleted meanwhile is left out.
 func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, in []*fanfare.Intake, key *fanfare.Idempotency) (earlier []fanfare.MessageID, err error) {
+	call, err := newCall(application, in, key)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.accepting.run(ctx, call); err != nil {
+		return nil, err
+	}
+	return call.earlier, call.err
+}
+
+func newCall(application fanfare.ApplicationID, in []*fanfare.Intake, key *fanfare.Idempotency) (_ *intake, err error) {
 	app, ok := parse(applicationPrefix, application)
 	if !ok {
 		return nil, fanfare.ErrNotFound
@@ -84,23 +95,20 @@ func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, i
 		call.latest = call.latest || call.parcels[i].asked != nil
 		call.named = call.named || in[i].Message.EventID != ""
 	}
-	if err := s.accepting.run(ctx, call); err != nil {
-		return nil, err
-	}
-	return call.earlier, call.err
+	return call, nil
 }
 
-// acceptAll stores what a group of calls brings. If that fails each call is tried by
-// itself, unless the database is at fault.
+// acceptAll stores what a group of calls brings. If that fails each half of it is tried
+// by itself, unless the database is at fault: so what cannot be stored is found with
+// few tries, and holds up nothing else.
 func (s *Store) acceptAll(group []*intake) {
 	for len(group) > 0 {
 		some, rest := apart(group)
 		err := s.acceptTogether(some)
-		switch {
-		case err != nil && len(some) > 1 && !again(err):
-			for _, call := range some {
-				s.acceptAll([]*intake{call})
-			}
+		switch half := len(some) / 2; {
+		case err != nil && half > 0 && !again(err):
+			s.acceptAll(some[:half])
+			s.acceptAll(some[half:])
 		case err != nil:
 			for _, call := range some {
 				call.err = fmt.Errorf("storing: %w", err)
@@ -137,25 +145,38 @@ func apart(group []*intake) (some, rest []*intake) {
 	return some, rest
 }
 
-// acceptTogether stores calls in one transaction. Most need nothing to be known
-// before they are stored, and go to the database at once.
+// acceptTogether stores calls in one transaction, and tells the nodes whose lanes it is
+// about. Most need nothing to be known before they are stored, and go to the database
+// at once.
 func (s *Store) acceptTogether(calls []*intake) error {
 	ctx := context.Background() // once begun it is seen through
 	g := acceptance{member: &s.member, calls: calls}
-	if !slices.ContainsFunc(calls, func(call *intake) bool { return call.key != nil || call.latest || call.named }) {
+	err := s.store(ctx, &g)
+	if isBehind(err) {
+		return s.overtaken(ctx, err)
+	}
+	if err == nil {
+		s.telling.put(g.abroad())
+	}
+	return err
+}
+
+func (s *Store) store(ctx context.Context, g *acceptance) error {
+	if !slices.ContainsFunc(g.calls, func(call *intake) bool { return call.key != nil || call.latest || call.named }) {
 		return s.send(ctx, func(batch *pgx.Batch) {
 			g.begin()
+			g.guard(batch)
 			batch.Queue(planByIndex)
-			batch.Queue(selectApplications, g.applications()).Query(g.findApplications)
+			batch.Queue(selectApplications, g.applications(), g.oldest()).Query(g.findApplications)
 			g.store(batch)
 		})
 	}
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		g.begin()
-		r, err := tx.Query(ctx, selectApplications, g.applications())
-		if err == nil {
-			err = g.findApplications(r)
-		}
+		first := &pgx.Batch{}
+		g.guard(first)
+		first.Queue(selectApplications, g.applications(), g.oldest()).Query(g.findApplications)
+		err := tx.SendBatch(ctx, first).Close()
 		for _, step := range []func(ctx context.Context, tx pgx.Tx) error{g.claimKeys, g.claimEventIDs, g.replace} {
 			if err == nil {
 				err = step(ctx, tx)
@@ -201,11 +222,13 @@ func (g *acceptance) each(f func(call *intake, p *parcel)) {
 	}
 }
 
-// selectApplications locks them against being deleted before this is committed.
+// selectApplications locks them against being deleted before this is committed. It
+// fails, by a division by zero, if who polls may have read past the oldest message.
 const selectApplications = `
 	SELECT id
 	FROM application
 	WHERE id = ANY($1)
+		AND 1 = 1 / (SELECT (n < $2)::integer FROM counter WHERE name = 'horizon')
 	ORDER BY id
 	FOR KEY SHARE`
 

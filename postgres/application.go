@@ -117,7 +117,7 @@ const lockApplication = `
 	SELECT revision
 	FROM application
 	WHERE id = $1
-	FOR UPDATE`
+	FOR NO KEY UPDATE`
 
 // UpdateApplication implements [fanfare.Catalogue].
 func (s *Store) UpdateApplication(ctx context.Context, app *fanfare.Application) error {

@@ -49,7 +49,7 @@ const attemptsWhere = `
 	WHERE attempt.started_at >= @since
 		AND attempt.started_at < @until
 		AND (@success::boolean IS NULL OR (attempt.class = 'success') = @success)
-		AND (@class::integer = 0 OR attempt.status / 100 = @class)` + messageIs
+		AND (@class::integer = 0 OR attempt.status / 100 = @class)` + endpointIs + messageIs
 
 var (
 	listAttemptsTo = inOrder(attemptsWhere+`
@@ -67,7 +67,7 @@ func (s *Store) Attempts(ctx context.Context, application fanfare.ApplicationID,
 	}
 	args := messageArgs(pgx.NamedArgs{
 		"application": app, "since": stored.From(f.Since), "until": stored.To(f.Until), "class": f.StatusClass,
-		"endpoint": (*id)(nil), "success": (*bool)(nil),
+		"endpoint": (*id)(nil), "success": (*bool)(nil), "within": some(f.Within),
 	}, f.EventTypes, f.Channel, f.Tag)
 	if f.Outcome != fanfare.AnyOutcome {
 		good := f.Outcome == fanfare.OnlySuccesses

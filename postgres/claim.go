@@ -118,22 +118,23 @@ func (g *acceptance) keepKeys(batch *pgx.Batch) {
 // insertEventIDs returns the messages whose event ids were free, or are theirs
 // already: this call has stored them, and its COMMIT was not heard of.
 const insertEventIDs = `
-	INSERT INTO event_id AS old (application, event_id, message)
-	SELECT application, event_id, message
-	FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS new (application, event_id, message)
-	ON CONFLICT (application, event_id) DO UPDATE
+	INSERT INTO event_id AS old (application, event_id, event_type_version, message)
+	SELECT application, event_id, event_type_version, message
+	FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::uuid[]) AS new (application, event_id, event_type_version, message)
+	ON CONFLICT (application, event_id, event_type_version) DO UPDATE
 	SET message = old.message
 	WHERE old.message = excluded.message
 	RETURNING message`
 
-// A claim is a message that wants an event id.
+// A claim is a message that wants an event id, for its version.
 type claim struct {
 	app id
 	p   *parcel
 }
 
 func (c claim) compare(d claim) int {
-	return cmp.Or(bytes.Compare(c.app[:], d.app[:]), cmp.Compare(c.p.Message.EventID, d.p.Message.EventID))
+	mine, other := c.p.Message, d.p.Message
+	return cmp.Or(bytes.Compare(c.app[:], d.app[:]), cmp.Compare(mine.EventID, other.EventID), cmp.Compare(mine.EventTypeVersion, other.EventTypeVersion))
 }
 
 // claimEventIDs leaves out the messages whose event id is taken.
@@ -150,13 +151,15 @@ func (g *acceptance) claimEventIDs(ctx context.Context, tx pgx.Tx) error {
 	slices.SortStableFunc(claims, claim.compare) // so that no two transactions wait for each other
 	var apps, messages []id
 	var names []string
+	var versions []int32
 	for i, c := range claims {
 		if i > 0 && claims[i-1].compare(c) == 0 {
 			continue // the first one of that name is asked for
 		}
 		apps, names, messages = append(apps, c.app), append(names, c.p.Message.EventID), append(messages, c.p.id)
+		versions = append(versions, int32(c.p.Message.EventTypeVersion))
 	}
-	r, err := tx.Query(ctx, insertEventIDs, apps, names, messages)
+	r, err := tx.Query(ctx, insertEventIDs, apps, names, versions, messages)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,12 @@ type nodeUnderTest struct {
 
 func startNode(t *testing.T, url, name string) *nodeUnderTest {
 	t.Helper()
-	store, err := postgres.Open(t.Context(), url, nil)
+	return startNodeWith(t, url, name, nil)
+}
+
+func startNodeWith(t *testing.T, url, name string, opt *postgres.Options) *nodeUnderTest {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), url, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,9 +187,16 @@ func TestNodesShareTheWork(t *testing.T) {
 	send(60, nodes...)
 	check("three nodes")
 
+	if m := nodes[2].hub.Counters().Node; m.Shards < fanfare.Shards/3 || m.Taken < m.Shards || m.Lapses > 0 || time.Until(m.LeaseUntil) < time.Second {
+		t.Errorf("a node of three says of itself %+v", *m)
+	}
+
 	send(30, nodes...)
 	if err := nodes[2].stop(); err != nil {
 		t.Fatal(err)
+	}
+	if m := nodes[2].hub.Counters().Node; m.Shards != 0 || m.HandedOver == 0 || m.Lapses > 0 {
+		t.Errorf("one that has stopped says of itself %+v", *m)
 	}
 	send(30, nodes[:2]...)
 	check("one was stopped")

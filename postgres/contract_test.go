@@ -10,7 +10,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/memdir"
 	"github.com/fanfarehq/fanfare/internal/pgtest"
 	"github.com/fanfarehq/fanfare/postgres"
 	"github.com/fanfarehq/fanfare/seal"
@@ -41,17 +44,27 @@ func TestMain(m *testing.M) {
 }
 
 func begin(ctx context.Context) (err error) {
+	if err := memdir.Use(); err != nil {
+		return err
+	}
 	if server, err = pgtest.Run(); err != nil {
 		return err
 	}
 	if err := server.Exec(ctx, "CREATE DATABASE "+template); err != nil {
 		return err
 	}
-	s, err := postgres.Open(ctx, server.URL(template), nil)
+	url := server.URL(template)
+	s, err := postgres.Open(ctx, url, nil)
 	if err != nil {
 		return err
 	}
-	return s.Close()
+	if err := s.Close(); err != nil {
+		return err
+	}
+	return on(ctx, url, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, remember)
+		return err
+	})
 }
 
 // database makes a database that no other test has, and returns its URL.
@@ -89,7 +102,7 @@ func databases(t *testing.T, ring *seal.Ring) storetest.Opener {
 		mu.Lock()
 		defer mu.Unlock()
 		if urls[name] == "" {
-			urls[name] = database(t)
+			urls[name] = lent(t)
 		}
 		return openAt(t, urls[name], ring)
 	}

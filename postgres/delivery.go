@@ -39,7 +39,8 @@ var listDeliveriesTo = inOrder(`
 		AND delivery.created_at >= @since
 		AND delivery.created_at < @until
 		AND @application = (SELECT application FROM endpoint WHERE id = @endpoint)
-		AND (@types::text[] IS NULL AND @channel::text IS NULL AND @tag::text IS NULL OR EXISTS (
+		AND (@within::text[] IS NULL OR EXISTS (SELECT 1 FROM endpoint WHERE id = @endpoint`+endpointIs+`))
+		AND (@types::text[] IS NULL AND @channel::text IS NULL AND @tag::text IS NULL AND @within IS NULL OR EXISTS (
 			SELECT 1
 			FROM message
 			WHERE message.application = @application AND message.id = delivery.message`+messageIs+`))`, "delivery.message")
@@ -55,7 +56,7 @@ var listDeliveriesOf = inOrder(`
 		AND delivery.state = ANY(@states)
 		AND message.created_at >= @since
 		AND message.created_at < @until
-		AND EXISTS (SELECT 1 FROM application WHERE id = @application)`+messageIs, "delivery.endpoint")
+		AND EXISTS (SELECT 1 FROM application WHERE id = @application)`+endpointIs+messageIs, "delivery.endpoint")
 
 // Deliveries implements [fanfare.Log].
 func (s *Store) Deliveries(ctx context.Context, application fanfare.ApplicationID, f fanfare.DeliveryFilter) ([]*fanfare.Delivery, error) {
@@ -65,6 +66,7 @@ func (s *Store) Deliveries(ctx context.Context, application fanfare.ApplicationI
 	}
 	args := messageArgs(pgx.NamedArgs{
 		"application": app, "states": numbers(f.States), "since": stored.From(f.Since), "until": stored.To(f.Until), "endpoint": (*id)(nil),
+		"within": some(f.Within),
 	}, f.EventTypes, f.Channel, f.Tag)
 	if f.Endpoint != "" {
 		ep, ok := parse(endpointPrefix, f.Endpoint)

@@ -55,7 +55,7 @@ func (s *Store) sweepAll(ctx context.Context) error {
 		}
 		of := []string{
 			"DELETE FROM message WHERE id IN (SELECT id FROM message WHERE application = $1 LIMIT $2)",
-			"DELETE FROM event_id WHERE (application, event_id) IN (SELECT application, event_id FROM event_id WHERE application = $1 LIMIT $2)",
+			"DELETE FROM event_id WHERE (application, event_id, event_type_version) IN (SELECT application, event_id, event_type_version FROM event_id WHERE application = $1 LIMIT $2)",
 		}
 		if endpoint {
 			of = []string{

@@ -12,8 +12,8 @@ import (
 )
 
 const insertEndpoint = `
-	INSERT INTO endpoint (uid, url, ordered, disabled, failing_since, settings, sealed_by, created_at, updated_at, id, application, revision)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)
+	INSERT INTO endpoint (uid, url, ordered, disabled, failing_since, settings, sealed_by, created_at, updated_at, id, application, channels, revision)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)
 	ON CONFLICT DO NOTHING`
 
 // endpointArgs are the parameters of insertEndpoint and updateEndpoint.
@@ -21,7 +21,7 @@ func (s *Store) endpointArgs(ep *fanfare.Endpoint, raw, app id) []any {
 	settings, sealedBy := s.seal(endpointPlace(raw), stored.Settings(ep))
 	return []any{
 		optional(ep.UID), ep.URL, ep.Ordered, ep.Disabled, stored.Micros(ep.FailingSince), settings, sealedBy,
-		stored.Micros(ep.CreatedAt), stored.Micros(ep.UpdatedAt), raw, app,
+		stored.Micros(ep.CreatedAt), stored.Micros(ep.UpdatedAt), raw, app, channelsOf(ep),
 	}
 }
 
@@ -115,12 +115,12 @@ const lockEndpointRevision = `
 	SELECT revision
 	FROM endpoint
 	WHERE id = $1 AND application = $2
-	FOR UPDATE`
+	FOR NO KEY UPDATE`
 
 const updateEndpoint = `
 	UPDATE endpoint
 	SET uid = $1, url = $2, ordered = $3, disabled = $4, failing_since = CASE WHEN $5::bigint = 0 THEN 0 ELSE failing_since END,
-		settings = $6, sealed_by = $7, created_at = $8, updated_at = $9, revision = $12
+		settings = $6, sealed_by = $7, created_at = $8, updated_at = $9, channels = $12, revision = $13
 	WHERE id = $10 AND application = $11`
 
 const updateRanks = `
@@ -190,10 +190,13 @@ func (s *Store) DeleteEndpointAt(ctx context.Context, application fanfare.Applic
 	return err
 }
 
+// setFailingSince is for the node that runs the endpoint's lane; $3 is NULL where there
+// are none.
 const setFailingSince = `
 	UPDATE endpoint
 	SET failing_since = $2
-	WHERE id = $1`
+	WHERE id = $1
+		AND ($3::uuid IS NULL OR EXISTS (SELECT 1 FROM shard JOIN node ON node.id = shard.owner WHERE shard.id = $4 AND shard.owner = $3))`
 
 // SetFailingSince implements [fanfare.Catalogue].
 func (s *Store) SetFailingSince(ctx context.Context, endpoint fanfare.EndpointID, t time.Time) error {
@@ -201,8 +204,12 @@ func (s *Store) SetFailingSince(ctx context.Context, endpoint fanfare.EndpointID
 	if !ok {
 		return nil
 	}
+	node, err := s.fence()
+	if err != nil {
+		return err
+	}
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, setFailingSince, ep, stored.Micros(t))
+		_, err := tx.Exec(ctx, setFailingSince, ep, stored.Micros(t), node, shardOf(ep))
 		return err
 	})
 }

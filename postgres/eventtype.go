@@ -12,8 +12,8 @@ import (
 
 const insertEventType = `
 	INSERT INTO event_type (id, description, group_name, schemas, feature_flags, archived, deprecated, retry,
-		examples, validation, created_at, updated_at, name, revision)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1)
+		examples, validation, created_at, updated_at, name, lifecycle, revision)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1)
 	ON CONFLICT DO NOTHING`
 
 // eventTypeArgs are the parameters of insertEventType and updateEventType.
@@ -21,6 +21,7 @@ func eventTypeArgs(t *fanfare.EventType, raw id) []any {
 	return []any{
 		raw, t.Description, t.GroupName, t.Schemas, optional(stored.List(t.FeatureFlags)), t.Archived, t.Deprecated,
 		optional(stored.Plan(t.Retry)), t.Examples, optional(string(t.Validation)), stored.Micros(t.CreatedAt), stored.Micros(t.UpdatedAt), t.Name,
+		optional(stored.Lifecycle(t)),
 	}
 }
 
@@ -44,15 +45,15 @@ func (s *Store) CreateEventType(ctx context.Context, t *fanfare.EventType) error
 }
 
 const eventTypeColumns = `name, id, description, group_name, schemas, feature_flags, archived, deprecated, retry,
-	examples, validation, created_at, updated_at, revision`
+	examples, validation, lifecycle, created_at, updated_at, revision`
 
 func scanEventType(r pgx.Rows) (*fanfare.EventType, error) {
 	t := &fanfare.EventType{}
 	var raw id
-	var flags, retry, validation *string
+	var flags, retry, validation, lifecycle *string
 	var created, updated int64
 	err := r.Scan(&t.Name, &raw, &t.Description, &t.GroupName, &t.Schemas, &flags, &t.Archived, &t.Deprecated, &retry,
-		&t.Examples, &validation, &created, &updated, &t.Revision)
+		&t.Examples, &validation, &lifecycle, &created, &updated, &t.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +64,9 @@ func scanEventType(r pgx.Rows) (*fanfare.EventType, error) {
 	}
 	if t.Retry, err = stored.ReadPlan(given(retry)); err != nil {
 		return nil, fmt.Errorf("event type %q: retry: %w", t.Name, err)
+	}
+	if err := stored.ReadLifecycle(given(lifecycle), t); err != nil {
+		return nil, fmt.Errorf("event type %q: lifecycle: %w", t.Name, err)
 	}
 	return t, nil
 }
@@ -90,7 +94,7 @@ func (s *Store) EventTypes(ctx context.Context, page fanfare.Page, archived bool
 var listCheckedTypes = inOrder(`
 	SELECT `+eventTypeColumns+`
 	FROM event_type
-	WHERE validation IS NOT NULL AND NOT archived`, "name")
+	WHERE (validation IS NOT NULL AND NOT archived OR lifecycle IS NOT NULL)`, "name")
 
 // CheckedEventTypes implements [fanfare.Checks].
 func (s *Store) CheckedEventTypes(ctx context.Context, page fanfare.Page) ([]*fanfare.EventType, error) {
@@ -100,7 +104,7 @@ func (s *Store) CheckedEventTypes(ctx context.Context, page fanfare.Page) ([]*fa
 const updateEventType = `
 	UPDATE event_type
 	SET id = $1, description = $2, group_name = $3, schemas = $4, feature_flags = $5, archived = $6, deprecated = $7, retry = $8,
-		examples = $9, validation = $10, created_at = $11, updated_at = $12, revision = $14
+		examples = $9, validation = $10, created_at = $11, updated_at = $12, lifecycle = $14, revision = $15
 	WHERE name = $13`
 
 const lockEventType = `

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Hurry shortens how long a store waits for its database.
@@ -13,4 +15,23 @@ func (s *Store) Hurry(patience, write time.Duration) {
 // MakePartitions makes the partitions of the week that t is in and of those after it.
 func (s *Store) MakePartitions(ctx context.Context, t time.Time) error {
 	return s.makePartitions(ctx, t)
+}
+
+// Read runs a query on a connection of the store.
+func (s *Store) Read(ctx context.Context, query string) error {
+	return s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, query)
+		return err
+	})
+}
+
+// ProcessOf is how a node says which process it is, of one of this machine.
+func ProcessOf(pid int) string {
+	_, start, _ := stat(pid) // one that has ended has none
+	return (&process{ownProcess.place, pid, start}).String()
+}
+
+// Twin is another node on the connections of s, which must outlast it. It is not closed.
+func (s *Store) Twin() *Store {
+	return &Store{pool: s.pool, leasing: s.leasing, limits: s.limits}
 }

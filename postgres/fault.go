@@ -18,6 +18,7 @@ import (
 // (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 const (
 	codeWarning       = "01000" // of no kind that has a code of its own
+	codeByZero        = "22012" // a division
 	codeNoText        = "22021" // not UTF-8, or a NUL in it
 	codeDuplicate     = "23505"
 	codeReadOnly      = "25006" // a standby, or a primary that became one
@@ -88,6 +89,9 @@ func isAnswer(err error) bool {
 
 // fault makes an error of the database one of package fanfare where there is one.
 func fault(err error) error {
+	if again(err) { // for too long
+		return fmt.Errorf("%w: %w", fanfare.ErrAway, err)
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code {

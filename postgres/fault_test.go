@@ -39,6 +39,9 @@ func TestFaults(t *testing.T) {
 		if got := again(test.err); got != test.again {
 			t.Errorf("%v: tried again: %t", test.err, got)
 		}
+		if is := errors.Is(fault(test.err), fanfare.ErrAway); is != test.again {
+			t.Errorf("%v becomes %v, which says that the database is away: %t", test.err, fault(test.err), is)
+		}
 		if test.is != nil && !errors.Is(fault(test.err), test.is) {
 			t.Errorf("%v becomes %v, want %v", test.err, fault(test.err), test.is)
 		}

@@ -40,7 +40,8 @@ type Imported struct {
 // Import takes over all that another store holds into the database of that URL, which
 // must be empty. Where it was interrupted, by whatever, the same call goes on; until
 // it has returned nil no [Store] opens the database. progress, if that is not nil, is
-// told how far it is. At the end every row is read again and compared. What is sealed
+// told how far it is. At the end every row is read again and compared. After that the
+// same call is an [ErrImported], as long as what it takes over is as it was. What is sealed
 // stays so, with the same keys.
 func Import(ctx context.Context, url string, from stored.Snapshot, progress func(Imported)) (err error) {
 	config, err := pgxpool.ParseConfig(url)
@@ -69,7 +70,7 @@ func Import(ctx context.Context, url string, from stored.Snapshot, progress func
 	if err := migrate(ctx, pool); err != nil {
 		return err
 	}
-	im := &importing{conn: conn.Conn(), from: from, progress: progress, totals: make(map[string]int64)}
+	im := &importing{conn: conn.Conn(), from: from, progress: progress, totals: make(map[string]int64), sums: make(map[string]stored.Sum)}
 	if im.progress == nil {
 		im.progress = func(Imported) {}
 	}
@@ -82,7 +83,8 @@ type importing struct {
 	from     stored.Snapshot
 	progress func(Imported)
 	totals   map[string]int64 // rows of each table
-	place    int64            // the largest of an attempt
+	sums     map[string]stored.Sum
+	place    int64 // the largest of an attempt
 }
 
 func (im *importing) run(ctx context.Context) error {
@@ -180,6 +182,9 @@ func (im *importing) begin(ctx context.Context, source string) error {
 			return err
 		}
 		if err := mustBeEmpty(ctx, tx); err != nil {
+			if was, asking := im.wasImported(ctx, tx); was && asking == nil {
+				return ErrImported
+			}
 			return err
 		}
 		if _, err := tx.Exec(ctx, createImport); err != nil {
@@ -337,32 +342,13 @@ func claimImported(ctx context.Context, tx pgx.Tx, t stored.Table, messages [][]
 	column := func(name string) int {
 		return slices.IndexFunc(t.Columns, func(c stored.Column) bool { return c.Name == name })
 	}
-	app, eventID, msg := column("application"), column("event_id"), column("id")
+	app, eventID, version, msg := column("application"), column("event_id"), column("event_type_version"), column("id")
 	var claims [][]any
 	for _, row := range messages {
 		if row[eventID] != nil {
-			claims = append(claims, []any{row[app], row[eventID], row[msg]})
+			claims = append(claims, []any{row[app], row[eventID], row[version], row[msg]})
 		}
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"event_id"}, []string{"application", "event_id", "message"}, pgx.CopyFromRows(claims))
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"event_id"}, []string{"application", "event_id", "event_type_version", "message"}, pgx.CopyFromRows(claims))
 	return err
-}
-
-// end opens the database to stores.
-func (im *importing) end(ctx context.Context) error {
-	// Until autovacuum comes by, plans would rest on guesses.
-	if _, err := im.conn.Exec(ctx, "ANALYZE"); err != nil {
-		return err
-	}
-	newest, place, err := im.from.Newest()
-	if err != nil {
-		return err
-	}
-	return pgx.BeginFunc(ctx, im.conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "UPDATE newest SET id = greatest(id, $1), place = greatest(place, $2)", newest, place); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, "DROP TABLE fanfare_import")
-		return err
-	})
 }

@@ -40,7 +40,7 @@ func TestContractAcrossAMigration(t *testing.T) {
 	ring := seal.NewRing(seal.NewKey())
 	var mu sync.Mutex
 	files, urls := make(map[string]bool), make(map[string]string)
-	storetest.Run(t, func(t testing.TB, name string) fanfare.Store {
+	storetest.RunReopened(t, func(t testing.TB, name string) fanfare.Store {
 		mu.Lock()
 		defer mu.Unlock()
 		path := filepath.Join(dir, name+".db")
@@ -53,7 +53,8 @@ func TestContractAcrossAMigration(t *testing.T) {
 			return s
 		}
 		if urls[name] == "" {
-			urls[name] = moved(t, path)
+			urls[name] = lent(t)
+			move(t, path, urls[name])
 		}
 		return openAt(t, urls[name], ring)
 	})
@@ -63,12 +64,18 @@ func TestContractAcrossAMigration(t *testing.T) {
 func moved(t testing.TB, path string) string {
 	t.Helper()
 	url := database(t)
+	move(t, path, url)
+	return url
+}
+
+// move moves a file to the database of that URL.
+func move(t testing.TB, path, url string) {
+	t.Helper()
 	from := snapshot(t, path)
 	defer from.Close()
 	if err := postgres.Import(t.Context(), url, from, nil); err != nil {
 		t.Fatal(err)
 	}
-	return url
 }
 
 func snapshot(t testing.TB, path string) *sqlite.Snapshot {

@@ -29,6 +29,7 @@ func (im *importing) check(ctx context.Context, t stored.Table) error {
 		want.Add(row)
 		tell()
 	}
+	im.sums[t.Name] = want
 	r, err := im.conn.Query(ctx, "SELECT "+columnList(t)+" FROM "+t.Name)
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func (im *importing) check(ctx context.Context, t stored.Table) error {
 		if err != nil {
 			return err
 		}
-		got.Add(asStored(row))
+		got.Add(asStored(row, t.Columns))
 		tell()
 	}
 	if err := r.Err(); err != nil {
@@ -61,7 +62,8 @@ func (im *importing) checkEventIDs(ctx context.Context) error {
 	err := im.conn.QueryRow(ctx, `
 		SELECT count(*)
 		FROM message
-		FULL JOIN event_id ON event_id.application = message.application AND event_id.event_id = message.event_id AND event_id.message = message.id
+		FULL JOIN event_id ON event_id.application = message.application AND event_id.event_id = message.event_id
+			AND event_id.event_type_version = message.event_type_version AND event_id.message = message.id
 		WHERE (message.event_id IS NULL) <> (event_id.event_id IS NULL)`).Scan(&wrong)
 	if err == nil && wrong > 0 {
 		err = fmt.Errorf("%d event ids are not those of the messages; empty the database, and begin anew", wrong)
@@ -81,7 +83,7 @@ func columnList(t stored.Table) string {
 }
 
 // asStored gives values the types that package stored has them in.
-func asStored(row []any) []any {
+func asStored(row []any, columns []stored.Column) []any {
 	for i, v := range row {
 		switch v := v.(type) {
 		case int16:
@@ -89,13 +91,13 @@ func asStored(row []any) []any {
 		case int32:
 			row[i] = int64(v)
 		case []any:
-			row[i] = listAsStored(v)
+			row[i] = listAsStored(v, columns[i].Kind)
 		}
 	}
 	return row
 }
 
-func listAsStored(list []any) any {
+func listAsStored(list []any, kind stored.Kind) any {
 	raw, texts := [][16]byte{}, []string{}
 	for _, v := range list {
 		switch v := v.(type) {
@@ -105,8 +107,8 @@ func listAsStored(list []any) any {
 			texts = append(texts, v)
 		}
 	}
-	if len(texts) > 0 {
+	if kind == stored.Texts {
 		return texts
 	}
-	return raw // an empty list is one of ids: one of texts is NULL
+	return raw
 }

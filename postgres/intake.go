@@ -13,15 +13,15 @@ import (
 // of arrays must not be ragged. It leaves out those of applications that are gone.
 const insertMessages = `
 	INSERT INTO message (application, id, event_id, event_type, content_type, channels, tags, ordering_key,
-		deliver_at, created_at, checksum, endpoints, payload)
+		deliver_at, created_at, checksum, endpoints, payload, event_type_version)
 	SELECT application, new.id, event_id, event_type, content_type,
 		CASE WHEN channels IS NOT NULL THEN ARRAY(SELECT json_array_elements_text(channels::json)) END,
 		CASE WHEN tags IS NOT NULL THEN ARRAY(SELECT json_array_elements_text(tags::json)) END,
-		ordering_key, deliver_at, new.created_at, checksum, endpoints::uuid[], payload
+		ordering_key, deliver_at, new.created_at, checksum, endpoints::uuid[], payload, event_type_version
 	FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-		$9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::bytea[])
+		$9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::bytea[], $14::integer[])
 		AS new (application, id, event_id, event_type, content_type, channels, tags, ordering_key,
-			deliver_at, created_at, checksum, endpoints, payload)
+			deliver_at, created_at, checksum, endpoints, payload, event_type_version)
 	WHERE EXISTS (SELECT 1 FROM application WHERE application.id = new.application)
 	ON CONFLICT DO NOTHING`
 
@@ -48,9 +48,6 @@ func (g *acceptance) store(batch *pgx.Batch) {
 			ds.add(call.app, p, i)
 		}
 	})
-	for _, payload := range laneNews(newsMore, g.abroad()) {
-		batch.Queue("SELECT pg_notify($1, $2)", channel, payload)
-	}
 	if len(m.ids) > 0 {
 		batch.Queue(insertMessages, m.args()...)
 	}
@@ -60,11 +57,8 @@ func (g *acceptance) store(batch *pgx.Batch) {
 	g.keepKeys(batch)
 }
 
-// abroad are the lanes of other nodes that what is stored waits in.
+// abroad are the lanes of other nodes that what was stored waits in.
 func (g *acceptance) abroad() (lanes []route) {
-	if g.member.node() == nil {
-		return nil
-	}
 	seen := make(map[id]bool)
 	g.each(func(call *intake, p *parcel) {
 		for _, ep := range p.endpoints {
@@ -84,6 +78,7 @@ type messages struct {
 	eventTypes, endpoints                        []string
 	deliverAt, createdAt, checksums              []int64
 	payloads                                     [][]byte
+	versions                                     []int32
 }
 
 func (m *messages) add(app id, p *parcel) {
@@ -100,11 +95,12 @@ func (m *messages) add(app id, p *parcel) {
 		payload = []byte{} // NULL says that it was removed
 	}
 	m.payloads = append(m.payloads, payload)
+	m.versions = append(m.versions, int32(msg.EventTypeVersion))
 }
 
 func (m *messages) args() []any {
 	return []any{m.apps, m.ids, m.eventIDs, m.eventTypes, m.contentTypes, m.channels, m.tags, m.keys,
-		m.deliverAt, m.createdAt, m.checksums, m.endpoints, m.payloads}
+		m.deliverAt, m.createdAt, m.checksums, m.endpoints, m.payloads, m.versions}
 }
 
 // deliveries are the columns of some.

@@ -14,9 +14,9 @@ import (
 const keyPrefix = "key_"
 
 const insertAPIKey = `
-	INSERT INTO key (id, hash, name, scopes, application, expires_at, used_at, created_at)
-	SELECT $1, $2, $3, $4, $5, $6, $7, $8
-	WHERE (SELECT count(*) FROM key) < $9`
+	INSERT INTO key (id, hash, name, scopes, application, channels, expires_at, used_at, created_at)
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+	WHERE (SELECT count(*) FROM key) < $10`
 
 // CreateKey implements [fanfare.Access].
 func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
@@ -43,7 +43,7 @@ func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
 			}
 		}
 		tag, err := tx.Exec(ctx, insertAPIKey, raw, k.Hash[:], k.Name, stored.List(words[string](k.Scopes)), owner,
-			stored.Micros(k.ExpiresAt), stored.Micros(k.UsedAt), stored.Micros(k.CreatedAt), most)
+			optional(stored.List(k.Channels)), stored.Micros(k.ExpiresAt), stored.Micros(k.UsedAt), stored.Micros(k.CreatedAt), most)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = fanfare.ErrTooMany
 		}
@@ -66,7 +66,7 @@ func words[To, From ~string](from []From) []To {
 	return all
 }
 
-const keyColumns = `id, hash, name, scopes, application, expires_at, used_at, created_at`
+const keyColumns = `id, hash, name, scopes, application, channels, expires_at, used_at, created_at`
 
 func scanKey(r pgx.Rows) (*fanfare.Key, error) {
 	k := &fanfare.Key{}
@@ -74,8 +74,9 @@ func scanKey(r pgx.Rows) (*fanfare.Key, error) {
 	var app *id
 	var hash []byte
 	var scopes string
+	var channels *string
 	var expires, used, created int64
-	if err := r.Scan(&raw, &hash, &k.Name, &scopes, &app, &expires, &used, &created); err != nil {
+	if err := r.Scan(&raw, &hash, &k.Name, &scopes, &app, &channels, &expires, &used, &created); err != nil {
 		return nil, err
 	}
 	k.ID = fanfare.KeyID(fanfare.EncodeID(keyPrefix, raw))
@@ -87,6 +88,9 @@ func scanKey(r pgx.Rows) (*fanfare.Key, error) {
 		return nil, fmt.Errorf("key %s: scopes: %w", k.ID, err)
 	}
 	k.Scopes = words[fanfare.Scope](names)
+	if k.Channels, err = stored.ReadList[[]string](given(channels)); err != nil {
+		return nil, fmt.Errorf("key %s: channels: %w", k.ID, err)
+	}
 	return k, nil
 }
 

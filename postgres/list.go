@@ -61,20 +61,26 @@ func readPage[T any](ctx context.Context, s *Store, l list, c cursor, args pgx.N
 	if c.nowhere {
 		return nil, nil
 	}
-	query := l.down
-	if c.page.Ascending {
-		query = l.up
-	}
-	all := pgx.NamedArgs{"after": c.after, "limit": c.page.Limit}
-	for name, v := range args {
-		all[name] = v
-	}
+	query, all := l.at(c, args)
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, query, all)
 		page, err = rows(r, err, scan)
 		return err
 	})
 	return page, unlessNone(err)
+}
+
+// at is the query for the page that begins there, and its parameters beside args.
+func (l list) at(c cursor, args pgx.NamedArgs) (query string, all pgx.NamedArgs) {
+	query = l.down
+	if c.page.Ascending {
+		query = l.up
+	}
+	all = pgx.NamedArgs{"after": c.after, "limit": c.page.Limit}
+	for name, v := range args {
+		all[name] = v
+	}
+	return query, all
 }
 
 // unlessNone is err, unless it says that nothing has what was asked for: a list of

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,8 +26,11 @@ const (
 	mostLanes = 150
 )
 
+const notifyOne = `
+	SELECT pg_notify($1, $2)`
+
 func notify(ctx context.Context, tx pgx.Tx, payload string) error {
-	_, err := tx.Exec(ctx, "SELECT pg_notify($1, $2)", channel, payload)
+	_, err := tx.Exec(ctx, notifyOne, channel, payload)
 	return err
 }
 
@@ -57,36 +61,69 @@ func (s *Store) Tell(ctx context.Context, lanes []fanfare.Lane) error {
 			told = append(told, route{app, ep})
 		}
 	}
-	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		for _, payload := range laneNews(newsOther, told) {
-			if err := notify(ctx, tx, payload); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.tell(ctx, laneNews(newsOther, told))
 }
 
-// Hear implements [fanfare.Shared]. One goroutine at a time may call it.
+// A hearing is the connection on which news are heard.
+type hearing struct {
+	config *pgx.ConnConfig
+
+	one  sync.Mutex // held by who hears, and to close
+	conn *pgx.Conn  // nil: none
+
+	mu     sync.Mutex
+	closed bool
+	stop   context.CancelFunc // of who hears
+}
+
+// enter returns the context of someone who hears from now on.
+func (h *hearing) enter(ctx context.Context) (context.Context, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, errClosed
+	}
+	ctx, h.stop = context.WithCancel(ctx)
+	return ctx, nil
+}
+
+// close ends who hears, and the connection.
+func (h *hearing) close() {
+	h.mu.Lock()
+	h.closed = true
+	if h.stop != nil {
+		h.stop()
+	}
+	h.mu.Unlock()
+	h.one.Lock()
+	defer h.one.Unlock()
+	if h.conn != nil {
+		_ = h.conn.Close(context.Background()) // Close is given none
+	}
+}
+
+// Hear implements [fanfare.Shared].
 func (s *Store) Hear(ctx context.Context) (*fanfare.News, error) {
+	h := &s.hearing
+	h.one.Lock()
+	defer h.one.Unlock()
+	ctx, err := h.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer h.stop()
 	news := &fanfare.News{}
-	if s.listener == nil || s.listener.IsClosed() {
-		conn, err := pgx.ConnectConfig(ctx, s.listening.Copy())
-		if err != nil {
+	if h.conn == nil || h.conn.IsClosed() {
+		if err := h.connect(ctx); err != nil {
 			return nil, err
 		}
-		if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
-			_ = conn.Close(ctx)
-			return nil, err
-		}
-		s.listener = conn
 		news.Missing = true
 		return news, nil
 	}
-	first, err := s.notification(ctx)
+	first, err := h.notification(ctx)
 	if err != nil {
-		_ = s.listener.Close(context.WithoutCancel(ctx))
-		s.listener = nil
+		_ = h.conn.Close(context.WithoutCancel(ctx))
+		h.conn = nil
 		if ctx.Err() != nil {
 			return news, nil
 		}
@@ -94,6 +131,21 @@ func (s *Store) Hear(ctx context.Context) (*fanfare.News, error) {
 	}
 	takeDown(news, first.Payload)
 	return news, nil
+}
+
+func (h *hearing) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, h.config.Copy())
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		_ = conn.Close(ctx)
+		return err
+	}
+	h.conn = conn
+	return nil
 }
 
 const (
@@ -104,16 +156,16 @@ const (
 )
 
 // notification waits for the next one, on a connection that is alive.
-func (s *Store) notification(ctx context.Context) (*pgconn.Notification, error) {
+func (h *hearing) notification(ctx context.Context) (*pgconn.Notification, error) {
 	for {
 		waiting, cancel := context.WithTimeout(ctx, silence)
-		n, err := s.listener.WaitForNotification(waiting)
+		n, err := h.conn.WaitForNotification(waiting)
 		cancel()
 		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) && !pgconn.Timeout(err) {
 			return n, err
 		}
 		asking, cancel := context.WithTimeout(ctx, answerIn)
-		err = s.listener.Ping(asking)
+		err = h.conn.Ping(asking)
 		cancel()
 		if err != nil {
 			return nil, err

@@ -14,7 +14,7 @@ import (
 
 const messageColumns = `message.id, message.application, message.event_id, message.event_type, message.content_type,
 		message.channels, message.tags, message.ordering_key, message.deliver_at, message.created_at,
-		message.checksum, message.payload`
+		message.checksum, message.payload, message.event_type_version`
 
 // scanMessage reads a message, which is Damaged if its payload is not what was stored.
 func scanMessage(r pgx.Rows) (*fanfare.Message, error) {
@@ -22,7 +22,7 @@ func scanMessage(r pgx.Rows) (*fanfare.Message, error) {
 	var raw, app id
 	var eventID, contentType, key *string
 	var deliverAt, createdAt, checksum int64
-	err := r.Scan(&raw, &app, &eventID, &msg.EventType, &contentType, &msg.Channels, &msg.Tags, &key, &deliverAt, &createdAt, &checksum, &msg.Payload)
+	err := r.Scan(&raw, &app, &eventID, &msg.EventType, &contentType, &msg.Channels, &msg.Tags, &key, &deliverAt, &createdAt, &checksum, &msg.Payload, &msg.EventTypeVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,9 @@ const selectMessageByEventID = `
 	JOIN message ON message.application = event_id.application AND message.id = event_id.message
 	WHERE event_id.application = $1
 		AND event_id.event_id = $2
-		AND EXISTS (SELECT 1 FROM application WHERE id = $1)`
+		AND EXISTS (SELECT 1 FROM application WHERE id = $1)
+	ORDER BY event_id.event_type_version DESC
+	LIMIT 1`
 
 // Message implements [fanfare.Log]. An id goes before an event id.
 func (s *Store) Message(ctx context.Context, application fanfare.ApplicationID, ref string) (*fanfare.Message, error) {
@@ -79,10 +81,15 @@ func whole(msg *fanfare.Message, err error) (*fanfare.Message, error) {
 const messageIs = `
 		AND (@types::text[] IS NULL OR message.event_type = ANY(@types))
 		AND (@channel::text IS NULL OR @channel = ANY(message.channels))
-		AND (@tag::text IS NULL OR @tag = ANY(message.tags))`
+		AND (@tag::text IS NULL OR @tag = ANY(message.tags))
+		AND (@within::text[] IS NULL OR message.channels && @within)`
 
+// messageArgs sets their parameters. args has within, unless nothing narrows.
 func messageArgs(args pgx.NamedArgs, types []string, channel, tag string) pgx.NamedArgs {
 	args["types"], args["channel"], args["tag"] = some(types), optional(channel), optional(tag)
+	if args["within"] == nil {
+		args["within"] = []string(nil)
+	}
 	return args
 }
 
@@ -105,8 +112,12 @@ var (
 			JOIN endpoint ON endpoint.id = delivery.endpoint
 			WHERE delivery.endpoint = ANY(message.endpoints)
 				AND delivery.message = message.id
-				AND delivery.state = ANY(@states))`, "message.id")
+				AND delivery.state = ANY(@states)`+endpointIs+`)`, "message.id")
 )
+
+// messagePiece is how many messages are read at once of a page that ends with so many
+// bytes.
+const messagePiece = 25
 
 // Messages implements [fanfare.Log].
 func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID, f fanfare.MessageFilter) ([]*fanfare.Message, error) {
@@ -114,12 +125,61 @@ func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID,
 	if !ok {
 		return nil, nil
 	}
-	args := messageArgs(pgx.NamedArgs{"application": app, "since": stored.From(f.Since), "until": stored.To(f.Until)}, f.EventTypes, f.Channel, f.Tag)
+	args := messageArgs(pgx.NamedArgs{"application": app, "since": stored.From(f.Since), "until": stored.To(f.Until), "within": some(f.Within)}, f.EventTypes, f.Channel, f.Tag)
 	l := listMessages
 	if len(f.States) > 0 {
 		l, args["states"] = listMessagesInState, numbers(f.States)
 	}
-	return readPage(ctx, s, l, afterID(messagePrefix, f.Page), args, scanMessage)
+	if f.Bytes == 0 {
+		return readPage(ctx, s, l, afterID(messagePrefix, f.Page), args, scanMessage)
+	}
+	return s.messagesUntil(ctx, l, &f, args)
+}
+
+// messagesUntil reads a page until it has so many bytes, a piece at a time: what is
+// asked for the server sends, and payloads may be large.
+func (s *Store) messagesUntil(ctx context.Context, l list, f *fanfare.MessageFilter, args pgx.NamedArgs) (page []*fanfare.Message, err error) {
+	at := f.Page
+	for size := 0; ; {
+		at.Limit = min(f.Limit-len(page), messagePiece)
+		piece, err := readPage(ctx, s, l, afterID(messagePrefix, at), args, scanMessage)
+		if err != nil {
+			return nil, err
+		}
+		for _, msg := range piece {
+			page = append(page, msg)
+			if size += len(msg.Payload); size >= f.Bytes {
+				return page, nil
+			}
+		}
+		if len(piece) < at.Limit || len(page) == f.Limit {
+			return page, nil
+		}
+		at.After = string(page[len(page)-1].ID)
+	}
+}
+
+const selectNamed = `
+	SELECT ` + messageColumns + `
+	FROM message
+	WHERE application = $1
+		AND id = ANY($2)
+		AND EXISTS (SELECT 1 FROM application WHERE id = $1)
+	ORDER BY id`
+
+// NamedMessages implements [fanfare.Log].
+func (s *Store) NamedMessages(ctx context.Context, application fanfare.ApplicationID, names []fanfare.MessageID) (msgs []*fanfare.Message, err error) {
+	app, ok := parse(applicationPrefix, application)
+	wanted := messageIDs(names)
+	if !ok || len(wanted) == 0 {
+		return nil, nil
+	}
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		r, err := conn.Query(ctx, selectNamed, app, wanted)
+		msgs, err = rows(r, err, scanMessage)
+		return err
+	})
+	return msgs, unlessNone(err)
 }
 
 const expungePayload = `

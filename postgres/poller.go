@@ -180,12 +180,19 @@ func (s *Store) ExpireConsumers(ctx context.Context, t time.Time, limit int) (n 
 }
 
 // selectSettled gives the first place that an attempt not yet committed may have. It
-// goes by the transactions of this database alone, since others may last for hours,
-// and by their ages, which do not wrap round.
+// goes by the transactions of this database alone, since others may last for hours. A
+// transaction's number is shown with its lower 32 bits only, so it is reckoned by how far
+// it is behind the first that had not begun. That snapshot is older than what is read of
+// the transactions: one that is missing there has ended by then, and is seen by whoever
+// looks next.
 const selectSettled = `
-	SELECT (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - coalesce(max(greatest(age(backend_xid), 0)), 0)) << 20
-	FROM pg_stat_activity
-	WHERE datname = current_database() AND backend_xid IS NOT NULL`
+	SELECT ((first - coalesce(max(greatest(behind, 0)), 0)) << 20) + (SELECT n FROM counter WHERE name = 'place')
+	FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS first) AS snapshot
+	LEFT JOIN LATERAL (
+		SELECT (first - backend_xid::text::bigint + 2147483648) % 4294967296 - 2147483648 AS behind
+		FROM pg_stat_activity
+		WHERE datname = current_database() AND backend_xid IS NOT NULL) AS open ON true
+	GROUP BY first`
 
 // findSettled asks for it by itself: what had ended by then, and nothing else, is
 // seen by the query that follows.
@@ -208,11 +215,17 @@ const selectRecords = `
 	JOIN endpoint ON endpoint.id = attempt.endpoint
 	JOIN message ON message.application = endpoint.application AND message.id = attempt.message
 	WHERE CASE WHEN $3::uuid IS NULL THEN endpoint.application <> $4 ELSE endpoint.application = $3 END
+		AND ($5::text[] IS NULL OR message.channels && $5 AND endpoint.channels <> '{}' AND endpoint.channels <@ $5)
 	ORDER BY attempt.place`
 
 // Recorded implements [fanfare.Pollers]. The place of an attempt is its transaction
 // and its number therein.
 func (s *Store) Recorded(ctx context.Context, application fanfare.ApplicationID, after fanfare.Place, limit int) (some []fanfare.Record, next fanfare.Place, err error) {
+	return s.RecordedWithin(ctx, application, nil, after, limit)
+}
+
+// RecordedWithin implements [fanfare.Views].
+func (s *Store) RecordedWithin(ctx context.Context, application fanfare.ApplicationID, within []string, after fanfare.Place, limit int) (records []fanfare.Record, next fanfare.Place, err error) {
 	var of *id
 	if application != "" {
 		app, _ := parse(applicationPrefix, application)
@@ -220,7 +233,7 @@ func (s *Store) Recorded(ctx context.Context, application fanfare.ApplicationID,
 	}
 	own, _ := parse(applicationPrefix, fanfare.OperationalApplication)
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		some, next = nil, after
+		records, next = nil, after
 		var endpoints, attempts []id
 		var ep, attempt id
 		settled, err := findSettled(ctx, conn)
@@ -238,8 +251,8 @@ func (s *Store) Recorded(ctx context.Context, application fanfare.ApplicationID,
 		if err != nil || len(attempts) == 0 {
 			return err
 		}
-		r, err = conn.Query(ctx, selectRecords, endpoints, attempts, of, own)
-		some, err = rows(r, err, func(r pgx.Rows) (fanfare.Record, error) {
+		r, err = conn.Query(ctx, selectRecords, endpoints, attempts, of, own, some(within))
+		records, err = rows(r, err, func(r pgx.Rows) (fanfare.Record, error) {
 			record := fanfare.Record{Attempt: &fanfare.Attempt{}}
 			err := scanAttemptAnd(r, record.Attempt, (*int64)(&record.Place))
 			return record, err
@@ -249,7 +262,7 @@ func (s *Store) Recorded(ctx context.Context, application fanfare.ApplicationID,
 	if err != nil {
 		return nil, after, err
 	}
-	return some, next, nil
+	return records, next, nil
 }
 
 const selectLastRecorded = `

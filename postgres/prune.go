@@ -149,7 +149,7 @@ func (s *Store) remove(ctx context.Context, old []id) (n int, err error) {
 		for _, query := range []string{
 			"DELETE FROM delivery USING message WHERE message.id = ANY($1) AND delivery.endpoint = ANY(message.endpoints) AND delivery.message = message.id",
 			"DELETE FROM attempt WHERE message = ANY($1)",
-			"DELETE FROM event_id USING message WHERE message.id = ANY($1) AND event_id.application = message.application AND event_id.event_id = message.event_id AND event_id.message = message.id",
+			"DELETE FROM event_id USING message WHERE message.id = ANY($1) AND event_id.application = message.application AND event_id.event_id = message.event_id AND event_id.event_type_version = message.event_type_version AND event_id.message = message.id",
 			"DELETE FROM message WHERE id = ANY($1)",
 		} {
 			if _, err := tx.Exec(ctx, query, gone); err != nil {

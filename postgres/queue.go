@@ -204,10 +204,16 @@ const cancelOne = `
 		AND delivery.state = 0
 		AND endpoint.id = delivery.endpoint
 		AND endpoint.application = $3
+		AND ($4::text[] IS NULL OR endpoint.channels <> '{}' AND endpoint.channels <@ $4)
 	RETURNING delivery.endpoint`
 
 // Cancel implements [fanfare.Queue].
 func (s *Store) Cancel(ctx context.Context, application fanfare.ApplicationID, message fanfare.MessageID) (ended []fanfare.EndpointID, err error) {
+	return s.CancelWithin(ctx, application, message, nil)
+}
+
+// CancelWithin implements [fanfare.Views].
+func (s *Store) CancelWithin(ctx context.Context, application fanfare.ApplicationID, message fanfare.MessageID, within []string) (ended []fanfare.EndpointID, err error) {
 	app, ok1 := parse(applicationPrefix, application)
 	msg, ok2 := parse(messagePrefix, message)
 	if !ok1 || !ok2 {
@@ -218,13 +224,16 @@ func (s *Store) Cancel(ctx context.Context, application fanfare.ApplicationID, m
 		if err != nil {
 			return err
 		}
-		r, err := tx.Query(ctx, cancelOne, p.endpoints, msg, app)
-		some, err := rows(r, err, func(r pgx.Rows) (fanfare.EndpointID, error) {
+		if err := mustBeWithin(ctx, tx, msg, within); err != nil {
+			return err
+		}
+		r, err := tx.Query(ctx, cancelOne, p.endpoints, msg, app, some(within))
+		these, err := rows(r, err, func(r pgx.Rows) (fanfare.EndpointID, error) {
 			var ep id
 			err := r.Scan(&ep)
 			return fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, ep)), err
 		})
-		ended = append(ended, some...) // those of an earlier try wait no more either
+		ended = append(ended, these...) // those of an earlier try wait no more either
 		return err
 	})
 	if err != nil {

@@ -74,8 +74,8 @@ func (call *note) size() (n int) {
 	return n
 }
 
-// recordAll stores what a group of calls reports. If that fails each call is tried by
-// itself, unless the database is at fault.
+// recordAll stores what a group of calls reports. If that fails each half of it is tried
+// by itself, in their order, unless the database is at fault.
 func (s *Store) recordAll(group []*note) {
 	var all []*report
 	for _, call := range group {
@@ -84,10 +84,9 @@ func (s *Store) recordAll(group []*note) {
 		}
 	}
 	err := s.recordTogether(all)
-	if err != nil && len(group) > 1 && !again(err) && !errors.Is(err, fanfare.ErrFenced) {
-		for _, call := range group {
-			s.recordAll([]*note{call})
-		}
+	if half := len(group) / 2; err != nil && half > 0 && !again(err) && !errors.Is(err, fanfare.ErrFenced) {
+		s.recordAll(group[:half])
+		s.recordAll(group[half:])
 		return
 	}
 	for _, call := range group {
@@ -182,7 +181,8 @@ const insertOutcomes = `
 	), stored AS (
 		INSERT INTO attempt (endpoint, id, message, place, number, manual, url, started_at, duration, first_byte,
 			status, class, detail, state, next_at, truncated, request_header, response_header, response_body)
-		SELECT endpoint, id, message, (pg_current_xact_id()::text::bigint << 20) + $21 + nth, number, manual, url,
+		SELECT endpoint, id, message,
+			(pg_current_xact_id()::text::bigint << 20) + (SELECT n FROM counter WHERE name = 'place') + $21 + nth, number, manual, url,
 			started_at, duration, first_byte, status, class, detail, state, next_at, truncated, request_header,
 			response_header, response_body
 		FROM standing

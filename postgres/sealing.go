@@ -63,10 +63,18 @@ const selectKeysInUse = `
 		SELECT (SELECT min(sealed_by) FROM answer WHERE sealed_by > used)
 		FROM of_answers
 		WHERE used IS NOT NULL
+	), of_parts (used) AS (
+		SELECT min(sealed_by) FROM task_part
+		UNION ALL
+		SELECT (SELECT min(sealed_by) FROM task_part WHERE sealed_by > used)
+		FROM of_parts
+		WHERE used IS NOT NULL
 	)
 	SELECT used FROM of_endpoints WHERE used IS NOT NULL
 	UNION
 	SELECT used FROM of_answers WHERE used IS NOT NULL
+	UNION
+	SELECT used FROM of_parts WHERE used IS NOT NULL
 	UNION
 	SELECT sealed_by FROM setting
 	ORDER BY 1`
@@ -87,6 +95,7 @@ func (s *Store) keysInUse(ctx context.Context) (used []string, err error) {
 type Sealing struct {
 	Key string   // the id of the key that seals here; "" if none does
 	Old []string // the ids of other keys that some are sealed with
+	Err error    // why resealing has stopped; nil if it has not
 }
 
 // Sealing tells how the secrets are sealed. Old ones are of processes that have not
@@ -97,6 +106,9 @@ func (s *Store) Sealing(ctx context.Context) (Sealing, error) {
 		return Sealing{}, nil
 	}
 	v := Sealing{Key: ring.Current()}
+	if err := s.resealing.failed.Load(); err != nil {
+		v.Err = *err
+	}
 	used, err := s.keysInUse(ctx)
 	for _, key := range used {
 		if key != "" && key != v.Key {
@@ -137,16 +149,27 @@ var sealedColumns = []sealedColumn{
 	}},
 	{"setting", "value", []string{"name"}, func(key []string) string { return settingPlace(key[0]) }},
 	{"answer", "body", []string{"scope", "key"}, func(key []string) string { return answerPlace(key[0], key[1]) }},
+	{"task_part", "content", []string{"task", "number"}, func(key []string) string {
+		return "task_part/" + strings.ToUpper(strings.ReplaceAll(key[0], "-", "")) + "/" + key[1] + "/content"
+	}},
 }
 
 // resealChunk is how many rows of a table one transaction reseals.
 const resealChunk = 100
 
+// chunk is fewer rows of those that are large.
+func (c *sealedColumn) chunk() int {
+	if c.table == "task_part" {
+		return resealChunk / 20
+	}
+	return resealChunk
+}
+
 // resealAll seals with the present key what is sealed with others or with none, some
 // rows at a time.
 func (s *Store) resealAll(ctx context.Context) error {
 	for _, c := range sealedColumns {
-		for n := resealChunk; n == resealChunk; {
+		for n := c.chunk(); n == c.chunk(); {
 			err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 				n, err = s.reseal(ctx, tx, c)
 				return err
@@ -172,7 +195,7 @@ func (s *Store) reseal(ctx context.Context, tx pgx.Tx, c sealedColumn) (n int, e
 		sealedBy string
 	}
 	r, err := tx.Query(ctx, "SELECT ARRAY["+strings.Join(columns, ", ")+"], "+c.column+", sealed_by FROM "+c.table+
-		" WHERE sealed_by <> $1 LIMIT $2 FOR UPDATE", s.keys.Load().Current(), resealChunk)
+		" WHERE sealed_by <> $1 LIMIT $2 FOR NO KEY UPDATE", s.keys.Load().Current(), c.chunk())
 	some, err := rows(r, err, func(r pgx.Rows) (row, error) {
 		var v row
 		err := r.Scan(&v.key, &v.kept, &v.sealedBy)

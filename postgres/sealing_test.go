@@ -7,10 +7,13 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/postgres"
 	"github.com/fanfarehq/fanfare/seal"
 	"github.com/fanfarehq/fanfare/storetest"
@@ -63,6 +66,76 @@ func TestANewKeySealsEverything(t *testing.T) {
 	row(t, url, "SELECT value FROM setting WHERE name = 'pepper'", &text)
 	if bytes.Contains(text, []byte(secret)) {
 		t.Errorf("%q stands in the database", secret)
+	}
+}
+
+// TestKeysAreChangedWhileAllIsRead gives a store a new key while it is written and read,
+// and one that is closed before it has done so, whose database goes on at the next Open.
+func TestKeysAreChangedWhileAllIsRead(t *testing.T) {
+	url := database(t)
+	old := seal.NewRing(seal.NewKey())
+	s := openAt(t, url, old)
+	hub := fanfare.New(s, nil)
+	app := acme(t, hub, &ledger{}, 0)
+	const many = 400
+	eps := make([]*fanfare.Endpoint, many)
+	for i := range eps {
+		eps[i] = &fanfare.Endpoint{Application: app.ID, URL: "https://example.com/"}
+		if err := hub.CreateEndpoint(t.Context(), eps[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	holds := func(s *postgres.Store) {
+		t.Helper()
+		for i, ep := range eps {
+			got, err := s.Endpoint(t.Context(), app.ID, string(ep.ID))
+			if err != nil || got.Secrets[0].Text != ep.Secrets[0].Text {
+				t.Fatalf("endpoint %d: %v", i, err)
+			}
+		}
+	}
+	if err := s.Rekey(t.Context(), seal.NewRing(seal.NewKey())); err == nil || !strings.Contains(err.Error(), old.Current()) {
+		t.Errorf("keys without the present one: %v, want an error that names %s", err, old.Current())
+	}
+	other := openAt(t, url, old)
+	if err := other.Join(t.Context(), "other"); err != nil {
+		t.Fatal(err)
+	}
+	ring := old.With(seal.NewKey())
+	if err := s.Rekey(t.Context(), ring); !errors.Is(err, postgres.ErrOthers) {
+		t.Errorf("beside another node: %v", err)
+	}
+	if err := other.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Rekey(t.Context(), ring); err != nil {
+		t.Fatal(err)
+	}
+	holds(s)
+	for i := 0; i < many; i += 40 {
+		if err := hub.UpdateEndpoint(t.Context(), eps[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		sealing, err := s.Sealing(t.Context())
+		if err != nil || sealing.Err != nil || sealing.Key != ring.Current() || time.Now().After(deadline) {
+			t.Fatalf("it is sealed so: %+v, %v", sealing, err)
+		}
+		if sealing.Old == nil {
+			break
+		}
+	}
+	holds(s)
+	last := seal.NewKey()
+	for errors.Is(s.Rekey(t.Context(), ring.With(last)), postgres.ErrResealing) {
+		time.Sleep(time.Millisecond)
+	}
+	s.Close() // in the midst of it
+	for _, ring := range []*seal.Ring{ring.With(last), seal.NewRing(last)} {
+		s := openAt(t, url, ring)
+		holds(s)
+		s.Close()
 	}
 }
 

@@ -18,24 +18,35 @@ import (
 // that what they commit may be lost, and others that cannot be used.
 func TestOpenRefusesWhatDurabilityCannotRestOn(t *testing.T) {
 	careless := pgtest.Start(t, "fsync = off")
-	torn := pgtest.Start(t, "full_page_writes = off")
 	standby := server.Standby(t, "s")
 	for _, test := range []struct{ name, url, want string }{
 		{"fsync", careless.URL("postgres"), "fsync is off, and must be on: what is committed would be lost with the power"},
-		{"pages", torn.URL("postgres"), "full_page_writes is off, and must be on: a crash could leave pages torn"},
 		{"commit off", server.URL(template) + "&options=-csynchronous_commit%3Doff", "synchronous_commit is off, and must be on"},
 		{"commit local", server.URL(template) + "&options=-csynchronous_commit%3Dlocal", "synchronous_commit is local, and must be on"},
 		{"commit remote_write", server.URL(template) + "&options=-csynchronous_commit%3Dremote_write", "synchronous_commit is remote_write, and must be on"},
 		{"standby", standby.URL(template), "transaction_read_only is on, and must be off: nothing could be stored; this is a standby"},
 		{"age", pretends(t, "140012"), "the server is PostgreSQL 14: at least 15 is needed"},
 	} {
-		s, err := postgres.Open(t.Context(), test.url, nil)
-		if err == nil {
-			s.Close()
+		refused(t, test.name, test.url, test.want)
+	}
+	for _, query := range []string{"ALTER SYSTEM SET fsync = on", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()"} {
+		if err := careless.Exec(t.Context(), query); err != nil {
+			t.Fatal(err)
 		}
-		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %v, want %q", test.name, err, test.want)
-		}
+	}
+	waitFor(t, careless.URL("postgres"), "SELECT current_setting('full_page_writes') = 'off'")
+	refused(t, "pages", careless.URL("postgres"), "full_page_writes is off, and must be on: a crash could leave pages torn")
+}
+
+// refused wants a database not to be opened for a reason.
+func refused(t *testing.T, name, url, reason string) {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), url, nil)
+	if err == nil {
+		s.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), reason) {
+		t.Errorf("%s: %v, want %q", name, err, reason)
 	}
 }
 

@@ -21,8 +21,8 @@ const deleteOldestSessions = `
 		OFFSET $2)`
 
 const insertSession = `
-	INSERT INTO session (hash, application, capabilities, feature_flags, label, expires_at, created_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	INSERT INTO session (hash, application, capabilities, feature_flags, channels, label, expires_at, created_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
 // CreateSession implements [fanfare.Access].
 func (s *Store) CreateSession(ctx context.Context, session *fanfare.Session, most int) error {
@@ -42,13 +42,13 @@ func (s *Store) CreateSession(ctx context.Context, session *fanfare.Session, mos
 			return err
 		}
 		_, err := tx.Exec(ctx, insertSession, session.Hash[:], app, optional(stored.List(words[string](session.Capabilities))),
-			optional(stored.List(session.FeatureFlags)), session.Label, stored.Micros(session.ExpiresAt), stored.Micros(session.CreatedAt))
+			optional(stored.List(session.FeatureFlags)), optional(stored.List(session.Channels)), session.Label, stored.Micros(session.ExpiresAt), stored.Micros(session.CreatedAt))
 		return err
 	})
 }
 
 const selectSession = `
-	SELECT application, capabilities, feature_flags, label, expires_at, created_at
+	SELECT application, capabilities, feature_flags, channels, label, expires_at, created_at
 	FROM session
 	WHERE hash = $1`
 
@@ -57,9 +57,9 @@ func (s *Store) SessionOf(ctx context.Context, hash [32]byte) (*fanfare.Session,
 	return readOne(ctx, s, func(r pgx.Rows) (*fanfare.Session, error) {
 		session := &fanfare.Session{Hash: hash}
 		var app id
-		var capabilities, flags *string
+		var capabilities, flags, channels *string
 		var expires, created int64
-		err := r.Scan(&app, &capabilities, &flags, &session.Label, &expires, &created)
+		err := r.Scan(&app, &capabilities, &flags, &channels, &session.Label, &expires, &created)
 		if err != nil {
 			return nil, err
 		}
@@ -72,6 +72,9 @@ func (s *Store) SessionOf(ctx context.Context, hash [32]byte) (*fanfare.Session,
 		session.Capabilities = words[fanfare.Capability](names)
 		if session.FeatureFlags, err = stored.ReadList[[]string](given(flags)); err != nil {
 			return nil, fmt.Errorf("session: feature flags: %w", err)
+		}
+		if session.Channels, err = stored.ReadList[[]string](given(channels)); err != nil {
+			return nil, fmt.Errorf("session: channels: %w", err)
 		}
 		return session, nil
 	}, selectSession, hash[:])

@@ -35,6 +35,7 @@ const connections = 16
 // A Store is a [fanfare.Store] in a database.
 type Store struct {
 	pool      *pgxpool.Pool
+	leasing   line // of the lease alone
 	limits    limits
 	keys      atomic.Pointer[seal.Ring] // nil: nothing is sealed
 	warned    sync.Map                  // *pgconn.PgConn: its last COMMIT was answered with a warning
@@ -43,9 +44,10 @@ type Store struct {
 	pruning   pruning
 	member    membership
 	wasNode   atomic.Bool // it joined once: without a node it writes nothing of deliveries
-	listener  *pgx.Conn   // of the one goroutine that calls Hear
-	listening *pgx.ConnConfig
+	hearing   hearing
+	telling   *teller
 	sweeping  sweeper
+	resealing resealing
 
 	closing sync.Once
 	closed  atomic.Bool
@@ -96,12 +98,21 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 	s := &Store{limits: usual}
 	config.ConnConfig.OnNotice = s.notice
 	config.PingTimeout = idleLimit
+	limitConnecting(config.ConnConfig)
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
 			s.pool.Close()
+		}
+	}()
+	if s.leasing, err = leaseLine(ctx, config); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.leasing.pool.Close()
 		}
 	}()
 	if err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return checkServer(ctx, conn.Conn()) }); err != nil {
@@ -116,11 +127,15 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 	if err := mustNotBeImporting(ctx, s.pool); err != nil {
 		return nil, err
 	}
-	s.listening = config.ConnConfig
+	s.hearing.config = config.ConnConfig
 	if opt.Listen != "" {
-		if s.listening, err = pgx.ParseConfig(opt.Listen); err != nil {
+		if s.hearing.config, err = pgx.ParseConfig(opt.Listen); err != nil {
 			return nil, fmt.Errorf("the URL of the listener: %w", err)
 		}
+		limitConnecting(s.hearing.config)
+	}
+	if err := s.continuePlaces(ctx); err != nil {
+		return nil, err
 	}
 	left, err := s.takeKeys(ctx, opt.Keys)
 	if err != nil {
@@ -137,9 +152,25 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 	s.accepting = newGatherer(s.acceptAll)
 	s.recording = newGatherer(s.recordAll)
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.telling = newTeller(s.tell)
 	s.sweeping = sweeper{wake: make(chan struct{}, 1), end: end}
 	s.sweeping.done.Go(func() { s.sweep(background) })
 	return s, nil
+}
+
+// leaseLine is a line of its own for a node's lease. It connects when it is used.
+func leaseLine(ctx context.Context, config *pgxpool.Config) (line, error) {
+	own := config.Copy()
+	own.MinConns, own.MinIdleConns, own.MaxConns = 0, 0, holdConns
+	own.ConnConfig.ConnectTimeout = min(own.ConnConfig.ConnectTimeout, holdConnect)
+	pool, err := pgxpool.NewWithConfig(ctx, own)
+	return line{pool, holdFor, holdTry}, err
+}
+
+func limitConnecting(config *pgx.ConnConfig) {
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectLimit
+	}
 }
 
 // Close waits for what was begun and lets go of the connections.
@@ -147,12 +178,13 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		s.accepting.close()
 		s.recording.close()
+		s.telling.close()
 		s.sweeping.end()
 		s.sweeping.done.Wait()
 		s.closed.Store(true)
-		if s.listener != nil {
-			_ = s.listener.Close(context.Background()) // Close is given none
-		}
+		s.resealing.work.Wait()
+		s.hearing.close()
+		s.leasing.pool.Close()
 		s.pool.Close()
 	})
 	return nil

@@ -14,9 +14,8 @@ import (
 const taskPrefix = "qtask_"
 
 const insertTask = `
-	INSERT INTO task (id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message,
-		selection, error, created_at, updated_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+	INSERT INTO task (` + taskColumns + `)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
 
 const forgetTasks = `
 	DELETE FROM task
@@ -54,7 +53,8 @@ func (s *Store) CreateTask(ctx context.Context, t *fanfare.Task, keep fanfare.Ta
 			return err
 		}
 		_, err = tx.Exec(ctx, insertTask, raw, app, idOf(endpointPrefix, t.Endpoint), string(t.Kind), int16(t.State), t.Revision, t.Total, t.Done,
-			idOf(endpointPrefix, t.At.Endpoint), idOf(messagePrefix, t.At.Message), stored.Selection(&t.Selection), optional(t.Error),
+			idOf(endpointPrefix, t.At.Endpoint), idOf(messagePrefix, t.At.Message), idOf(attemptPrefix, t.At.Attempt), stored.Selection(&t.Selection), optional(t.Error),
+			t.Export.Parts, t.Export.Lines, t.Export.Damaged, t.Export.Size, stored.Micros(t.Export.ExpiresAt),
 			stored.Micros(t.CreatedAt), stored.Micros(t.UpdatedAt))
 		if err != nil {
 			return err
@@ -64,18 +64,20 @@ func (s *Store) CreateTask(ctx context.Context, t *fanfare.Task, keep fanfare.Ta
 	})
 }
 
-const taskColumns = `id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message,
-		selection, error, created_at, updated_at`
+const taskColumns = `id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message, at_attempt,
+		selection, error, parts, lines, damaged, size, expires_at, created_at, updated_at`
 
 func scanTask(r pgx.Rows) (*fanfare.Task, error) {
 	t := &fanfare.Task{}
 	var raw, app id
-	var ep, atEndpoint, atMessage *id
+	var ep, atEndpoint, atMessage, atAttempt *id
 	var state int16
 	var selection string
 	var failed *string
-	var created, updated int64
-	err := r.Scan(&raw, &app, &ep, &t.Kind, &state, &t.Revision, &t.Total, &t.Done, &atEndpoint, &atMessage, &selection, &failed, &created, &updated)
+	var expires, created, updated int64
+	e := &t.Export
+	err := r.Scan(&raw, &app, &ep, &t.Kind, &state, &t.Revision, &t.Total, &t.Done, &atEndpoint, &atMessage, &atAttempt, &selection, &failed,
+		&e.Parts, &e.Lines, &e.Damaged, &e.Size, &expires, &created, &updated)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +86,9 @@ func scanTask(r pgx.Rows) (*fanfare.Task, error) {
 	t.Endpoint, t.State, t.Error = fanfare.EndpointID(nameOf(endpointPrefix, ep)), fanfare.TaskState(state), given(failed)
 	t.At = fanfare.TaskPlace{
 		Endpoint: fanfare.EndpointID(nameOf(endpointPrefix, atEndpoint)), Message: fanfare.MessageID(nameOf(messagePrefix, atMessage)),
+		Attempt: fanfare.AttemptID(nameOf(attemptPrefix, atAttempt)),
 	}
-	t.CreatedAt, t.UpdatedAt = stored.Instant(created), stored.Instant(updated)
+	e.ExpiresAt, t.CreatedAt, t.UpdatedAt = stored.Instant(expires), stored.Instant(created), stored.Instant(updated)
 	if t.Selection, err = stored.ReadSelection(selection); err != nil {
 		return nil, fmt.Errorf("task %s: selection: %w", t.ID, err)
 	}
@@ -104,7 +107,8 @@ func (s *Store) Task(ctx context.Context, task fanfare.TaskID) (*fanfare.Task, e
 const tasksWhere = `
 		AND (@application::uuid IS NULL OR application = @application)
 		AND (@kinds::text[] IS NULL OR kind = ANY(@kinds))
-		AND (@states::smallint[] IS NULL OR state = ANY(@states))`
+		AND (@states::smallint[] IS NULL OR state = ANY(@states))
+		AND (@within::text IS NULL OR selection::jsonb -> 'within' <@ @within::text::jsonb)`
 
 var (
 	listTasks = inOrder(`
@@ -121,7 +125,7 @@ var (
 
 // Tasks implements [fanfare.Tasks].
 func (s *Store) Tasks(ctx context.Context, f fanfare.TaskFilter) ([]*fanfare.Task, error) {
-	args := pgx.NamedArgs{"application": (*id)(nil), "kinds": some(words[string](f.Kinds)), "states": ([]int16)(nil)}
+	args := pgx.NamedArgs{"application": (*id)(nil), "kinds": some(words[string](f.Kinds)), "states": ([]int16)(nil), "within": optional(stored.List(f.Within))}
 	if f.Application != "" {
 		app, ok := parse(applicationPrefix, f.Application)
 		if !ok {

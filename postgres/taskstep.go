@@ -13,9 +13,9 @@ import (
 // updateTask does nothing if the task has been changed since it was read.
 const updateTask = `
 	UPDATE task
-	SET revision = revision + 1, state = $1, at_endpoint = $2, at_message = $3, error = $4, updated_at = $5
-	WHERE id = $6 AND revision = $7 AND state = 0
-	RETURNING application`
+	SET revision = revision + 1, state = $1, at_endpoint = $2, at_message = $3, at_attempt = $4, error = $5, expires_at = $6, updated_at = $7
+	WHERE id = $8 AND revision = $9 AND state = 0
+	RETURNING application, parts`
 
 // StepTask implements [fanfare.Tasks].
 func (s *Store) StepTask(ctx context.Context, step *fanfare.TaskStep) (ok bool, err error) {
@@ -27,20 +27,25 @@ func (s *Store) StepTask(ctx context.Context, step *fanfare.TaskStep) (ok bool, 
 	err = s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		ok = false
 		r, err := tx.Query(ctx, updateTask, int16(step.State), idOf(endpointPrefix, step.At.Endpoint), idOf(messagePrefix, step.At.Message),
-			optional(step.Error), stored.Micros(step.Time), raw, step.Revision)
+			idOf(attemptPrefix, step.At.Attempt), optional(step.Error), stored.Micros(step.Expires), stored.Micros(step.Time), raw, step.Revision)
 		if err != nil {
 			return err
 		}
-		apps, err := pgx.CollectRows(r, pgx.RowTo[id])
-		if err != nil || len(apps) == 0 {
+		var app id
+		var parts int64
+		tag, err := pgx.ForEachRow(r, []any{&app, &parts}, func() error { return nil })
+		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
 		ok = true
+		if err := s.addPart(ctx, tx, raw, parts, step.Part); err != nil {
+			return err
+		}
 		done := int64(0)
 		for _, work := range []func() (int64, error){
-			func() (int64, error) { return onceMore(ctx, tx, apps[0], step.Again) },
-			func() (int64, error) { return deliver(ctx, tx, apps[0], step.New) },
-			func() (int64, error) { return expunge(ctx, tx, apps[0], step.Expunge) },
+			func() (int64, error) { return onceMore(ctx, tx, app, step.Again) },
+			func() (int64, error) { return deliver(ctx, tx, app, step.New) },
+			func() (int64, error) { return expunge(ctx, tx, app, step.Expunge) },
 		} {
 			n, err := work()
 			if err != nil {

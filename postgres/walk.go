@@ -88,14 +88,14 @@ func walk[T any](r pgx.Rows, err error, w *fanfare.Walk, scan func(r pgx.Rows) (
 func walkArgs(app id, w *fanfare.Walk) pgx.NamedArgs {
 	after, _ := parse(messagePrefix, w.After)
 	return messageArgs(pgx.NamedArgs{
-		"application": app, "after": after, "since": stored.From(w.Since), "until": stored.To(w.Until), "look": w.Look,
+		"application": app, "after": after, "since": stored.From(w.Since), "until": stored.To(w.Until), "look": w.Look, "within": some(w.Within),
 	}, w.EventTypes, w.Channel, w.Tag)
 }
 
 // walkMessages is walkDeliveries for messages.
 const walkMessages = `
 	SELECT message.id, message.event_type, message.channels, message.tags, message.ordering_key,
-		message.deliver_at, message.created_at,
+		message.deliver_at, message.created_at, message.event_type_version,
 		CASE
 			WHEN message.created_at < @since OR message.created_at >= @until THEN false
 			WHEN message.payload IS NULL THEN false
@@ -125,7 +125,7 @@ func (s *Store) WalkMessages(ctx context.Context, application fanfare.Applicatio
 			var key *string
 			var deliverAt, createdAt int64
 			wanted := false
-			if err := r.Scan(&raw, &msg.EventType, &msg.Channels, &msg.Tags, &key, &deliverAt, &createdAt, &wanted); err != nil {
+			if err := r.Scan(&raw, &msg.EventType, &msg.Channels, &msg.Tags, &key, &deliverAt, &createdAt, &msg.EventTypeVersion, &wanted); err != nil {
 				return nil, "", err
 			}
 			msg.ID = fanfare.MessageID(fanfare.EncodeID(messagePrefix, raw))

@@ -2,11 +2,13 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // limits are how long a Store waits for its database.
@@ -26,6 +28,10 @@ const (
 	readLimit  = 30 * time.Second
 	idleLimit  = 2 * time.Second // of a connection that was idle, before it is used
 
+	// connectLimit is how long a host may take to let a connection in, unless the URL
+	// says otherwise (connect_timeout): one that does not answer keeps from the next.
+	connectLimit = 3 * time.Second
+
 	retryGap = 50 * time.Millisecond // before the second try; then twice as long
 	maxGap   = 500 * time.Millisecond
 )
@@ -38,18 +44,25 @@ type try struct {
 	sent    bool // it has come to where it may be done
 }
 
+// A line is connections to the database, and how long their answers are waited for: in
+// all, and each time.
+type line struct {
+	pool            *pgxpool.Pool
+	patience, limit time.Duration
+}
+
 // persist calls f with a connection until it does not fail for a reason that may
 // pass.
-func (s *Store) persist(ctx context.Context, limit time.Duration, f func(ctx context.Context, conn *pgx.Conn, t *try) error) error {
+func (s *Store) persist(ctx context.Context, over line, f func(ctx context.Context, conn *pgx.Conn, t *try) error) error {
 	if s.closed.Load() {
 		return errClosed
 	}
-	deadline := time.Now().Add(max(s.limits.patience, limit))
+	deadline := time.Now().Add(max(over.patience, over.limit))
 	repeats := false
 	for gap := retryGap; ; gap = min(2*gap, maxGap) {
 		t := try{repeats: repeats}
 		left := max(retryGap, time.Until(deadline))
-		err := s.connected(ctx, min(limit, left), func(ctx context.Context, conn *pgx.Conn) error { return f(ctx, conn, &t) })
+		err := s.connected(ctx, line{pool: over.pool, limit: min(over.limit, left)}, func(ctx context.Context, conn *pgx.Conn) error { return f(ctx, conn, &t) })
 		if !again(err) || time.Now().Add(gap).After(deadline) {
 			return fault(err)
 		}
@@ -63,11 +76,12 @@ func (s *Store) persist(ctx context.Context, limit time.Duration, f func(ctx con
 }
 
 // connected calls f with a connection, for no longer than limit. Afterwards that is
-// closed if it led to the wrong server.
-func (s *Store) connected(ctx context.Context, limit time.Duration, f func(ctx context.Context, conn *pgx.Conn) error) error {
-	timed, cancel := context.WithTimeout(ctx, limit)
+// closed if it led to the wrong server. If it was lost then all are made anew that are
+// there: they led to the same one, and to find that out of each would take as long again.
+func (s *Store) connected(ctx context.Context, over line, f func(ctx context.Context, conn *pgx.Conn) error) error {
+	timed, cancel := context.WithTimeout(ctx, over.limit)
 	defer cancel()
-	conn, err := s.pool.Acquire(timed)
+	conn, err := over.pool.Acquire(timed)
 	if err == nil {
 		err = f(timed, conn.Conn())
 		if warned := s.wasWarned(conn.Conn()); warned && err == nil {
@@ -78,8 +92,15 @@ func (s *Store) connected(ctx context.Context, limit time.Duration, f func(ctx c
 		}
 		conn.Release()
 	}
-	if err != nil && timed.Err() != nil && ctx.Err() == nil && !isAnswer(err) {
+	if err == nil || ctx.Err() != nil || isAnswer(err) {
+		return err
+	}
+	if timed.Err() != nil {
 		err = fmt.Errorf("%w: %w", errLate, err)
+	}
+	there := conn != nil || over.pool.Stat().IdleConns() > 0
+	if there && (errors.Is(err, errLate) || isElsewhere(err) || isLost(err)) {
+		over.pool.Reset()
 	}
 	return err
 }
@@ -102,7 +123,7 @@ func (s *Store) wasWarned(conn *pgx.Conn) bool {
 // read calls f with a connection on which it only reads: again if that is lost, so f
 // sets all of its results anew each time.
 func (s *Store) read(ctx context.Context, f func(ctx context.Context, conn *pgx.Conn) error) error {
-	return s.persist(ctx, s.limits.read, func(ctx context.Context, conn *pgx.Conn, _ *try) error { return f(ctx, conn) })
+	return s.persist(ctx, line{s.pool, s.limits.patience, s.limits.read}, func(ctx context.Context, conn *pgx.Conn, _ *try) error { return f(ctx, conn) })
 }
 
 // write calls f in a transaction, and again if that could not be committed for a
@@ -115,7 +136,7 @@ func (s *Store) write(ctx context.Context, f func(ctx context.Context, tx pgx.Tx
 // writeOnce is write for what cannot be done twice. done is asked first when the
 // transaction before may have been committed, and reports whether it was.
 func (s *Store) writeOnce(ctx context.Context, done func(ctx context.Context, tx pgx.Tx) (bool, error), f func(ctx context.Context, tx pgx.Tx) error) error {
-	return s.persist(ctx, s.limits.write, func(ctx context.Context, conn *pgx.Conn, t *try) error {
+	return s.persist(ctx, line{s.pool, s.limits.patience, s.limits.write}, func(ctx context.Context, conn *pgx.Conn, t *try) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			if t.repeats {
 				if _, err := tx.Exec(ctx, countRepeat); err != nil {
@@ -138,7 +159,11 @@ func (s *Store) writeOnce(ctx context.Context, done func(ctx context.Context, tx
 // send has the statements that fill queues done in one transaction, in one round
 // trip. What they return is read by functions that set all of it anew each time.
 func (s *Store) send(ctx context.Context, fill func(batch *pgx.Batch)) error {
-	return s.persist(ctx, s.limits.write, func(ctx context.Context, conn *pgx.Conn, t *try) error {
+	return s.sendOver(ctx, line{s.pool, s.limits.patience, s.limits.write}, fill)
+}
+
+func (s *Store) sendOver(ctx context.Context, over line, fill func(batch *pgx.Batch)) error {
+	return s.persist(ctx, over, func(ctx context.Context, conn *pgx.Conn, t *try) error {
 		t.sent = true
 		batch := &pgx.Batch{}
 		if t.repeats {

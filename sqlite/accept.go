@@ -81,11 +81,12 @@ func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, i
 	return earlier, err
 }
 
-// insertMessage does nothing if the application has a message of that event id.
+// insertMessage does nothing if the application has a message of that event id and
+// version.
 const insertMessage = `
 	INSERT INTO message (rowid, application, id, event_id, event_type, content_type, channels, tags,
-		ordering_key, deliver_at, created_at, checksum, endpoints, payload)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ordering_key, deliver_at, created_at, checksum, endpoints, payload, event_type_version)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 // accept stores a message and its deliveries, or sets its Err to ErrExists.
@@ -120,6 +121,7 @@ func (w *writer) accept(app id, p *parcel) error {
 	bind.number(int64(p.checksum))
 	bind.blob(endpoints)
 	bind.blob(msg.Payload)
+	bind.number(int64(msg.EventTypeVersion))
 	if err := run(w.hot.message); err != nil {
 		return err
 	}

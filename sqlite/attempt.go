@@ -23,7 +23,8 @@ const attemptsWhere = `
 		AND attempt.started_at < :until
 		AND (:success IS NULL OR (attempt.class = 'success') = :success)
 		AND (:class = 0 OR attempt.status / 100 = :class)
-		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)` + messageIs
+		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)
+		AND (:within IS NULL OR EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint` + endpointIs + `))` + messageIs
 
 var listAttempts = inOrder(attemptsWhere, "attempt.id")
 
@@ -66,6 +67,7 @@ func bindAttempts(stmt *sqlite.Stmt, app, ep id, f *fanfare.AttemptFilter) {
 	}
 	stmt.SetInt64(":class", int64(f.StatusClass))
 	bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
+	bindWithin(stmt, f.Within)
 }
 
 // Attempts implements [fanfare.Log].
@@ -96,7 +98,7 @@ func (s *Store) attemptsAtEndpoint(ctx context.Context, app id, f *fanfare.Attem
 // attemptsOfMessage walks the chains of attempts of all the message's deliveries
 // for their ids, and then reads as many attempts as make a page.
 func attemptsOfMessage(conn *sqlite.Conn, app id, f *fanfare.AttemptFilter) (as []*fanfare.Attempt, err error) {
-	all, err := chains(conn, app, f.Message, f.Endpoint)
+	all, err := chains(conn, app, &fanfare.DeliveryFilter{Message: f.Message, Endpoint: f.Endpoint, Within: f.Within})
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +137,8 @@ const selectChain = `
 	JOIN attempt ON attempt.rowid = chain.rowid`
 
 // chains finds all attempts of a message, or those at one endpoint.
-func chains(conn *sqlite.Conn, app id, message fanfare.MessageID, endpoint fanfare.EndpointID) (all []link, err error) {
-	endpoints, err := endpointsOfMessage(conn, app, &fanfare.DeliveryFilter{Message: message, Endpoint: endpoint})
+func chains(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (all []link, err error) {
+	endpoints, err := endpointsOfMessage(conn, app, f)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +146,7 @@ func chains(conn *sqlite.Conn, app id, message fanfare.MessageID, endpoint fanfa
 	if err != nil {
 		return nil, err
 	}
-	msg, _ := parse(messagePrefix, message)
+	msg, _ := parse(messagePrefix, f.Message)
 	for _, ep := range endpoints {
 		bind := binder{stmt: stmt}
 		bind.id(ep)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/memdir"
 	"github.com/fanfarehq/fanfare/sqlite"
 )
 
@@ -33,6 +34,10 @@ func TestMain(m *testing.M) {
 	case "rekey":
 		rekey(os.Args[1])
 	default:
+		if err := memdir.Use(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		os.Exit(m.Run())
 	}
 }

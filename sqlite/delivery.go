@@ -53,7 +53,11 @@ func (s *Store) Deliveries(ctx context.Context, application fanfare.ApplicationI
 const messageIs = `
 		AND (:types IS NULL OR message.event_type IN (SELECT value FROM json_each(:types)))
 		AND (:channel IS NULL OR EXISTS (SELECT 1 FROM json_each(message.channels) WHERE value = :channel))
-		AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(message.tags) WHERE value = :tag))`
+		AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(message.tags) WHERE value = :tag))
+		AND (:within IS NULL OR EXISTS (
+			SELECT 1
+			FROM json_each(message.channels)
+			WHERE value IN (SELECT value FROM json_each(:within))))`
 
 func bindMessageIs(stmt *sqlite.Stmt, types []string, channel, tag string) {
 	setText(stmt, ":types", stored.List(types))
@@ -69,7 +73,8 @@ var listDeliveries = inOrder(`
 		AND delivery.created_at >= :since
 		AND delivery.created_at < :until
 		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)
-		AND (:types IS NULL AND :channel IS NULL AND :tag IS NULL OR EXISTS (
+		AND (:within IS NULL OR EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint`+endpointIs+`))
+		AND (:types IS NULL AND :channel IS NULL AND :tag IS NULL AND :within IS NULL OR EXISTS (
 			SELECT 1
 			FROM message
 			WHERE message.application = :application AND message.id = delivery.message`+messageIs+`))`, "delivery.message")
@@ -86,6 +91,7 @@ func (s *Store) deliveriesToEndpoint(ctx context.Context, app id, f *fanfare.Del
 		stmt.SetInt64(":since", stored.From(f.Since))
 		stmt.SetInt64(":until", stored.To(f.Until))
 		bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
+		bindWithin(stmt, f.Within)
 	}, scanDelivery)
 }
 
@@ -151,12 +157,16 @@ func endpointsOfMessage(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (e
 	stmt.SetInt64(":since", stored.From(f.Since))
 	stmt.SetInt64(":until", stored.To(f.Until))
 	bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
+	bindWithin(stmt, f.Within)
 	_, err = one(stmt, func(row *row) { endpoints = ids(row.blob()) })
 	if f.Endpoint != "" {
 		only, _ := parse(endpointPrefix, f.Endpoint)
 		endpoints = slices.DeleteFunc(endpoints, func(ep id) bool { return ep != only })
 	}
-	return endpoints, err
+	if err != nil || len(f.Within) == 0 {
+		return endpoints, err
+	}
+	return endpointsWithin(conn, endpoints, f.Within)
 }
 
 const selectStats = `

@@ -13,25 +13,25 @@ import (
 const selectUntold = `
 	SELECT id, settings, sealed_by
 	FROM endpoint
-	WHERE disabled IS NULL`
+	WHERE disabled IS NULL OR channels IS NULL`
 
-const tellDisabled = `
+const tell = `
 	UPDATE endpoint
-	SET disabled = ?
+	SET disabled = ?, channels = ?
 	WHERE id = ?`
 
-// tellAllDisabled fills in the column disabled of endpoints whose settings were
-// sealed when there was no such column, so that no migration could read them. What
+// tellAll fills in the columns disabled and channels of endpoints whose settings were
+// sealed when there were no such columns, so that no migration could read them. What
 // cannot be unsealed is left for who reads the endpoint, and is told why.
-func (s *Store) tellAllDisabled(conn *sqlite.Conn) (err error) {
+func (s *Store) tellAll(conn *sqlite.Conn) (err error) {
 	end, err := sqlitex.ImmediateTransaction(conn)
 	if err != nil {
 		return err
 	}
 	defer end(&err)
 	type untold struct {
-		id       id
-		disabled bool
+		id id
+		fanfare.Endpoint
 	}
 	stmt, err := conn.Prepare(selectUntold)
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *Store) tellAllDisabled(conn *sqlite.Conn) (err error) {
 		raw := row.id()
 		text, err := s.unseal(endpointPlace(raw), []byte(strings.Trim(row.text(), `"`)), row.text())
 		if err == nil && stored.ReadSettings(text, &ep) == nil {
-			all = append(all, untold{raw, ep.Disabled})
+			all = append(all, untold{raw, ep})
 		}
 		return true
 	})
@@ -51,7 +51,7 @@ func (s *Store) tellAllDisabled(conn *sqlite.Conn) (err error) {
 		return err
 	}
 	for _, u := range all {
-		if err := sqlitex.Execute(conn, tellDisabled, &sqlitex.ExecOptions{Args: []any{u.disabled, u.id[:]}}); err != nil {
+		if err := sqlitex.Execute(conn, tell, &sqlitex.ExecOptions{Args: []any{u.Disabled, channelsOf(&u.Endpoint), u.id[:]}}); err != nil {
 			return err
 		}
 	}

@@ -12,8 +12,8 @@ import (
 
 const insertEventType = `
 	INSERT INTO event_type (id, description, group_name, schemas, feature_flags, archived, deprecated, retry,
-		examples, validation, created_at, updated_at, name)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		examples, validation, lifecycle, created_at, updated_at, name)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 // bindEventType binds the parameters of insertEventType and updateEventType.
@@ -28,6 +28,7 @@ func bindEventType(bind *binder, t *fanfare.EventType, raw id) {
 	bind.optional(stored.Plan(t.Retry))
 	bind.asIs(t.Examples)
 	bind.optional(string(t.Validation))
+	bind.optional(stored.Lifecycle(t))
 	bind.time(t.CreatedAt)
 	bind.time(t.UpdatedAt)
 	bind.text(t.Name)
@@ -54,7 +55,7 @@ func (s *Store) CreateEventType(ctx context.Context, t *fanfare.EventType) error
 }
 
 const eventTypeColumns = `name, id, description, group_name, schemas, feature_flags, archived, deprecated, retry,
-	examples, validation, created_at, updated_at, revision`
+	examples, validation, lifecycle, created_at, updated_at, revision`
 
 func scanEventType(row *row) (t *fanfare.EventType, err error) {
 	t = &fanfare.EventType{
@@ -72,6 +73,9 @@ func scanEventType(row *row) (t *fanfare.EventType, err error) {
 		return nil, fmt.Errorf("event type %q: retry: %w", t.Name, err)
 	}
 	t.Examples, t.Validation = row.blob(), fanfare.Validation(row.text())
+	if err := stored.ReadLifecycle(row.text(), t); err != nil {
+		return nil, fmt.Errorf("event type %q: lifecycle: %w", t.Name, err)
+	}
 	t.CreatedAt, t.UpdatedAt = row.time(), row.time()
 	t.Revision = row.number()
 	return t, nil
@@ -101,7 +105,7 @@ func (s *Store) EventTypes(ctx context.Context, page fanfare.Page, archived bool
 var listCheckedTypes = inOrder(`
 	SELECT `+eventTypeColumns+`
 	FROM event_type
-	WHERE archived = 0 AND validation IS NOT NULL`, "name")
+	WHERE (archived = 0 AND validation IS NOT NULL OR lifecycle IS NOT NULL)`, "name")
 
 // CheckedEventTypes implements [fanfare.Checks].
 func (s *Store) CheckedEventTypes(ctx context.Context, page fanfare.Page) ([]*fanfare.EventType, error) {
@@ -111,7 +115,7 @@ func (s *Store) CheckedEventTypes(ctx context.Context, page fanfare.Page) ([]*fa
 const updateEventType = `
 	UPDATE event_type
 	SET id = ?, description = ?, group_name = ?, schemas = ?, feature_flags = ?, archived = ?, deprecated = ?, retry = ?,
-		examples = ?, validation = ?, created_at = ?, updated_at = ?, revision = revision + 1
+		examples = ?, validation = ?, lifecycle = ?, created_at = ?, updated_at = ?, revision = revision + 1
 	WHERE name = ?`
 
 // selectTypeRevision is -1, which no revision is, if the event type of that name has

@@ -12,9 +12,9 @@ import (
 const keyPrefix = "key_"
 
 const insertAPIKey = `
-	INSERT INTO key (id, hash, name, scopes, application, expires_at, used_at, created_at)
-	SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-	WHERE (SELECT count(*) FROM key) < ?9`
+	INSERT INTO key (id, hash, name, scopes, application, channels, expires_at, used_at, created_at)
+	SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+	WHERE (SELECT count(*) FROM key) < ?10`
 
 // CreateKey implements [fanfare.Access].
 func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
@@ -38,6 +38,7 @@ func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
 			bind.text(k.Name)
 			bind.text(stored.List(words[string](k.Scopes)))
 			bindOwner(bind, app)
+			bind.optional(stored.List(k.Channels))
 			bind.time(k.ExpiresAt)
 			bind.time(k.UsedAt)
 			bind.time(k.CreatedAt)
@@ -69,7 +70,7 @@ func words[To, From ~string](from []From) []To {
 	return to
 }
 
-const keyColumns = `id, hash, name, scopes, application, expires_at, used_at, created_at`
+const keyColumns = `id, hash, name, scopes, application, channels, expires_at, used_at, created_at`
 
 func scanKey(row *row) (*fanfare.Key, error) {
 	k := &fanfare.Key{ID: fanfare.KeyID(row.name(keyPrefix))}
@@ -82,6 +83,9 @@ func scanKey(row *row) (*fanfare.Key, error) {
 	k.Scopes = words[fanfare.Scope](scopes)
 	if app := row.id(); app != (id{}) {
 		k.Application = fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, app))
+	}
+	if k.Channels, err = stored.ReadList[[]string](row.text()); err != nil {
+		return nil, fmt.Errorf("key %s: channels: %w", k.ID, err)
 	}
 	k.ExpiresAt, k.UsedAt, k.CreatedAt = row.time(), row.time(), row.time()
 	return k, nil

@@ -92,6 +92,11 @@ func behind[T any](all []T, of func(T) id, prefix string, page fanfare.Page) []T
 // readPage reads a page of a list. bind gives the parameters that are not the
 // page's; nil: there are none.
 func readPage[T any](ctx context.Context, s *Store, l listing, at cursor, bind func(*sqlite.Stmt), scan func(*row) (*T, error)) (page []*T, err error) {
+	return readPageUntil(ctx, s, l, at, bind, scan, func(*T) (full bool) { return false })
+}
+
+// readPageUntil is readPage of a page that may be full before its limit.
+func readPageUntil[T any](ctx context.Context, s *Store, l listing, at cursor, bind func(*sqlite.Stmt), scan func(*row) (*T, error), full func(*T) bool) (page []*T, err error) {
 	if at.bind == nil {
 		return nil, nil
 	}
@@ -109,10 +114,15 @@ func readPage[T any](ctx context.Context, s *Store, l listing, at cursor, bind f
 		}
 		at.bind(stmt)
 		stmt.SetInt64(":limit", int64(at.Limit))
-		page, err = scanAll(stmt, scan)
-		return err
+		return scanEach(stmt, scan, func(v *T) (more bool) {
+			page = append(page, v)
+			return !full(v)
+		})
 	})
-	return page, err
+	if err != nil {
+		return nil, err
+	}
+	return page, nil
 }
 
 // setID gives a named parameter an id; NULL if there is none.

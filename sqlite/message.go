@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/stored"
@@ -15,7 +16,7 @@ import (
 
 const messageColumns = `message.id, message.application, message.event_id, message.event_type, message.content_type,
 		message.channels, message.tags, message.ordering_key, message.deliver_at, message.created_at,
-		message.checksum, message.payload`
+		message.checksum, message.payload, message.event_type_version`
 
 // scanMessage reads a message, which is Damaged if it is not what was stored.
 func scanMessage(row *row) (*fanfare.Message, error) {
@@ -33,6 +34,7 @@ func scanMessage(row *row) (*fanfare.Message, error) {
 	msg.DeliverAt, msg.CreatedAt = row.time(), row.time()
 	checksum := uint32(row.number())
 	msg.Payload = row.blob()
+	msg.EventTypeVersion = int(row.number())
 	same := msg.Payload == nil || crc32.Checksum(msg.Payload, castagnoli) == checksum
 	if err1 != nil || err2 != nil || !same {
 		msg.Damaged, msg.Payload = true, nil
@@ -52,7 +54,9 @@ const selectMessageByEventID = `
 	FROM message
 	WHERE application = ?1
 		AND event_id = ?2
-		AND EXISTS (SELECT 1 FROM application WHERE id = ?1)`
+		AND EXISTS (SELECT 1 FROM application WHERE id = ?1)
+	ORDER BY event_type_version DESC
+	LIMIT 1`
 
 // Message implements [fanfare.Log]. An id goes before an event id.
 func (s *Store) Message(ctx context.Context, application fanfare.ApplicationID, ref string) (msg *fanfare.Message, err error) {
@@ -103,7 +107,7 @@ var listMessagesInState = inOrder(messagesWhere+`
 			SELECT 1
 			FROM endpoint CROSS JOIN delivery ON delivery.endpoint = endpoint.id AND delivery.message = message.id
 			WHERE endpoint.application = :application
-				AND :states >> delivery.state & 1)`, "message.id")
+				AND :states >> delivery.state & 1`+endpointIs+`)`, "message.id")
 
 // Messages implements [fanfare.Log].
 func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID, f fanfare.MessageFilter) ([]*fanfare.Message, error) {
@@ -118,15 +122,49 @@ func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID,
 			return nil, err
 		}
 	}
-	return readPage(ctx, s, list, afterID(messagePrefix, f.Page), func(stmt *sqlite.Stmt) {
+	size := 0
+	return readPageUntil(ctx, s, list, afterID(messagePrefix, f.Page), func(stmt *sqlite.Stmt) {
 		stmt.SetBytes(":application", app[:])
 		stmt.SetInt64(":since", stored.From(f.Since))
 		stmt.SetInt64(":until", stored.To(f.Until))
 		bindMessageIs(stmt, f.EventTypes, f.Channel, f.Tag)
+		bindWithin(stmt, f.Within)
 		if len(f.States) > 0 {
 			stmt.SetInt64(":states", mask(f.States))
 		}
-	}, scanMessage)
+	}, scanMessage, func(msg *fanfare.Message) (full bool) {
+		size += len(msg.Payload)
+		return f.Bytes > 0 && size >= f.Bytes
+	})
+}
+
+// NamedMessages implements [fanfare.Log].
+func (s *Store) NamedMessages(ctx context.Context, application fanfare.ApplicationID, names []fanfare.MessageID) (msgs []*fanfare.Message, err error) {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil, nil
+	}
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	err = s.readAll(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(selectMessage)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			raw, ok := parse(messagePrefix, name)
+			if !ok {
+				continue
+			}
+			bind := binder{stmt: stmt}
+			bind.id(app)
+			bind.id(raw)
+			if err := scanEach(stmt, scanMessage, func(msg *fanfare.Message) bool { msgs = append(msgs, msg); return true }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return msgs, err
 }
 
 const expungePayload = `

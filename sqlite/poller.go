@@ -281,6 +281,11 @@ const selectRecorded = `
 // Recorded implements [fanfare.Pollers]. The rowids of attempts are their places:
 // the one writer gives them out, and none twice.
 func (s *Store) Recorded(ctx context.Context, application fanfare.ApplicationID, after fanfare.Place, limit int) (some []fanfare.Record, next fanfare.Place, err error) {
+	return s.RecordedWithin(ctx, application, nil, after, limit)
+}
+
+// RecordedWithin implements [fanfare.Views].
+func (s *Store) RecordedWithin(ctx context.Context, application fanfare.ApplicationID, within []string, after fanfare.Place, limit int) (some []fanfare.Record, next fanfare.Place, err error) {
 	of, _ := parse(applicationPrefix, application)
 	own, _ := parse(applicationPrefix, fanfare.OperationalApplication)
 	next = after
@@ -303,7 +308,7 @@ func (s *Store) Recorded(ctx context.Context, application fanfare.ApplicationID,
 			if app == (id{}) || application != "" && app != of || application == "" && app == own {
 				return true
 			}
-			bindAttempts(full, app, ep, &fanfare.AttemptFilter{})
+			bindAttempts(full, app, ep, &fanfare.AttemptFilter{Within: within})
 			full.SetBytes(":id", attempt[:])
 			failed = scanEach(full, scanAttempt, func(a *fanfare.Attempt) bool {
 				some = append(some, fanfare.Record{Place: next, Attempt: a})

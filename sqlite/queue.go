@@ -227,6 +227,11 @@ const cancelOne = `
 
 // Cancel implements [fanfare.Queue]; the endpoints are in order.
 func (s *Store) Cancel(ctx context.Context, application fanfare.ApplicationID, message fanfare.MessageID) (ended []fanfare.EndpointID, err error) {
+	return s.CancelWithin(ctx, application, message, nil)
+}
+
+// CancelWithin implements [fanfare.Views].
+func (s *Store) CancelWithin(ctx context.Context, application fanfare.ApplicationID, message fanfare.MessageID, within []string) (ended []fanfare.EndpointID, err error) {
 	app, ok1 := parse(applicationPrefix, application)
 	msg, ok2 := parse(messagePrefix, message)
 	if !ok1 || !ok2 {
@@ -239,6 +244,11 @@ func (s *Store) Cancel(ctx context.Context, application fanfare.ApplicationID, m
 			return err
 		}
 		endpoints := ids(p.endpoints)
+		if len(within) > 0 {
+			if endpoints, err = w.endpointsWithin(p, endpoints, within); err != nil {
+				return err
+			}
+		}
 		slices.SortFunc(endpoints, func(a, b id) int { return bytes.Compare(a[:], b[:]) })
 		for _, ep := range endpoints {
 			if ok, err := w.hasEndpoint(app, ep); err != nil {

@@ -193,7 +193,7 @@ const resealChunk = 100
 
 // reseals seal at most some rows that are not sealed with a key. A column that is
 // text has quotes around what is sealed: it must be JSON.
-var reseals = []string{resealEndpoints, resealSettings, resealAnswers}
+var reseals = []string{resealEndpoints, resealSettings, resealAnswers, resealParts}
 
 const resealEndpoints = `
 	UPDATE endpoint
@@ -225,6 +225,17 @@ const resealAnswers = `
 		FROM answer
 		WHERE sealed_by < ?1 OR sealed_by > ?1
 		LIMIT ?2)`
+
+// resealParts takes fewer, as a part has some hundred KiB.
+const resealParts = `
+	UPDATE task_part
+	SET sealed_by = ?1,
+		content = reseal('task_part/' || hex(task) || '/' || number || '/content', content, sealed_by)
+	WHERE rowid IN (
+		SELECT rowid
+		FROM task_part
+		WHERE sealed_by < ?1 OR sealed_by > ?1
+		LIMIT ?2 / 20)`
 
 // resealSome seals some rows that are not sealed with that key, and returns how
 // many.

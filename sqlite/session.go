@@ -10,8 +10,8 @@ import (
 )
 
 const insertSession = `
-	INSERT INTO session (hash, application, capabilities, feature_flags, label, expires_at, created_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?)`
+	INSERT INTO session (hash, application, capabilities, feature_flags, channels, label, expires_at, created_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
 const deleteExpiredSessions = `
 	DELETE FROM session
@@ -48,6 +48,7 @@ func (s *Store) CreateSession(ctx context.Context, session *fanfare.Session, mos
 			bind.id(app)
 			bind.optional(stored.List(words[string](session.Capabilities)))
 			bind.optional(stored.List(session.FeatureFlags))
+			bind.optional(stored.List(session.Channels))
 			bind.text(session.Label)
 			bind.time(session.ExpiresAt)
 			bind.time(session.CreatedAt)
@@ -57,7 +58,7 @@ func (s *Store) CreateSession(ctx context.Context, session *fanfare.Session, mos
 }
 
 const selectSession = `
-	SELECT application, capabilities, feature_flags, label, expires_at, created_at
+	SELECT application, capabilities, feature_flags, channels, label, expires_at, created_at
 	FROM session
 	WHERE hash = ?`
 
@@ -72,6 +73,9 @@ func (s *Store) SessionOf(ctx context.Context, hash [32]byte) (*fanfare.Session,
 		session.Capabilities = words[fanfare.Capability](capabilities)
 		if session.FeatureFlags, err = stored.ReadList[[]string](row.text()); err != nil {
 			return nil, fmt.Errorf("session: feature flags: %w", err)
+		}
+		if session.Channels, err = stored.ReadList[[]string](row.text()); err != nil {
+			return nil, fmt.Errorf("session: channels: %w", err)
 		}
 		session.Label = row.text()
 		session.ExpiresAt, session.CreatedAt = row.time(), row.time()

@@ -207,6 +207,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		selectOld, selectWaits, selectRemoved, deleteDelivery, deleteAttempt, deleteMessage, deleteKeys, deleteAnswers,
 		deleteOldAudit, deleteAuditBeyond,
 		sweepAttempts, sweepDeliveries, sweepMessages, findNewestQuery,
+		countDeliveries, countPlainDeliveries, countMessages, countIDs, selectExpunged, selectPart,
 	} {
 		for _, step := range s.plan(t, query) {
 			scans := slices.ContainsFunc([]string{"message", "delivery", "attempt", "idempotency", "answer", "audit"}, func(table string) bool {

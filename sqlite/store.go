@@ -108,7 +108,7 @@ func open(ctx context.Context, path string, opt *Options) (_ *Store, err error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.tellAllDisabled(conn); err != nil {
+	if err := s.tellAll(conn); err != nil {
 		return nil, err
 	}
 	s.pool, err = sqlitex.NewPool(path, sqlitex.PoolOptions{

@@ -14,9 +14,8 @@ import (
 const taskPrefix = "qtask_"
 
 const insertTask = `
-	INSERT INTO task (id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message,
-		selection, error, created_at, updated_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	INSERT INTO task (` + taskColumns + `)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const countTasksRunning = `
 	SELECT count(*)
@@ -70,6 +69,11 @@ func (s *Store) CreateTask(ctx context.Context, t *fanfare.Task, keep fanfare.Ta
 			bindPlace(bind, t.At)
 			bind.text(stored.Selection(&t.Selection))
 			bind.optional(t.Error)
+			bind.number(int64(t.Export.Parts))
+			bind.number(int64(t.Export.Lines))
+			bind.number(int64(t.Export.Damaged))
+			bind.number(t.Export.Size)
+			bind.time(t.Export.ExpiresAt)
 			bind.time(t.CreatedAt)
 			bind.time(t.UpdatedAt)
 		})
@@ -96,10 +100,11 @@ func bindName[T ~string](bind *binder, prefix string, name T) {
 func bindPlace(bind *binder, at fanfare.TaskPlace) {
 	bindName(bind, endpointPrefix, at.Endpoint)
 	bindName(bind, messagePrefix, at.Message)
+	bindName(bind, attemptPrefix, at.Attempt)
 }
 
-const taskColumns = `id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message,
-		selection, error, created_at, updated_at`
+const taskColumns = `id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message, at_attempt,
+		selection, error, parts, lines, damaged, size, expires_at, created_at, updated_at`
 
 func scanTask(row *row) (*fanfare.Task, error) {
 	t := &fanfare.Task{
@@ -114,6 +119,7 @@ func scanTask(row *row) (*fanfare.Task, error) {
 		At: fanfare.TaskPlace{
 			Endpoint: fanfare.EndpointID(row.optionalName(endpointPrefix)),
 			Message:  fanfare.MessageID(row.optionalName(messagePrefix)),
+			Attempt:  fanfare.AttemptID(row.optionalName(attemptPrefix)),
 		},
 	}
 	var err error
@@ -121,6 +127,9 @@ func scanTask(row *row) (*fanfare.Task, error) {
 		return nil, fmt.Errorf("task %s: selection: %w", t.ID, err)
 	}
 	t.Error = row.text()
+	t.Export = fanfare.Export{
+		Parts: int(row.number()), Lines: int(row.number()), Damaged: int(row.number()), Size: row.number(), ExpiresAt: row.time(),
+	}
 	t.CreatedAt, t.UpdatedAt = row.time(), row.time()
 	return t, nil
 }
@@ -151,7 +160,11 @@ func (s *Store) Task(ctx context.Context, task fanfare.TaskID) (*fanfare.Task, e
 const tasksWhere = `
 		AND (:application IS NULL OR application = :application)
 		AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
-		AND :states >> state & 1`
+		AND :states >> state & 1
+		AND (:within IS NULL OR json_array_length(selection, '$.within') > 0 AND NOT EXISTS (
+			SELECT 1
+			FROM json_each(selection, '$.within')
+			WHERE value NOT IN (SELECT value FROM json_each(:within))))`
 
 var (
 	listTasks = inOrder(`
@@ -180,6 +193,7 @@ func (s *Store) Tasks(ctx context.Context, f fanfare.TaskFilter) ([]*fanfare.Tas
 		setID(stmt, ":application", app)
 		setText(stmt, ":kinds", stored.List(words[string](f.Kinds)))
 		stmt.SetInt64(":states", taskMask(f.States))
+		bindWithin(stmt, f.Within)
 	}, scanTask)
 }
 

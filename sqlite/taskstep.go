@@ -1,22 +1,18 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
 	"github.com/fanfarehq/fanfare"
-	"github.com/fanfarehq/fanfare/internal/stored"
-
-	"zombiezen.com/go/sqlite"
 )
 
 // updateTask does nothing if the task has been changed since it was read.
 const updateTask = `
 	UPDATE task
-	SET revision = revision + 1, state = ?, at_endpoint = ?, at_message = ?, error = ?, updated_at = ?
+	SET revision = revision + 1, state = ?, at_endpoint = ?, at_message = ?, at_attempt = ?, error = ?, expires_at = ?, updated_at = ?
 	WHERE id = ? AND revision = ? AND state = 0
-	RETURNING application`
+	RETURNING application, parts`
 
 const addDone = `
 	UPDATE task
@@ -32,15 +28,20 @@ func (s *Store) StepTask(ctx context.Context, step *fanfare.TaskStep) (ok bool, 
 	run := func(w *writer) error {
 		ok = false
 		var app id
+		var parts int64
 		err := w.query(updateTask, func(bind *binder) {
 			bind.number(int64(step.State))
 			bindPlace(bind, step.At)
 			bind.optional(step.Error)
+			bind.time(step.Expires)
 			bind.time(step.Time)
 			bind.id(raw)
 			bind.number(int64(step.Revision))
-		}, func(row *row) { app, ok = row.id(), true })
+		}, func(row *row) { app, parts, ok = row.id(), row.number(), true })
 		if err != nil || !ok {
+			return err
+		}
+		if err := w.addPart(raw, parts, step.Part); err != nil {
 			return err
 		}
 		done, err := w.work(app, step)
@@ -51,7 +52,7 @@ func (s *Store) StepTask(ctx context.Context, step *fanfare.TaskStep) (ok bool, 
 	}
 	// Fresh deliveries are not touched: what waits again has a row, and what is
 	// new is to an endpoint that the message does not list.
-	err = s.write(ctx, &job{run: run, hot: true, grows: len(step.New) > 0})
+	err = s.write(ctx, &job{run: run, hot: true, grows: len(step.New) > 0 || step.Part != nil})
 	return ok && err == nil, err
 }
 
@@ -197,152 +198,4 @@ func (s *Store) ExpungeResponse(ctx context.Context, application fanfare.Applica
 		}
 		return err
 	})
-}
-
-// walkDeliveries looks at so many deliveries, and says of each whether it is found:
-// what costs least is asked first.
-const walkDeliveries = `
-	SELECT ` + deliveryColumns + `,
-		CASE
-			WHEN NOT (:states >> delivery.state & 1) THEN 0
-			WHEN delivery.created_at < :since OR delivery.created_at >= :until THEN 0
-			WHEN :class <> 0 AND :class IS NOT (SELECT status / 100 FROM attempt WHERE rowid = delivery.last_attempt) THEN 0
-			ELSE EXISTS (
-				SELECT 1
-				FROM message
-				WHERE message.application = :application
-					AND message.id = delivery.message
-					AND message.payload IS NOT NULL` + messageIs + `)
-		END
-	FROM delivery
-	WHERE delivery.endpoint = :endpoint
-		AND delivery.message > :after
-		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)
-	ORDER BY delivery.message
-	LIMIT :look`
-
-// WalkDeliveries implements [fanfare.Tasks].
-func (s *Store) WalkDeliveries(ctx context.Context, application fanfare.ApplicationID, endpoint fanfare.EndpointID, w fanfare.Walk) (found []*fanfare.Delivery, next fanfare.MessageID, err error) {
-	app, ok1 := parse(applicationPrefix, application)
-	ep, ok2 := parse(endpointPrefix, endpoint)
-	if !ok1 || !ok2 {
-		return nil, "", nil
-	}
-	if err := s.settleFresh(ctx, id{}, ep); err != nil {
-		return nil, "", err
-	}
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(walkDeliveries)
-		if err != nil {
-			return err
-		}
-		bindWalk(stmt, app, &w)
-		stmt.SetBytes(":endpoint", ep[:])
-		stmt.SetInt64(":states", mask(w.States))
-		stmt.SetInt64(":class", int64(w.StatusClass))
-		found, next, err = walk(stmt, &w, func(row *row) (*fanfare.Delivery, fanfare.MessageID, error) {
-			d, err := scanDelivery(row)
-			if err != nil {
-				return nil, "", err
-			}
-			if !row.truth() {
-				return nil, d.Message, nil
-			}
-			return d, d.Message, nil
-		})
-		return err
-	})
-	return found, next, err
-}
-
-// walk scans rows until enough is found, and says where to go on; "": there are no
-// more. What scan gives of one that is not found is nil.
-func walk[T any](stmt *sqlite.Stmt, w *fanfare.Walk, scan func(row *row) (*T, fanfare.MessageID, error)) (found []*T, next fanfare.MessageID, err error) {
-	looked := 0
-	var wrong error
-	err = each(stmt, func(row *row) bool {
-		var v *T
-		if v, next, wrong = scan(row); wrong != nil {
-			return false
-		}
-		looked++
-		if v != nil {
-			found = append(found, v)
-		}
-		return len(found) < w.Limit
-	})
-	if looked < w.Look && len(found) < w.Limit {
-		next = ""
-	}
-	return found, next, cmp.Or(err, wrong)
-}
-
-func bindWalk(stmt *sqlite.Stmt, app id, w *fanfare.Walk) {
-	after, _ := parse(messagePrefix, w.After)
-	stmt.SetBytes(":application", app[:])
-	stmt.SetBytes(":after", after[:])
-	stmt.SetInt64(":since", stored.From(w.Since))
-	stmt.SetInt64(":until", stored.To(w.Until))
-	stmt.SetInt64(":look", int64(w.Look))
-	bindMessageIs(stmt, w.EventTypes, w.Channel, w.Tag)
-}
-
-// walkMessages is walkDeliveries for messages. Whether there is a payload is told
-// from the head of a row, without reading it.
-const walkMessages = `
-	SELECT message.id, message.event_type, message.channels, message.tags, message.ordering_key,
-		message.deliver_at, message.created_at, message.endpoints,
-		CASE
-			WHEN message.created_at < :since OR message.created_at >= :until THEN 0
-			WHEN message.payload IS NULL THEN 0
-			ELSE true` + messageIs + `
-		END
-	FROM message
-	WHERE message.application = :application
-		AND message.id > :after
-		AND EXISTS (SELECT 1 FROM application WHERE id = :application)
-	ORDER BY message.id
-	LIMIT :look`
-
-// WalkMessages implements [fanfare.Tasks].
-func (s *Store) WalkMessages(ctx context.Context, application fanfare.ApplicationID, endpoint fanfare.EndpointID, w fanfare.Walk) (found []*fanfare.Message, next fanfare.MessageID, err error) {
-	app, ok := parse(applicationPrefix, application)
-	if !ok {
-		return nil, "", nil
-	}
-	ep, _ := parse(endpointPrefix, endpoint)
-	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(walkMessages)
-		if err != nil {
-			return err
-		}
-		bindWalk(stmt, app, &w)
-		found, next, err = walk(stmt, &w, func(row *row) (*fanfare.Message, fanfare.MessageID, error) {
-			msg, endpoints, err := scanPassed(row)
-			if err != nil {
-				return nil, "", err
-			}
-			msg.Application = application
-			if !row.truth() || slices.Contains(endpoints, ep) {
-				return nil, msg.ID, nil
-			}
-			return msg, msg.ID, nil
-		})
-		return err
-	})
-	return found, next, err
-}
-
-// scanPassed reads a message without its payload, and the endpoints it lists.
-func scanPassed(row *row) (msg *fanfare.Message, endpoints []id, err error) {
-	msg = &fanfare.Message{ID: fanfare.MessageID(row.name(messagePrefix)), EventType: row.text()}
-	if msg.Channels, err = stored.ReadList[[]string](row.text()); err == nil {
-		msg.Tags, err = stored.ReadList[[]string](row.text())
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	msg.OrderingKey = row.text()
-	msg.DeliverAt, msg.CreatedAt = row.time(), row.time()
-	return msg, ids(row.blob()), nil
 }

@@ -58,7 +58,7 @@ func endpointComesBack(w *world) {
 		ep.Secrets = []fanfare.Secret{{Text: "whsec_one"}, {Text: "whsec_two", ExpiresAt: time.Unix(5e9, 1999).UTC()}}
 		ep.Headers = map[string]string{"X-Token": `"\'%_`, "x-b": ""}
 		ep.Format = "cloudevents-binary"
-		ep.Signature = "stripe"
+		ep.Signature, ep.IncludeApplication = "stripe", true
 		ep.Debounce = 1500 * time.Millisecond
 		ep.Batch = fanfare.Batching{Size: 500, Window: 1500 * time.Microsecond}
 		ep.Ordered, ep.RateLimit, ep.MaxInFlight, ep.Timeout = true, 9, 3, 1500*time.Microsecond

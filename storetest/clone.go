@@ -32,6 +32,7 @@ func cloneEndpoint(ep *fanfare.Endpoint) *fanfare.Endpoint {
 	c := *ep
 	c.Metadata = maps.Clone(ep.Metadata)
 	c.EventTypes = slices.Clone(ep.EventTypes)
+	c.EventTypeVersions = maps.Clone(ep.EventTypeVersions)
 	c.Channels = slices.Clone(ep.Channels)
 	c.Secrets = slices.Clone(ep.Secrets)
 	for i := range c.Secrets {
@@ -53,6 +54,11 @@ func cloneEventType(t *fanfare.EventType) *fanfare.EventType {
 	c.Examples = slices.Clone(t.Examples)
 	c.FeatureFlags = slices.Clone(t.FeatureFlags)
 	c.Retry.Delays = slices.Clone(t.Retry.Delays)
+	c.DeprecatedAt, c.SunsetAt = stored(t.DeprecatedAt), stored(t.SunsetAt)
+	c.Versions = maps.Clone(t.Versions)
+	for version, r := range c.Versions {
+		c.Versions[version] = fanfare.Retirement{DeprecatedAt: stored(r.DeprecatedAt), SunsetAt: stored(r.SunsetAt)}
+	}
 	c.CreatedAt, c.UpdatedAt = stored(t.CreatedAt), stored(t.UpdatedAt)
 	return &c
 }

@@ -43,13 +43,17 @@ func (h *history) readMessages() {
 	app := h.owner(msg.Application)
 	f := fanfare.MessageFilter{
 		Page: h.page(string(msg.ID)), Since: h.moment("since"), Until: h.moment("until"),
-		EventTypes: h.types(), Channel: h.label("channel"), Tag: h.label("tag"),
+		EventTypes: h.types(), Channel: h.label("channel"), Tag: h.label("tag"), Within: h.within(),
 	}
 	both(h, fmt.Sprintf("messages of %s %+v", app, f), func(s fanfare.Store) ([]*fanfare.Message, error) { return s.Messages(h.ctx, app, f) })
 }
 
 func (h *history) types() []string {
 	return draw(h, "types", nil, nil, []string{"a"}, []string{"b", "c"})
+}
+
+func (h *history) within() []string {
+	return draw(h, "within", nil, nil, []string{"x"}, []string{"y", "x"})
 }
 
 func (h *history) label(of string) string { return draw(h, of, "", "", "x", "y") }
@@ -59,7 +63,7 @@ func (h *history) readDeliveries() {
 	f := fanfare.DeliveryFilter{
 		Since: h.moment("since"), Until: h.moment("until"),
 		States:     draw(h, "states", nil, nil, []fanfare.State{fanfare.Waiting}, []fanfare.State{fanfare.GivenUp, fanfare.Cancelled}),
-		EventTypes: h.types(), Channel: h.label("channel"), Tag: h.label("tag"),
+		EventTypes: h.types(), Channel: h.label("channel"), Tag: h.label("tag"), Within: h.within(),
 	}
 	app := h.owner(msg.Application)
 	if draw(h, "by", "message", "endpoint") == "message" {
@@ -77,7 +81,7 @@ func (h *history) readAttempts() {
 		Since: h.moment("since"), Until: h.moment("until"),
 		Outcome:     draw(h, "outcome", fanfare.AnyOutcome, fanfare.OnlySuccesses, fanfare.OnlyFailures),
 		StatusClass: draw(h, "class", 0, 0, 2, 4, 5),
-		EventTypes:  h.types(), Channel: h.label("channel"), Tag: h.label("tag"),
+		EventTypes:  h.types(), Channel: h.label("channel"), Tag: h.label("tag"), Within: h.within(),
 	}
 	app := h.owner(msg.Application)
 	by := draw(h, "by", "message", "endpoint", "both")

@@ -51,8 +51,9 @@ func (h *history) createEndpoint(app fanfare.ApplicationID) {
 	ep := &fanfare.Endpoint{
 		ID: fanfare.EndpointID(id), Application: app, UID: h.uid(), URL: "https://example.com",
 		Ordered: rapid.Bool().Draw(h.T, "ordered"), CreatedAt: at, UpdatedAt: at,
+		Channels: draw(h, "channels", nil, []string{"x"}, []string{"y", "x"}),
 	}
-	what := fmt.Sprintf("create endpoint %s of %s, uid %q, ordered %t", id, app, ep.UID, ep.Ordered)
+	what := fmt.Sprintf("create endpoint %s of %s, uid %q, ordered %t, channels %q", id, app, ep.UID, ep.Ordered, ep.Channels)
 	if h.do(what, func(s fanfare.Store) error { return s.CreateEndpoint(h.ctx, cloneEndpoint(ep)) }) == nil {
 		h.eps = append(h.eps, ep)
 	}
@@ -85,7 +86,8 @@ func (h *history) eventTypeStep() {
 	t := &fanfare.EventType{
 		ID: fanfare.EventTypeID(idAt("evtype_", start)), Name: draw(h, "name", "a", "a.b", "B"),
 		Archived: rapid.Bool().Draw(h.T, "archived"), Schemas: draw(h, "schemas", nil, json.RawMessage(`{ "1":{}}`)),
-		Validation: draw(h, "validation", fanfare.ValidationOff, fanfare.ValidationWarn, fanfare.ValidationReject),
+		Validation:     draw(h, "validation", fanfare.ValidationOff, fanfare.ValidationWarn, fanfare.ValidationReject),
+		CurrentVersion: draw(h, "current version", 0, 0, 1),
 	}
 	op := draw(h, "operation", "create", "update", "delete", "list")
 	what := fmt.Sprintf("%s event type %s, archived %t", op, t.Name, t.Archived)
@@ -153,8 +155,11 @@ func (h *history) intake(app fanfare.ApplicationID) *fanfare.Intake {
 	id, at := h.stamp("msg_")
 	msg := &fanfare.Message{
 		ID: fanfare.MessageID(id), Application: app, CreatedAt: at,
-		EventID:     draw(h, "event", "", "", "e1", "e2", "e3"),
-		EventType:   draw(h, "type", "a", "b"),
+		EventID:   draw(h, "event", "", "", "e1", "e2", "e3"),
+		EventType: draw(h, "type", "a", "b"),
+
+		EventTypeVersion: draw(h, "version", 0, 0, 1, 2),
+
 		Payload:     []byte(draw(h, "payload", payloads[:6]...)),
 		Channels:    draw(h, "channels", nil, []string{"x"}, []string{"y", "x"}),
 		Tags:        draw(h, "tags", nil, []string{"x"}),

@@ -51,6 +51,7 @@ func (w *world) keys() []*fanfare.Key {
 func keyComesBack(w *world) {
 	app := w.application("acme")
 	everywhere, within := w.key(""), w.draftKey(app.ID)
+	within.Channels = []string{"eu", `"us" é`}
 	within.ExpiresAt = within.CreatedAt.Add(time.Hour + 1999*time.Nanosecond)
 	w.ok(w.store.CreateKey(w.Context(), within, 100))
 	check := func() {
@@ -157,6 +158,7 @@ func sessionComesBack(w *world) {
 	app := w.application("")
 	plain, full := w.session(app, ""), w.draftSession(app, "one")
 	full.Capabilities, full.FeatureFlags = fanfare.Capabilities(), []string{"beta", "alpha"}
+	full.Channels = []string{"us", "eu"}
 	full.ExpiresAt = full.ExpiresAt.Add(1999 * time.Nanosecond)
 	w.ok(w.store.CreateSession(w.Context(), full, 100))
 	as := map[*fanfare.Session]time.Time{plain: plain.ExpiresAt, full: stored(full.ExpiresAt)}

@@ -31,6 +31,7 @@ type Model struct {
 	settings     map[string][]byte
 	audit        map[fanfare.AuditID]*fanfare.AuditEntry
 	tasks        map[fanfare.TaskID]*fanfare.Task
+	parts        map[partOf][]byte
 	keys         map[fanfare.KeyID]*fanfare.Key
 	sessions     map[[32]byte]*fanfare.Session
 	newest       [16]byte
@@ -78,9 +79,9 @@ func NewModel() *Model {
 		settings:     map[string][]byte{},
 		consumers:    map[consumerKey]*fanfare.Consumer{},
 		places:       map[fanfare.AttemptID]fanfare.Place{},
-		tasks:        map[fanfare.TaskID]*fanfare.Task{},
-		keys:         map[fanfare.KeyID]*fanfare.Key{},
-		sessions:     map[[32]byte]*fanfare.Session{},
+		tasks:        map[fanfare.TaskID]*fanfare.Task{}, parts: map[partOf][]byte{},
+		keys:     map[fanfare.KeyID]*fanfare.Key{},
+		sessions: map[[32]byte]*fanfare.Session{},
 	}
 }
 

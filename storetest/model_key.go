@@ -148,7 +148,7 @@ func (m *Model) dropAccessLocked(app fanfare.ApplicationID) {
 
 func cloneKey(k *fanfare.Key) *fanfare.Key {
 	c := *k
-	c.Scopes = slices.Clone(k.Scopes)
+	c.Scopes, c.Channels = slices.Clone(k.Scopes), slices.Clone(k.Channels)
 	c.ExpiresAt, c.UsedAt, c.CreatedAt = stored(k.ExpiresAt), stored(k.UsedAt), stored(k.CreatedAt)
 	return &c
 }
@@ -156,7 +156,7 @@ func cloneKey(k *fanfare.Key) *fanfare.Key {
 func cloneSession(s *fanfare.Session) *fanfare.Session {
 	c := *s
 	c.Capabilities = slices.Clone(s.Capabilities)
-	c.FeatureFlags = slices.Clone(s.FeatureFlags)
+	c.FeatureFlags, c.Channels = slices.Clone(s.FeatureFlags), slices.Clone(s.Channels)
 	c.ExpiresAt, c.CreatedAt = stored(s.ExpiresAt), stored(s.CreatedAt)
 	return &c
 }

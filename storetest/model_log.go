@@ -29,9 +29,28 @@ func (m *Model) Messages(_ context.Context, app fanfare.ApplicationID, f fanfare
 	id := func(msg *fanfare.Message) string { return string(msg.ID) }
 	want := func(msg *fanfare.Message) bool {
 		return msg.Application == app && within(msg.CreatedAt, f.Since, f.Until) &&
-			matches(msg, f.EventTypes, f.Channel, f.Tag) && m.standsLocked(msg, f.States)
+			matches(msg, f.EventTypes, f.Channel, f.Tag) && msg.Within(f.Within) && m.standsLocked(msg, f.States, f.Within)
 	}
-	return pick(m.messages, f.Page, id, want, cloneMessage), nil
+	page := pick(m.messages, f.Page, id, want, cloneMessage)
+	size := 0
+	for i, msg := range page {
+		if size += len(msg.Payload); f.Bytes > 0 && size >= f.Bytes {
+			return page[:i+1], nil
+		}
+	}
+	return page, nil
+}
+
+// NamedMessages implements [fanfare.Log].
+func (m *Model) NamedMessages(_ context.Context, app fanfare.ApplicationID, ids []fanfare.MessageID) (named []*fanfare.Message, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		if msg, ok := m.messageLocked(app, id); ok {
+			named = append(named, cloneMessage(msg))
+		}
+	}
+	return named, nil
 }
 
 // matches reports whether a message is what the three filters have in common.
@@ -66,7 +85,8 @@ func (m *Model) Deliveries(_ context.Context, app fanfare.ApplicationID, f fanfa
 		return msg.Application == app &&
 			(f.Message == "" || d.Message == f.Message) && (f.Endpoint == "" || d.Endpoint == f.Endpoint) &&
 			(len(f.States) == 0 || slices.Contains(f.States, d.State)) &&
-			within(msg.CreatedAt, f.Since, f.Until) && matches(msg, f.EventTypes, f.Channel, f.Tag)
+			within(msg.CreatedAt, f.Since, f.Until) && matches(msg, f.EventTypes, f.Channel, f.Tag) &&
+			msg.Within(f.Within) && m.endpoints[d.Endpoint].Within(f.Within)
 	}
 	return pick(m.deliveries, f.Page, id, want, cloneDelivery), nil
 }
@@ -82,7 +102,8 @@ func (m *Model) Attempts(_ context.Context, app fanfare.ApplicationID, f fanfare
 			(f.Message == "" || a.Message == f.Message) && (f.Endpoint == "" || a.Endpoint == f.Endpoint) &&
 			(f.Outcome != fanfare.OnlySuccesses || success) && (f.Outcome != fanfare.OnlyFailures || !success) &&
 			(f.StatusClass == 0 || a.Status/100 == f.StatusClass) &&
-			within(a.StartedAt, f.Since, f.Until) && matches(msg, f.EventTypes, f.Channel, f.Tag)
+			within(a.StartedAt, f.Since, f.Until) && matches(msg, f.EventTypes, f.Channel, f.Tag) &&
+			msg.Within(f.Within) && m.endpoints[a.Endpoint].Within(f.Within)
 	}
 	return pick(m.attempts, f.Page, id, want, cloneAttempt), nil
 }

@@ -144,7 +144,12 @@ func (m *Model) placeLocked(id fanfare.AttemptID) {
 }
 
 // Recorded implements [fanfare.Pollers].
-func (m *Model) Recorded(_ context.Context, app fanfare.ApplicationID, after fanfare.Place, limit int) (some []fanfare.Record, next fanfare.Place, err error) {
+func (m *Model) Recorded(ctx context.Context, app fanfare.ApplicationID, after fanfare.Place, limit int) (some []fanfare.Record, next fanfare.Place, err error) {
+	return m.RecordedWithin(ctx, app, nil, after, limit)
+}
+
+// RecordedWithin implements [fanfare.Views].
+func (m *Model) RecordedWithin(_ context.Context, app fanfare.ApplicationID, within []string, after fanfare.Place, limit int) (some []fanfare.Record, next fanfare.Place, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []fanfare.Record
@@ -159,6 +164,9 @@ func (m *Model) Recorded(_ context.Context, app fanfare.ApplicationID, after fan
 		next = r.Place
 		of := m.endpoints[r.Endpoint].Application
 		if app == "" && of == fanfare.OperationalApplication || app != "" && of != app {
+			continue
+		}
+		if !m.messages[r.Message].Within(within) || !m.endpoints[r.Endpoint].Within(within) {
 			continue
 		}
 		some = append(some, fanfare.Record{Place: r.Place, Attempt: cloneAttempt(r.Attempt)})

@@ -43,8 +43,10 @@ func (m *Model) Accept(_ context.Context, app fanfare.ApplicationID, in []*fanfa
 // acceptLocked stores one message. A delivery to an endpoint that has been
 // deleted meanwhile is left out, as if the deletion had come afterwards.
 func (m *Model) acceptLocked(app fanfare.ApplicationID, in *fanfare.Intake) error {
-	if in.Message.EventID != "" && m.byEventIDLocked(app, in.Message.EventID) != nil {
-		return fanfare.ErrExists
+	for _, msg := range m.messages {
+		if in.Message.EventID != "" && msg.Application == app && msg.EventID == in.Message.EventID && msg.EventTypeVersion == in.Message.EventTypeVersion {
+			return fanfare.ErrExists
+		}
 	}
 	msg := cloneMessage(in.Message)
 	msg.Application = app
@@ -86,13 +88,13 @@ func (m *Model) replaceLocked(d *fanfare.Delivery) {
 	}
 }
 
-func (m *Model) byEventIDLocked(app fanfare.ApplicationID, eventID string) *fanfare.Message {
+func (m *Model) byEventIDLocked(app fanfare.ApplicationID, eventID string) (first *fanfare.Message) {
 	for _, msg := range m.messages {
-		if msg.Application == app && msg.EventID == eventID {
-			return msg
+		if msg.Application == app && msg.EventID == eventID && (first == nil || msg.EventTypeVersion > first.EventTypeVersion) {
+			first = msg
 		}
 	}
-	return nil
+	return first
 }
 
 // Record implements [fanfare.Queue]. An attempt that was recorded before
@@ -178,15 +180,20 @@ func (m *Model) Resend(_ context.Context, app fanfare.ApplicationID, d *fanfare.
 }
 
 // Cancel implements [fanfare.Queue]; the endpoints are in order.
-func (m *Model) Cancel(_ context.Context, app fanfare.ApplicationID, msg fanfare.MessageID) ([]fanfare.EndpointID, error) {
+func (m *Model) Cancel(ctx context.Context, app fanfare.ApplicationID, msg fanfare.MessageID) ([]fanfare.EndpointID, error) {
+	return m.CancelWithin(ctx, app, msg, nil)
+}
+
+// CancelWithin implements [fanfare.Views].
+func (m *Model) CancelWithin(_ context.Context, app fanfare.ApplicationID, msg fanfare.MessageID, within []string) ([]fanfare.EndpointID, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.messageLocked(app, msg); !ok {
+	if found, ok := m.messageLocked(app, msg); !ok || !found.Within(within) {
 		return nil, fanfare.ErrNotFound
 	}
 	var ended []fanfare.EndpointID
 	for _, d := range m.deliveries {
-		if d.Message == msg && d.State == fanfare.Waiting {
+		if d.Message == msg && d.State == fanfare.Waiting && m.endpoints[d.Endpoint].Within(within) {
 			d.State = fanfare.Cancelled
 			ended = append(ended, d.Endpoint)
 		}

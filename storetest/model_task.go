@@ -60,7 +60,7 @@ func (m *Model) Tasks(_ context.Context, f fanfare.TaskFilter) ([]*fanfare.Task,
 	want := func(t *fanfare.Task) bool {
 		return (f.Application == "" || t.Application == f.Application) &&
 			(len(f.Kinds) == 0 || slices.Contains(f.Kinds, t.Kind)) &&
-			(len(f.States) == 0 || slices.Contains(f.States, t.State))
+			(len(f.States) == 0 || slices.Contains(f.States, t.State)) && t.Within(f.Within)
 	}
 	return pick(m.tasks, f.Page, id, want, cloneTask), nil
 }
@@ -97,6 +97,7 @@ func (m *Model) StepTask(_ context.Context, step *fanfare.TaskStep) (bool, error
 			t.Done++
 		}
 	}
+	m.writeLocked(t, step)
 	return true, nil
 }
 
@@ -169,7 +170,7 @@ func walk[V any](all map[fanfare.MessageID]*V, w fanfare.Walk, want func(*V) boo
 }
 
 func selected(msg *fanfare.Message, s fanfare.Selection) bool {
-	return msg.Payload != nil && within(msg.CreatedAt, s.Since, s.Until) && matches(msg, s.EventTypes, s.Channel, s.Tag)
+	return msg.Payload != nil && within(msg.CreatedAt, s.Since, s.Until) && matches(msg, s.EventTypes, s.Channel, s.Tag) && msg.Within(s.Within)
 }
 
 // lastClassLocked is the class of the status of a delivery's last attempt; -1: there is none.
@@ -203,7 +204,9 @@ func cloneTask(t *fanfare.Task) *fanfare.Task {
 	c.Selection.EventTypes = slices.Clone(t.Selection.EventTypes)
 	c.Selection.States = slices.Clone(t.Selection.States)
 	c.Selection.Messages = slices.Clone(t.Selection.Messages)
+	c.Selection.Within = slices.Clone(t.Selection.Within)
 	c.Selection.Since, c.Selection.Until = stored(t.Selection.Since), stored(t.Selection.Until)
+	c.Export.ExpiresAt = stored(t.Export.ExpiresAt)
 	c.CreatedAt, c.UpdatedAt = stored(t.CreatedAt), stored(t.UpdatedAt)
 	return &c
 }

@@ -46,12 +46,12 @@ func (m *Model) Usage(_ context.Context, app fanfare.ApplicationID, since, until
 
 // standsLocked reports whether a delivery of msg is in one of the states, or none
 // is named.
-func (m *Model) standsLocked(msg *fanfare.Message, states []fanfare.State) bool {
+func (m *Model) standsLocked(msg *fanfare.Message, states []fanfare.State, channels []string) bool {
 	if len(states) == 0 {
 		return true
 	}
 	for _, d := range m.deliveries {
-		if d.Message == msg.ID && slices.Contains(states, d.State) {
+		if d.Message == msg.ID && slices.Contains(states, d.State) && m.endpoints[d.Endpoint].Within(channels) {
 			return true
 		}
 	}

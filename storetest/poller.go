@@ -161,6 +161,20 @@ func (w *world) follow(app fanfare.ApplicationID, after fanfare.Place) (got []fa
 	}
 }
 
+// settleIn is how long it may take until what was recorded is shown, which it is not
+// while something that began before may still be stored.
+const settleIn = 10 * time.Second
+
+// followed reads what was recorded behind a place, once there are so many attempts.
+func (w *world) followed(app fanfare.ApplicationID, after fanfare.Place, n int) (got []fanfare.AttemptID, next fanfare.Place) {
+	w.Helper()
+	for deadline := time.Now().Add(settleIn); ; time.Sleep(5 * time.Millisecond) {
+		if got, next = w.follow(app, after); len(got) >= n || time.Now().After(deadline) {
+			return got, next
+		}
+	}
+}
+
 func recorded(w *world) {
 	app, other := w.application(""), w.application("")
 	ep, theirs := w.endpoint(app), w.endpoint(other)
@@ -171,11 +185,11 @@ func recorded(w *world) {
 		b := w.record(w.message(other, theirs), theirs, fanfare.Waiting)
 		all, mine = append(all, a.ID, b.ID), append(mine, a.ID)
 	}
-	_, middle := w.follow("", 0)
+	_, middle := w.followed("", 0, len(all))
 	w.ok(w.store.Record(w.Context(), late))
 	all, mine = append(all, late.Attempt.ID), append(mine, late.Attempt.ID)
 	for range 2 {
-		got, last := w.follow("", 0)
+		got, last := w.followed("", 0, len(all))
 		same(w, "all", got, all)
 		got, _ = w.follow(app.ID, 0)
 		same(w, "of one application", got, mine)
@@ -200,7 +214,7 @@ func placesGrow(w *world) {
 	for range 3 {
 		w.record(w.message(app, ep), ep, fanfare.Delivered)
 	}
-	_, last := w.follow(app.ID, 0)
+	_, last := w.followed(app.ID, 0, 4)
 	w.ok(w.store.DeleteEndpoint(w.Context(), app.ID, ep.ID))
 	w.message(app, other) // and the writer removes rows beside
 	w.reopen()
@@ -208,6 +222,6 @@ func placesGrow(w *world) {
 	w.ok(err)
 	same(w, "the last place", newest, last)
 	a := w.record(w.message(app, other), other, fanfare.Delivered)
-	got, _ := w.follow(app.ID, last)
+	got, _ := w.followed(app.ID, last, 1)
 	same(w, "behind what was removed", got, []fanfare.AttemptID{a.ID})
 }

@@ -47,6 +47,11 @@ type Opener func(t testing.TB, name string) fanfare.Store
 // Run checks that stores keep the contract, each test on a new one. The random
 // histories are rapid's: -rapid.checks=10000 runs more of them.
 func Run(t *testing.T, open Opener) {
+	run(t, open, func(*testing.T, test) bool { return true })
+}
+
+// run does what Run does with those tests that are wanted.
+func run(t *testing.T, open Opener, wanted func(*testing.T, test) bool) {
 	groups := []struct {
 		name  string
 		tests []test
@@ -56,18 +61,21 @@ func Run(t *testing.T, open Opener) {
 		{"revisions", revisionTests},
 		{"retries and handshakes", settingTests},
 		{"schemas", schemaTests},
+		{"versions", versionTests},
 		{"accept", acceptTests},
 		{"record", recordTests},
 		{"lanes", laneTests},
 		{"again", againTests},
 		{"log", logTests},
 		{"filters", filterTests},
+		{"within", withinTests},
 		{"pages", pageTests},
 		{"prune", pruneTests},
 		{"keeping", keepingTests},
 		{"audit", auditTests},
 		{"access", accessTests},
 		{"tasks", taskTests},
+		{"exports", exportTests},
 		{"usage", usageTests},
 		{"pollers", pollerTests},
 		{"concurrency", concurrencyTests},
@@ -75,6 +83,9 @@ func Run(t *testing.T, open Opener) {
 	for i, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
 			for j, test := range g.tests {
+				if !wanted(t, test) {
+					continue
+				}
 				t.Run(test.name, func(t *testing.T) {
 					test.run(newWorld(t, open, fmt.Sprintf("contract-%d-%d", i, j)))
 				})

@@ -26,6 +26,8 @@ type figures struct {
 	Lost       int    `json:"lost"`         // deliveries
 	RestartMS  int64  `json:"restartMaxMs"` // from a start to the first delivery, at most
 	DrainMS    int64  `json:"drainMs"`
+
+	*nodeFigures // nil: there was one server
 }
 
 // quiesce waits until all that is owed has arrived and is recorded.
@@ -89,13 +91,32 @@ func (w *world) promised(ep *endpoint) (n int) {
 }
 
 // audit holds the ledgers of clients and receivers against each other. kills is
-// how often the server was killed.
+// how often a server was killed, or kept from recording what it had under way.
 func (w *world) audit(t *testing.T, kills int) *figures {
 	t.Helper()
-	f := &figures{Test: t.Name(), Kills: kills}
+	f := w.hold(kills)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f.Test = t.Name()
+	for _, problem := range w.problems {
+		t.Error(problem)
+	}
+	if w.more > 0 {
+		t.Errorf("and %d problems more", w.more)
+	}
+	t.Logf("answers to clients: %v", w.answers)
+	return f
+}
+
+// hold is the audit itself, which adds what it finds to the problems.
+func (w *world) hold(kills int) *figures {
+	f := &figures{Kills: kills}
 	f.Lost, _ = w.missing()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if f.Lost > 0 {
+		w.wrongLocked("%d deliveries are lost", f.Lost)
+	}
 	f.Sent, f.Doubts = len(w.events), w.doubts
 	for _, ev := range w.events {
 		switch ev.verdict {
@@ -111,13 +132,6 @@ func (w *world) audit(t *testing.T, kills int) *figures {
 			w.auditEndpointLocked(ep, kills, f)
 		}
 	}
-	for _, problem := range w.problems {
-		t.Error(problem)
-	}
-	if w.more > 0 {
-		t.Errorf("and %d problems more", w.more)
-	}
-	t.Logf("answers to clients: %v", w.answers)
 	return f
 }
 
@@ -148,6 +162,9 @@ func (w *world) auditEndpointLocked(ep *endpoint, kills int, f *figures) {
 	}
 	f.Requests += len(ep.arrivals)
 	f.Duplicates += duplicates
+	if w.balancer != nil && duplicates > 0 {
+		w.auditRepeatsLocked(ep)
+	}
 	if ep.ordered {
 		w.auditOrderLocked(ep)
 	}
@@ -155,19 +172,21 @@ func (w *world) auditEndpointLocked(ep *endpoint, kills int, f *figures) {
 
 // auditOrderLocked sees that an ordered endpoint was sent nothing new before
 // what was sent to it last had been taken. With nothing lost, that is the order
-// of acceptance without gaps: the client has sent one after the other.
+// of acceptance without gaps: the client has sent one after the other. Events with
+// different ordering keys do not wait for each other.
 func (w *world) auditOrderLocked(ep *endpoint) {
-	var last *event
+	newest := make(map[string]*event) // by key
 	taken := make(map[*event]bool)
 	for _, a := range ep.arrivals {
-		switch {
+		switch last := newest[a.event.key]; {
 		case last == nil || a.event.sequence > last.sequence && taken[last]:
-			last = a.event
+			newest[a.event.key] = a.event
 		case a.event == last || taken[a.event]:
 			// again, because of a failure or a kill
 		default:
-			w.wrongLocked("%s: number %d arrived before number %d was taken", ep, a.event.sequence, last.sequence)
-			last = a.event
+			w.wrongLocked("%s: number %d arrived before number %d was taken (%s of %s, %s of %s)", ep, a.event.sequence, last.sequence,
+				a.event.message, a.event.at.Format(time.StampMilli), last.message, last.at.Format(time.StampMilli))
+			newest[a.event.key] = a.event
 		}
 		if a.delivered() {
 			taken[a.event] = true

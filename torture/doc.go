@@ -22,8 +22,16 @@
 // what was random about it but not how the processes were scheduled. None lost
 // of n events puts the chance of losing one below 3/n, with 95 % confidence.
 //
+// The same is done to three nodes on one PostgreSQL, which the test starts: they are
+// killed, frozen, cut off from their database and restarted, behind a load balancer
+// that goes by their health. There the audit also sees that whatever was delivered
+// again had been under way on a node when that was harmed, and was never recorded.
+//
 //	go test ./torture
+//	go test ./torture -run TestFailover -failovers 20 -timeout 1h -v
+//	go test ./torture -run TestPatroni -patroni 8 -timeout 1h -v
 //	go test ./torture -run TestKill -kills 1000 -timeout 3h -v
+//	go test ./torture -run 'TestNodes$' -rounds 20 -timeout 3h -v
 //	go test ./torture -run TestKill -seed 42 -v
 //
 // A kill takes nothing from what the kernel was given: that commits survive the

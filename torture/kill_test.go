@@ -21,7 +21,7 @@ func killing(t *testing.T, url string, kills int) {
 	chance, seed := newChance(t)
 	moments := chance(1)
 	h := newHost(t, moments)
-	h.url = url
+	h.url, h.flags = url, []string{"--drain-wait", "0s"}
 	w := newWorld(t, h)
 	s := h.start(t)
 	s.ready(t)

@@ -24,11 +24,13 @@ type event struct {
 	sequence  int // in the application, in order of sending
 	kind      string
 	channel   string // "" if none
+	key       string // that orders it; "" if none
 	malformed bool   // it must be refused
 	sum       [sha256.Size]byte
 
 	verdict verdict
-	message string // the id the server gave it; "" while nobody was told
+	message string    // the id the server gave it; "" while nobody was told
+	at      time.Time // when the verdict was known first
 }
 
 // An arrival is a line of a receiver's ledger: a request that was verified.
@@ -95,8 +97,16 @@ func (l *ledger) write(ev *event) {
 func (l *ledger) settle(ev *event, v verdict, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ev.verdict = v
+	before := ev.verdict
+	if ev.verdict = v; before == unknown {
+		ev.at = time.Now()
+	}
 	switch {
+	case before == accepted && v == accepted: // it was asked for at several places
+		l.nameLocked(ev, message)
+		return
+	case before != unknown && before != v:
+		l.wrongLocked("%s: accepted as well as refused", ev.id)
 	case v == rejected:
 		return
 	case ev.malformed:

@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -19,8 +21,10 @@ import (
 type pace struct {
 	clients  int           // of each application that is not ordered; the others have one
 	interval time.Duration // between two requests of a client
+	orderly  time.Duration // the interval of clients of ordered applications; 0: the same
 	backlog  int           // deliveries that an application may be owed before its clients wait
 	padding  int           // bytes that payloads are at most longer
+	patience time.Duration // of one client of each application; the others have five seconds, too
 }
 
 // usual is about 2,000 events a second.
@@ -42,12 +46,21 @@ func (w *world) press(ctx context.Context, p pace, chance func(strand uint64) *r
 	for i, app := range w.apps {
 		n := p.clients
 		if app.ordered {
-			n = 1
+			n = max(1, w.keys)
 		}
 		for k := range n {
 			c := &client{world: w, app: app, pace: p, chance: chance(uint64(100 + 10*i + k))}
 			c.name = fmt.Sprintf("%s-%d-%x", app.uid, k, c.chance.Uint32())
 			c.http = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableCompression: true}}
+			if k == 0 && !app.ordered {
+				c.http.Timeout = max(c.http.Timeout, p.patience)
+			}
+			if app.ordered && p.orderly > 0 {
+				c.pace.interval = p.orderly
+			}
+			if app.ordered && w.keys > 0 {
+				c.orders = fmt.Sprintf("key-%d", k)
+			}
 			l.working.Go(func() { c.run(ctx, going) })
 		}
 	}
@@ -76,6 +89,7 @@ type client struct {
 	app    *application
 	pace   pace
 	name   string
+	orders string // the ordering key of its events; "": none
 	chance *rand.Rand
 	http   *http.Client
 	made   int // events
@@ -138,11 +152,14 @@ var kinds = []string{
 // encoded again.
 func (c *client) event() (*event, string) {
 	c.made++
-	ev := &event{id: fmt.Sprintf("%s-%d", c.name, c.made), app: c.app, kind: kinds[c.chance.IntN(len(kinds))]}
+	ev := &event{id: fmt.Sprintf("%s-%d", c.name, c.made), app: c.app, key: c.orders, kind: kinds[c.chance.IntN(len(kinds))]}
 	if c.chance.IntN(100) == 0 {
 		ev.malformed, ev.kind = true, "record created"
 	}
-	channels := ""
+	channels, key := "", ""
+	if ev.key != "" {
+		key = fmt.Sprintf(`"orderingKey":%q,`, ev.key)
+	}
 	if c.chance.IntN(10) == 0 {
 		ev.channel, channels = "audit", `"channels":["audit"],`
 	}
@@ -150,7 +167,7 @@ func (c *client) event() (*event, string) {
 	payload := fmt.Sprintf(`{ "id":%q, "z":12345678901234567890,"a":1.0,"text":"\u00e9 Ü <&>", "padding":%q}`, ev.id, padding)
 	ev.sum = sha256.Sum256([]byte(payload))
 	c.world.write(ev)
-	return ev, fmt.Sprintf(`{"eventId":%q,"eventType":%q,%s"payload":%s}`, ev.id, ev.kind, channels, payload)
+	return ev, fmt.Sprintf(`{"eventId":%q,"eventType":%q,%s%s"payload":%s}`, ev.id, ev.kind, channels, key, payload)
 }
 
 // A request is made again, the same, until it is settled.
@@ -171,6 +188,8 @@ func (r *request) try(ctx context.Context) bool {
 	l.count(status, err)
 	switch {
 	case err != nil, status == http.StatusServiceUnavailable:
+		return false
+	case status == http.StatusInternalServerError && r.world.balancer != nil: // its database may be gone
 		return false
 	case status == http.StatusAccepted && r.path == "msg":
 		r.accepted(body)
@@ -196,12 +215,30 @@ func (r *request) rejected() {
 	}
 }
 
+// post makes the request once. Where a connection is refused nothing was asked, and a
+// balancer goes on to the next node.
 func (r *request) post(ctx context.Context) (status int, header http.Header, body []byte, err error) {
-	url := "http://" + r.world.host.address + "/api/v1/app/" + r.app.uid + "/" + r.path
+	b := r.world.balancer
+	if b == nil {
+		return r.postTo(ctx, r.world.host.address)
+	}
+	for range b.nodes {
+		status, header, body, err = r.postTo(ctx, b.next())
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			break
+		}
+		b.refused.Add(1)
+	}
+	return status, header, body, err
+}
+
+func (r *request) postTo(ctx context.Context, address string) (status int, header http.Header, body []byte, err error) {
+	url := "http://" + address + "/api/v1/app/" + r.app.uid + "/" + r.path
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(r.body))
 	if err != nil {
 		return 0, nil, nil, err
 	}
+	req.GetBody = nil // or the transport would repeat by itself what failed
 	req.Header.Set("Authorization", "Bearer "+adminKey)
 	req.Header.Set("Content-Type", "application/json")
 	if r.key != "" {

@@ -62,6 +62,7 @@ type host struct {
 	url     string   // of the database in PostgreSQL instead; "": there is none
 	address string   // where they listen
 	through []string // the command that starts them, if not they themselves
+	flags   []string // that they are given besides
 
 	started atomic.Int64 // when the last one was, in nanoseconds since 1970
 	first   atomic.Int64 // how long it then took to send its first request; 0: it has not
@@ -111,6 +112,7 @@ type server struct {
 func (h *host) start(t *testing.T) *server {
 	t.Helper()
 	args := append(append([]string{}, h.through...), binary, "serve", "--data", h.data, "--database", h.url, "--listen", h.address, "--dev", "--log-level", "warn")
+	args = append(args, h.flags...)
 	s := &server{host: h, cmd: exec.Command(args[0], args[1:]...), ended: make(chan struct{})}
 	s.cmd.Env = append(os.Environ(), "FANFARE_ADMIN_KEY="+adminKey)
 	if h.url != "" {

@@ -25,6 +25,9 @@ import (
 type world struct {
 	ledger
 	host      *host
+	balancer  *balancer // nil: there is one server, and clients go there
+	harms     []harm
+	keys      int // that the messages of ordered applications have; 0: none has one
 	apps      []*application
 	receivers *httptest.Server
 	delay     atomic.Int64 // that receivers take to answer, in nanoseconds
@@ -73,7 +76,7 @@ const allInFlight = 1024
 func (w *world) unrecorded(ep *endpoint) int {
 	switch {
 	case ep.ordered:
-		return 1
+		return max(1, w.keys)
 	case w.host.url != "":
 		return allInFlight
 	}
@@ -205,6 +208,14 @@ func (w *world) find(path string) *endpoint {
 	return nil
 }
 
+// address is where a request goes.
+func (w *world) address() string {
+	if w.balancer != nil {
+		return w.balancer.next()
+	}
+	return w.host.address
+}
+
 // create tells the server of the applications and endpoints, and learns the
 // secrets that their receivers verify with.
 func (w *world) create(t *testing.T) {
@@ -253,7 +264,7 @@ func (w *world) call(t *testing.T, method, path string, in, out any) {
 	if in == nil {
 		body = nil
 	}
-	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+w.host.address+"/api/v1"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+w.address()+"/api/v1"+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,9 +76,10 @@ func TestHandlerHandsOverTheEvent(t *testing.T) {
 	for _, mediaType := range []string{"", "application/json", "application/json; charset=utf-8", "text/plain", "=;;"} {
 		r := post(t, "msg"+strconv.Itoa(len(mediaType)), "record.create", body)
 		r.Header.Set("Content-Type", mediaType)
+		r.Header.Set(webhook.HeaderApplication, "acme"+mediaType)
 		got = webhook.Event{}
 		expect(t, h, r, 200, "handled")
-		if got.ID != r.Header.Get(webhook.HeaderID) || got.Type != "record.create" || string(got.Body) != body {
+		if got.ID != r.Header.Get(webhook.HeaderID) || got.Type != "record.create" || got.Application != "acme"+mediaType || string(got.Body) != body {
 			t.Errorf("media type %q: event is %+v", mediaType, got)
 		}
 	}

@@ -21,12 +21,18 @@ package webhook
 import "time"
 
 // The headers of a signed webhook. HeaderEventType is Fanfare's own addition:
-// it says what happened, so that a payload can be any bytes at all.
+// it says what happened, so that a payload can be any bytes at all, and
+// HeaderEventTypeVersion which version of that the payload is of, if it has one.
 const (
 	HeaderID        = "webhook-id"
 	HeaderTimestamp = "webhook-timestamp"
 	HeaderSignature = "webhook-signature"
 	HeaderEventType = "webhook-event-type"
+
+	HeaderEventTypeVersion = "webhook-event-type-version"
+
+	// HeaderApplication says whose the message is, where the endpoint is set to.
+	HeaderApplication = "webhook-application"
 )
 
 // Event is a webhook whose signature has been verified.
@@ -41,6 +47,13 @@ type Event struct {
 	// header is not signed: over plain HTTP, whoever can alter a request
 	// can alter it.
 	Type string
+
+	// Application says whose the message is among the applications of the sender, by
+	// its name there, from the header webhook-application; empty where the sender
+	// does not say. The header is not signed either: where an endpoint is shared by
+	// parties that must not be mistaken for each other, take the format envelope,
+	// which has it in the body too, or give each a secret of its own.
+	Application string
 
 	// Time is when this delivery was signed, to the second; zero where the
 	// profile does not sign that.

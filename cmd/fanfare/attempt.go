@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/webhook"
 )
 
 // An attempt as the API has it.
@@ -87,7 +88,7 @@ func (a *attempt) line(p paint, names endpointNames) string {
 		mark, result = p.red("✗"), p.red(printable(a.result()))
 	}
 	line := fmt.Sprintf("%s %s %s %s %s → %s %s", p.dim(a.Timestamp.Local().Format(time.TimeOnly)), mark, result,
-		printable(cut(a.EventType, cellWidth)), printable(a.MsgID), printable(names.of(a.EndpointID)), p.dim(a.took()))
+		printable(versioned(cut(a.EventType, cellWidth), a.eventTypeVersion(webhook.HeaderEventTypeVersion))), printable(a.MsgID), printable(names.of(a.EndpointID)), p.dim(a.took()))
 	switch {
 	case !a.NextAttempt.IsZero():
 		line += p.yellow(" again at " + a.NextAttempt.Local().Format(time.TimeOnly))

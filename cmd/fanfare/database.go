@@ -26,7 +26,8 @@ type database struct {
 	place string // for people; without a password
 
 	sealing func(context.Context) (api.Sealing, error)
-	rekey   func(context.Context, *seal.Ring) error // nil: the keys are not this process's alone
+	rekey   func(context.Context, *seal.Ring) error
+	alone   func(context.Context) error // fails while others have it open; nil: they cannot
 }
 
 // openDatabase opens the database of that URL, or with none the file in the folder.
@@ -72,9 +73,11 @@ func openServer(ctx context.Context, url string, ring *seal.Ring) (*database, er
 	if err != nil {
 		return nil, refusedBy(at, err)
 	}
-	// Open has brought everything under the key in use.
-	sealing := func(context.Context) (api.Sealing, error) { return api.Sealing{Key: ring.Current()}, nil }
-	return &database{store: store, kind: "postgresql", place: placeOf(at), sealing: sealing}, nil
+	sealing := func(ctx context.Context) (api.Sealing, error) {
+		s, err := store.Sealing(ctx)
+		return api.Sealing{Key: s.Key, Old: s.Old, Err: s.Err}, err
+	}
+	return &database{store: store, kind: "postgresql", place: placeOf(at), sealing: sealing, rekey: store.Rekey, alone: store.MustBeAlone}, nil
 }
 
 // placeOf says where a database is.

@@ -59,7 +59,7 @@ func mustKnow(t *testing.T, variables ...string) {
 }
 
 // drainMost is how long a server may take to end after SIGTERM.
-const drainMost = shutdownGrace + drainTime
+const drainMost = drainWait + shutdownGrace + drainTime
 
 func TestTheUnitStartsTheServer(t *testing.T) {
 	settings := make(map[string]string)

@@ -18,34 +18,38 @@ import (
 
 // An endpoint as the API has it.
 type endpoint struct {
-	ID             string
-	UID            string
-	Kind           string
-	URL            string
-	Description    string
-	FilterTypes    []string
-	Channels       []string
-	RateLimit      int
-	Format         string
-	Signature      string
-	Retry          retry
-	Success        success
-	Auth           *auth
-	Debounce       float64 // in seconds
-	Batch          *batching
-	Timeout        float64 // in seconds; 0: the server's
-	MaxInFlight    int
-	Ordered        bool
-	Paused         bool
-	OnPause        string
-	OrderingKey    string
-	Disabled       bool
-	DisabledReason string
-	Handshake      string
-	Unverified     string // why it is sent nothing for want of a handshake
-	Unusable       string // why its settings cannot be used
-	FailingSince   time.Time
-	CreatedAt      time.Time
+	ID          string
+	UID         string
+	Kind        string
+	URL         string
+	Description string
+	FilterTypes []string
+	Channels    []string
+	RateLimit   int
+	Format      string
+	Signature   string
+	Retry       retry
+	Success     success
+	Auth        *auth
+	Debounce    float64 // in seconds
+	Batch       *batching
+	Timeout     float64 // in seconds; 0: the server's
+	MaxInFlight int
+	Ordered     bool
+	Paused      bool
+	OnPause     string
+	OrderingKey string
+
+	TypeVersions map[string]int `json:"eventTypeVersions"`
+
+	IncludeApplication bool
+	Disabled           bool
+	DisabledReason     string
+	Handshake          string
+	Unverified         string // why it is sent nothing for want of a handshake
+	Unusable           string // why its settings cannot be used
+	FailingSince       time.Time
+	CreatedAt          time.Time
 }
 
 func (ep *endpoint) state() string {
@@ -102,6 +106,10 @@ func (ep *endpoint) show(r *request) error {
 	if ep.Timeout > 0 {
 		timeout = span(ep.Timeout)
 	}
+	tells := ""
+	if ep.IncludeApplication {
+		tells = "the application"
+	}
 	onPause := "" // but where it is not what people expect
 	if ep.OnPause == fanfare.OnPauseCancel {
 		onPause = ep.OnPause
@@ -114,8 +122,8 @@ func (ep *endpoint) show(r *request) error {
 		inFlight = fmt.Sprintf("%d at most", ep.MaxInFlight)
 	}
 	return fields(r.out, "id", ep.ID, "uid", ep.UID, "kind", ep.Kind, "url", ep.to(), "description", ep.Description,
-		"state", ep.state(), "why", ep.why(r), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "),
-		"on pause", onPause, "ordered", ordered, "ordering key", ep.OrderingKey, "debounce", debounce, "batch", ep.Batch.String(), "format", ep.Format, "signature", ep.Signature, "retry", ep.Retry.String(), "handshake", ep.Handshake, "timeout", timeout, "success", ep.Success.String(), "auth", ep.Auth.String(),
+		"state", ep.state(), "why", ep.why(r), "event types", ep.wants(), "pinned versions", pinned(ep.TypeVersions), "channels", strings.Join(ep.Channels, ", "),
+		"on pause", onPause, "ordered", ordered, "ordering key", ep.OrderingKey, "debounce", debounce, "batch", ep.Batch.String(), "format", ep.Format, "includes", tells, "signature", ep.Signature, "retry", ep.Retry.String(), "handshake", ep.Handshake, "timeout", timeout, "success", ep.Success.String(), "auth", ep.Auth.String(),
 		"rate limit", perSecond(ep.RateLimit), "in flight", inFlight, "created", stamp(ep.CreatedAt))
 }
 

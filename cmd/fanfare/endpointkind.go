@@ -28,7 +28,7 @@ func (ep *endpoint) to() string {
 // showPoller is show for an endpoint that is sent nothing.
 func (ep *endpoint) showPoller(r *request) error {
 	return fields(r.out, "id", ep.ID, "uid", ep.UID, "kind", ep.Kind, "description", ep.Description, "state", ep.state(),
-		"poll it with", r.inApp("poll", "--endpoint", cmp.Or(ep.UID, ep.ID)), "event types", ep.wants(), "channels", strings.Join(ep.Channels, ", "), "created", stamp(ep.CreatedAt))
+		"poll it with", r.inApp("poll", "--endpoint", cmp.Or(ep.UID, ep.ID)), "event types", ep.wants(), "pinned versions", pinned(ep.TypeVersions), "channels", strings.Join(ep.Channels, ", "), "created", stamp(ep.CreatedAt))
 }
 
 // target is the url of an endpoint to be made. One that is polled has none.

@@ -18,7 +18,7 @@ import (
 type endpointSettings struct {
 	url, uid, description string
 	kind                  string
-	types, channels       []string
+	types, channels, pins []string
 	headers               []string
 	secret                string
 	signature, format     string
@@ -28,6 +28,7 @@ type endpointSettings struct {
 	timeout, debounce     time.Duration
 	batch                 string
 	ordered, disabled     bool
+	includeApp            bool
 	redirects             string
 	onPause, orderingKey  string
 	auth                  endpointAuth
@@ -39,10 +40,12 @@ func (s *endpointSettings) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.uid, "uid", "", "your own name for it, which may stand wherever its id may")
 	flags.StringVar(&s.description, "description", "", "what it is for")
 	flags.StringSliceVarP(&s.types, "type", "t", nil, `event types it wants, such as record.created or "record.*"; none means all`)
+	flags.StringSliceVar(&s.pins, "event-type-version", nil, "version of an event type that it is pinned to, such as record.created=1; repeatable; none: the current ones")
 	flags.StringSliceVar(&s.channels, "channel", nil, "channels it wants messages of; none means all")
 	flags.IntVar(&s.rate, "rate-limit", 0, "deliveries started per second at most; 0: no limit")
 	flags.IntVar(&s.inFlight, "max-in-flight", 0, "attempts under way at once at most; 0: the server's default")
 	flags.StringVar(&s.format, "format", "raw", "what the body is made of: "+strings.Join(fanfare.Formats, ", "))
+	flags.BoolVar(&s.includeApp, "include-application", false, "tell the receiver whose a message is, in the header webhook-application and in the format envelope")
 	flags.StringVar(&s.signature, "signature", "standard", "how it is signed: "+profiles())
 	flags.StringVar(&s.retry, "retry", inherit, "when to try again: "+strings.Join(fanfare.RetryPresets, ", ")+", delays such as 5s,5m,1h, a formula of them such as \"n^4+5 x24\", or "+inherit+": as the event type, the application or the server has it")
 	flags.DurationVar(&s.debounce, "debounce", 0, "time that a message waits for a later one of its type and ordering key, to be sent in its place; 0: none")
@@ -85,10 +88,16 @@ func (s *endpointSettings) body(r *request) (map[string]any, error) {
 	set("description", "description", s.description)
 	set("type", "filterTypes", s.types)
 	set("channel", "channels", s.channels)
+	versions, err := pins(s.pins)
+	if err != nil {
+		return nil, err
+	}
+	set("event-type-version", "eventTypeVersions", versions)
 	set("rate-limit", "rateLimit", orNull(s.rate))
 	set("max-in-flight", "maxInFlight", orNull(s.inFlight))
 	set("format", "format", s.format)
 	set("signature", "signature", s.signature)
+	set("include-application", "includeApplication", s.includeApp)
 	set("retry", "retry", schedule)
 	set("debounce", "debounce", orNull(s.debounce.Seconds()))
 	together, err := readBatching(s.batch)

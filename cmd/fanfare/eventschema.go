@@ -48,7 +48,7 @@ type schemaFlags struct {
 
 func (s *schemaFlags) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.file, "schema", "", "file with the JSON Schema of its payload; - reads the standard input")
-	flags.StringVar(&s.version, "schema-version", "1", "which version that schema is; messages are checked by the newest")
+	flags.StringVar(&s.version, "schema-version", "1", "which version that schema is; messages are checked by that of their version, or else by the current one")
 	flags.StringVar(&s.validation, "validation", "off", "what becomes of messages that the schema does not allow: off (nothing), warn, reject")
 }
 
@@ -145,12 +145,14 @@ func (i *imported) show(r *request, dry bool) error {
 // validateVerb checks a file as a message of an event type would be.
 func validateVerb(e *env) verb {
 	var name string
+	var version int
 	return verb{
 		use: "validate FILE", short: "Check a payload by the schema of an event type",
-		long:    "Checks a payload as a message would be, and sends nothing; - reads the standard input. The exit\ncode is 1 if the newest schema of the event type does not allow it.",
+		long:    "Checks a payload as a message would be, and sends nothing; - reads the standard input. The exit\ncode is 1 if the schema of the version, or else the current one, does not allow it.",
 		example: "fanfare event-type validate --type order.created order.json",
 		flags: func(flags *pflag.FlagSet) {
 			flags.StringVarP(&name, "type", "t", "", "the event type")
+			flags.IntVar(&version, "version", 0, "version of the event type; the current one otherwise")
 		},
 		do: func(ctx context.Context, r *request) error {
 			if name == "" {
@@ -164,9 +166,15 @@ func validateVerb(e *env) verb {
 			if _, err := r.call(ctx, http.MethodGet, route("event-type", name), nil, &t); err != nil {
 				return err
 			}
-			typed := &fanfare.EventType{Name: t.Name, Schemas: t.Schemas}
+			typed := &fanfare.EventType{Name: t.Name, Schemas: t.Schemas, CurrentVersion: t.CurrentVersion}
 			if string(t.Schemas) == "null" {
 				typed.Schemas = nil
+			}
+			if r.given("version") {
+				if err := typed.CheckVersion("version", version); err != nil {
+					return err
+				}
+				typed.CurrentVersion = version
 			}
 			return showValidity(r, typed.Validate(payload))
 		},

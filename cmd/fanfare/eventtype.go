@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -24,11 +25,12 @@ type eventType struct {
 	Validation  string
 	Schemas     json.RawMessage
 	CreatedAt   time.Time
+	lifecycle
 }
 
 func (t *eventType) show(r *request) error {
 	return fields(r.out, "name", t.Name, "description", t.Description, "group", t.GroupName,
-		"state", t.state(), "schema versions", strings.Join(t.versions(), ", "), "validation", t.validation(), "created", stamp(t.CreatedAt))
+		"state", t.state(), "schema versions", strings.Join(t.versions(), ", "), "current version", t.current(), "going", t.going(), "validation", t.validation(), "created", stamp(t.CreatedAt))
 }
 
 // versions are the names of the versions of its schema.
@@ -53,21 +55,23 @@ func (t *eventType) state() string {
 	switch {
 	case t.Archived:
 		return "archived"
-	case t.Deprecated:
+	case t.Deprecated && t.DeprecatedAt.IsZero(): // as servers had it before there were dates
 		return "deprecated"
 	}
-	return ""
+	return t.retirement.String()
 }
 
 func eventTypeCommand(e *env) *cobra.Command {
 	var limit int
 	var archived, deprecated bool
 	var description, group string
+	var current int
 	var schema schemaFlags
 	describe := func(flags *pflag.FlagSet) {
 		flags.StringVar(&description, "description", "", "what it means that this happened")
 		flags.StringVar(&group, "group", "", "group it belongs to")
-		flags.BoolVar(&deprecated, "deprecated", false, "it should not be used any more")
+		flags.BoolVar(&deprecated, "deprecated", false, "it should not be used any more; see deprecate")
+		flags.IntVar(&current, "current-version", 0, "version that messages without one are of, and endpoints are sent that have pinned none; 0: the newest")
 		schema.flags(flags)
 	}
 	change := func(r *request) map[string]any {
@@ -80,6 +84,9 @@ func eventTypeCommand(e *env) *cobra.Command {
 		}
 		if r.given("deprecated") {
 			body["deprecated"] = deprecated
+		}
+		if r.given("current-version") {
+			body["currentVersion"] = orNull(current)
 		}
 		return body
 	}
@@ -98,7 +105,7 @@ func eventTypeCommand(e *env) *cobra.Command {
 					path: "/event-type", query: query, limit: limit,
 					headings: []string{"NAME", "DESCRIPTION", "GROUP", "STATE"},
 					row: func(t *eventType) []string {
-						return []string{t.Name, t.Description, t.GroupName, t.state()}
+						return []string{t.Name, t.Description, t.GroupName, cmp.Or(t.state(), t.going())}
 					},
 				}.show(ctx, r)
 			}},
@@ -135,6 +142,7 @@ func eventTypeCommand(e *env) *cobra.Command {
 		importVerb(e),
 		validateVerb(e),
 		diffVerb(),
+		deprecateVerb(),
 	)
 	return noun("event-type", "Event types: the catalogue of what can happen", verbs...)
 }

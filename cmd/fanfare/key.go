@@ -16,6 +16,7 @@ type apiKey struct {
 	Name        string
 	Scopes      []string
 	Application string
+	Channels    []string
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
 	LastUsedAt  time.Time
@@ -36,7 +37,11 @@ func (k *apiKey) state(now time.Time) string {
 // show prints a key that was made. The secret stands alone on stdout, so that it
 // can be piped to where it is kept.
 func (k *apiKey) show(r *request) error {
-	r.say("Key %s (%s) may do: %s. It is shown this once: keep it.", k.ID, k.Name, strings.Join(k.Scopes, ", "))
+	within := ""
+	if len(k.Channels) > 0 {
+		within = " in the channels " + strings.Join(k.Channels, ", ")
+	}
+	r.say("Key %s (%s) may do: %s%s. It is shown this once: keep it.", k.ID, k.Name, strings.Join(k.Scopes, ", "), within)
 	_, err := r.out.Write([]byte(printable(k.Token) + "\n"))
 	return err
 }
@@ -44,21 +49,21 @@ func (k *apiKey) show(r *request) error {
 func keyCommand(e *env) *cobra.Command {
 	var limit int
 	var name, app, expires string
-	var scopes []string
+	var scopes, channels []string
 	const create = "fanfare key create billing --scope messages:write"
 	verbs := e.atServer(
 		verb{use: "list", short: "List API keys", flags: limitFlag(&limit),
 			do: func(ctx context.Context, r *request) error {
 				return listing[apiKey]{
 					path: "/api-key", limit: limit,
-					headings: []string{"ID", "NAME", "SCOPES", "APPLICATION", "LAST USED", "EXPIRES"},
-					least:    []string{"LAST USED", "EXPIRES", "APPLICATION"},
+					headings: []string{"ID", "NAME", "SCOPES", "APPLICATION", "CHANNELS", "LAST USED", "EXPIRES"},
+					least:    []string{"LAST USED", "EXPIRES", "CHANNELS", "APPLICATION"},
 					row: func(k *apiKey) []string {
-						return []string{k.ID, k.Name, strings.Join(k.Scopes, ","), orWord(k.Application, "all"), orWord(stamp(k.LastUsedAt), "never"), k.state(time.Now())}
+						return []string{k.ID, k.Name, strings.Join(k.Scopes, ","), orWord(k.Application, "all"), orWord(strings.Join(k.Channels, ","), "all"), orWord(stamp(k.LastUsedAt), "never"), k.state(time.Now())}
 					},
 				}.show(ctx, r)
 			}},
-		verb{use: "create [NAME]", short: "Make an API key", example: create + "\nfanfare key create acme --scope endpoints:read,messages:read --app acme --expires 720h",
+		verb{use: "create [NAME]", short: "Make an API key", example: create + "\nfanfare key create acme --scope endpoints:read,messages:read --app acme --expires 720h\nfanfare key create eu-billing --scope messages:write --channel eu",
 			long: "Makes an API key and prints it, once: the server keeps no more than a hash of it.\n\n" +
 				"Scopes: admin, applications:read, applications:write, endpoints:read,\n" +
 				"endpoints:write, event-types:read, event-types:write, messages:read,\n" +
@@ -68,6 +73,7 @@ func keyCommand(e *env) *cobra.Command {
 				flags.StringVar(&name, "name", "", "who uses it")
 				flags.StringSliceVar(&scopes, "scope", nil, "what it may do; repeatable")
 				flags.StringVarP(&app, "app", "a", "", "id or uid of the only application that it opens anything of")
+				flags.StringSliceVar(&channels, "channel", nil, "the only channels that it is let into; repeatable; all unless told")
 				flags.StringVar(&expires, "expires", "", "when it ends: 2027-01-31T12:00:00Z, or from now on, such as 720h")
 			},
 			do: func(ctx context.Context, r *request) (err error) {
@@ -80,6 +86,9 @@ func keyCommand(e *env) *cobra.Command {
 				}
 				if app != "" {
 					body["application"] = app
+				}
+				if len(channels) > 0 {
+					body["channels"] = channels
 				}
 				if expires != "" {
 					if body["expiresAt"], err = endOf(expires, time.Now()); err != nil {

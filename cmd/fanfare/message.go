@@ -19,6 +19,7 @@ type message struct {
 	ID        string
 	EventID   string
 	EventType string
+	Version   int `json:"eventTypeVersion"`
 	Payload   json.RawMessage
 	Channels  []string
 	Tags      []string
@@ -28,7 +29,7 @@ type message struct {
 }
 
 func (m *message) show(r *request) error {
-	err := fields(r.out, "id", m.ID, "event id", m.EventID, "event type", m.EventType,
+	err := fields(r.out, "id", m.ID, "event id", m.EventID, "event type", versioned(m.EventType, m.Version),
 		"channels", strings.Join(m.Channels, ", "), "tags", strings.Join(m.Tags, ", "), "accepted", stamp(m.Timestamp))
 	if err != nil || len(m.Payload) == 0 {
 		return err
@@ -80,7 +81,7 @@ func messageReadVerbs(e *env) []*cobra.Command {
 					headings: []string{"ID", "EVENT TYPE", "EVENT ID", "STATE", "ACCEPTED"},
 					least:    []string{"EVENT ID"}, spare: []string{"STATE"},
 					row: func(m *message) []string {
-						return []string{m.ID, m.EventType, m.EventID, cmp.Or(m.State, m.StatusText), stamp(m.Timestamp)}
+						return []string{m.ID, versioned(m.EventType, m.Version), m.EventID, cmp.Or(m.State, m.StatusText), stamp(m.Timestamp)}
 					},
 				}.show(ctx, r)
 			}},

@@ -29,8 +29,8 @@ func migrateCommand(e *env) *cobra.Command {
 			"endpoints with their secrets, messages, deliveries with those that wait, attempts, keys,\n" +
 			"tasks, the audit log and the rest. Servers go on from there with \"serve --database\".\n\n" +
 			"The server must be stopped. The file is only read, so that going back is to start it on\n" +
-			"the file again. If the migration is interrupted, the same command goes on where it was. At\n" +
-			"the end every row is read again on both sides and compared.\n\n" +
+			"the file again. If the migration is interrupted, the same command goes on where it was, or\n" +
+			"says that it had ended. At the end every row is read again on both sides and compared.\n\n" +
 			"Secrets stay sealed: give the servers the keys that the file was used with.",
 		Example: "fanfare migrate --from fanfare-data/fanfare.db --to postgres://fanfare@db.example.com/fanfare",
 		Args:    takes,
@@ -71,13 +71,18 @@ func (e *env) migrate(ctx context.Context, from, to string, asJSON bool) (err er
 	if ctx.Err() != nil {
 		return errors.New("interrupted; the same command goes on where it was")
 	}
+	said := "Everything is in the %s, and the same as in %s.\n"
+	if errors.Is(err, postgres.ErrImported) {
+		said = "The %s has had everything in %s since a migration that has ended; nothing was left to do.\n"
+		err = p.count(snapshot)
+	}
 	if err != nil {
 		return refusedBy(at, err)
 	}
 	if err := p.print(e.stdout, asJSON); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stderr, "Everything is in the %s, and the same as in %s.\n", placeOf(at), printable(from))
+	fmt.Fprintf(e.stderr, said, placeOf(at), printable(from))
 	return e.sayKeys(from)
 }
 
@@ -114,6 +119,16 @@ func (p *migrationProgress) at(now postgres.Imported) {
 		fmt.Fprintf(p.out, "%s %s, %d rows\n", doing, now.Table, now.Total)
 	}
 	p.last = now
+}
+
+// count counts the rows that were taken over before.
+func (p *migrationProgress) count(from stored.Snapshot) (err error) {
+	for _, t := range stored.Tables {
+		if p.rows[t.Name], err = from.Count(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // print shows how many rows there are now.

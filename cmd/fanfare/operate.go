@@ -19,8 +19,15 @@ import (
 const shutdownGrace = 10 * time.Second
 
 // drainTime is how long attempts under way may take after that. What is in deploy/
-// gives a server longer than the two together.
+// gives a server longer than drainWait and these two together.
 const drainTime = 30 * time.Second
+
+// drainWait is how long a server that may be one of several goes on before that, unless
+// told: load balancers ask after its health every few seconds.
+const drainWait = 5 * time.Second
+
+// maxDrainWait is the longest that it can be told.
+const maxDrainWait = 10 * time.Minute
 
 // newServer serves handler, so that a slow or broken client costs little. There
 // is no limit on writing: streams last.
@@ -33,6 +40,33 @@ func newServer(handler http.Handler, log *slog.Logger) *front.Server {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
+}
+
+// linger returns a context that ends so long after ctx does.
+func linger(ctx context.Context, long time.Duration, log *slog.Logger) (context.Context, context.CancelFunc) {
+	late, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if long > 0 {
+			log.Info("taking leave, so that requests are sent elsewhere; a second signal stops at once", "for", long)
+		}
+		select {
+		case <-time.After(long):
+		case <-late.Done():
+		}
+		end()
+	})
+	return late, func() { stop(); end() }
+}
+
+// dismiss has clients use each connection for one more request when ctx has ended, so
+// that none of them sends another one over it at the moment it is closed.
+func dismiss(ctx context.Context, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ctx.Err() != nil {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // endStreams ends event streams, and what waits for something new, when ctx does:

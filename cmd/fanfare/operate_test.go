@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"path/filepath"
@@ -32,6 +33,65 @@ func TestServerEndsWhenDeliveringStops(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "delivering has stopped: ") {
 		t.Errorf("the server ends with %v, want the reason", err)
 	}
+}
+
+// TestAServerTakesItsLeave asks a server that was told to stop: until it ends it answers,
+// each connection once.
+func TestAServerTakesItsLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := slog.New(slog.DiscardHandler)
+		told, stop := context.WithCancel(t.Context())
+		late, end := linger(told, 5*time.Second, log)
+		defer end()
+		network := memnet.New()
+		ln, err := network.Listen("server:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error)
+		server := newServer(dismiss(told, http.NotFoundHandler()), log)
+		go func() { served <- server.Serve(ln) }()
+		connections := 0
+		transport := &http.Transport{DialContext: func(ctx context.Context, protocol, address string) (net.Conn, error) {
+			connections++
+			return network.DialContext(ctx, protocol, address)
+		}}
+		defer transport.CloseIdleConnections()
+		ask := func() {
+			t.Helper()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://server:80/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := transport.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, resp.Body) // or the connection is not used again
+			resp.Body.Close()
+		}
+		begun := time.Now()
+		ask()
+		ask()
+		if connections != 1 {
+			t.Errorf("two requests took %d connections before the server was told to stop, want 1", connections)
+		}
+		stop()
+		ask() // the last one over that connection
+		ask()
+		ask()
+		if connections != 3 {
+			t.Errorf("%d connections were made, want one more for each of the last two requests", connections)
+		}
+		<-late.Done()
+		if took := time.Since(begun); took != 5*time.Second {
+			t.Errorf("the server ended %v after it was told to", took)
+		}
+		if err := server.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		<-served
+	})
 }
 
 func TestStreamsLastUntilTheServerEnds(t *testing.T) {

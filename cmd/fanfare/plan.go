@@ -210,6 +210,7 @@ func (p *planner) differences(ctx context.Context, item *manifest.Item, have thi
 			if blind {
 				p.blind = append(p.blind, "the secrets of auth of "+title(item.Kind.String(), item.Name, item.App))
 			}
+		case derived(item, name, have):
 		case f == nil && (slices.Contains(keptUnless, name) || !shown || unset(name, value)):
 		case f == nil:
 			fields = append(fields, fieldChange{Name: name, From: value, value: json.RawMessage("null")})

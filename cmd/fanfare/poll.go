@@ -160,7 +160,7 @@ func printMessage(r *request, text json.RawMessage) error {
 	if err := json.Unmarshal(text, &m); err != nil {
 		return fmt.Errorf("%s does not answer as a Fanfare server does: %w", r.base, err)
 	}
-	parts := []string{stamp(m.Timestamp), cmp.Or(m.EventID, m.ID), m.EventType, string(m.Payload)}
+	parts := []string{stamp(m.Timestamp), cmp.Or(m.EventID, m.ID), versioned(m.EventType, m.Version), string(m.Payload)}
 	_, err := fmt.Fprintln(r.out, printable(strings.Join(parts, "  ")))
 	return err
 }

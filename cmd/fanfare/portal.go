@@ -18,7 +18,7 @@ func portalCommand(e *env) *cobra.Command {
 	for i, c := range fanfare.Capabilities() {
 		all[i] = string(c)
 	}
-	var capabilities, flagsOf, sessions []string
+	var capabilities, flagsOf, channels, sessions []string
 	var expiry, in time.Duration
 	var readOnly bool
 	var session string
@@ -35,6 +35,7 @@ func portalCommand(e *env) *cobra.Command {
 				flags.BoolVar(&readOnly, "read-only", false, "only what lets view is left of the capabilities")
 				flags.DurationVar(&expiry, "expires", fanfare.MaxSession, "how long it lasts, from 1h to 168h")
 				flags.StringVar(&session, "session", "", "your own name for it, to revoke it by")
+				flags.StringSliceVar(&channels, "channel", nil, "the only channels that it is let into; repeatable; all unless told")
 				flags.StringSliceVar(&flagsOf, "feature-flag", nil, "also show the event types that have this flag; repeatable")
 			},
 			do: func(ctx context.Context, r *request) error {
@@ -43,6 +44,9 @@ func portalCommand(e *env) *cobra.Command {
 					return err
 				}
 				body := map[string]any{"readOnly": readOnly, "expiry": int64(expiry.Seconds()), "featureFlags": flagsOf, "sessionId": session}
+				if len(channels) > 0 {
+					body["channels"] = channels
+				}
 				if len(capabilities) > 0 {
 					body["capabilities"] = capabilities
 				}

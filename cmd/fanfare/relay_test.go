@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -35,7 +36,38 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// TestRelay relays from a SQLite file; see also TestRelayFromPostgreSQL.
 func TestRelay(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a program's #1.db")
+	code, _, words := (&relayWorld{from: file}).relay(t.Context(), "--once")
+	if code != 1 || !strings.Contains(words.String(), "there is no database at") {
+		t.Errorf("no database: exit code %d, %s", code, words)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at, err := openOutbox(file) // which waits for a relay that is writing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer at.Close()
+	testRelay(t, at, file, "sqlite")
+}
+
+// A relayWorld is an outbox, and the server that takes from it.
+type relayWorld struct{ from, server, key string }
+
+func (w *relayWorld) relay(ctx context.Context, args ...string) (code int, out, words *lockedBuffer) {
+	out, words = &lockedBuffer{}, &lockedBuffer{}
+	e := &env{
+		args: append([]string{"relay", "--server", w.server, "--key", w.key, "--from", w.from}, args...), stdin: strings.NewReader(""), stdout: out, stderr: words,
+		getenv: func(string) string { return "" }, isTerminal: func(any) bool { return false },
+	}
+	return run(ctx, e), out, words
+}
+
+// testRelay relays from a database without tables yet.
+func testRelay(t *testing.T, at *sql.DB, from, dialect string) {
 	const key = "fan_admin_for_this_test"
 	store := storetest.NewModel()
 	hub := fanfare.New(store, nil)
@@ -49,35 +81,17 @@ func TestRelay(t *testing.T) {
 	if err := hub.CreateApplication(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "a program's #1.db")
-	relay := func(ctx context.Context, args ...string) (code int, out, words *lockedBuffer) {
-		out, words = &lockedBuffer{}, &lockedBuffer{}
-		e := &env{
-			args: append([]string{"relay", "--server", server.URL, "--key", key, "--from", file}, args...), stdin: strings.NewReader(""), stdout: out, stderr: words,
-			getenv: func(string) string { return "" }, isTerminal: func(any) bool { return false },
-		}
-		return run(ctx, e), out, words
-	}
+	w := &relayWorld{from, server.URL, key}
+	relay := w.relay
 	wants := func(what string, got, want int, text *lockedBuffer, has string) {
 		t.Helper()
 		if got != want || !strings.Contains(text.String(), has) {
 			t.Errorf("%s: exit code %d, %s\nwant %d with %q", what, got, text, want, has)
 		}
 	}
-	code, out, words := relay(t.Context(), "--once")
-	wants("no database", code, 1, words, "there is no database at")
-
-	at, err := sql.Open("sqlite", file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer at.Close()
-	if err := at.Ping(); err != nil {
-		t.Fatal(err)
-	}
-	code, _, words = relay(t.Context(), "--status")
+	code, out, words := relay(t.Context(), "--status")
 	wants("no tables", code, 1, words, "fanfare relay --schema")
-	code, out, _ = relay(t.Context(), "--schema", "sqlite")
+	code, out, _ = relay(t.Context(), "--schema", dialect)
 	wants("the schema", code, 0, out, "CREATE TABLE")
 	if _, err := at.Exec(out.String()); err != nil {
 		t.Fatalf("what it prints does not make the tables: %v", err)

@@ -70,6 +70,9 @@ func (p *reporter) line(a *arrival) {
 	}
 	for _, name := range []string{webhook.HeaderEventType, webhook.HeaderID} {
 		if value := a.header.Get(name); value != "" {
+			if version := a.header.Get(webhook.HeaderEventTypeVersion); version != "" && name == webhook.HeaderEventType {
+				value += " v" + version
+			}
 			parts = append(parts, printable(cut(value, 80)))
 		}
 	}

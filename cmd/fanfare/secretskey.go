@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/fanfarehq/fanfare/internal/api"
+	"github.com/fanfarehq/fanfare/postgres"
 	"github.com/fanfarehq/fanfare/seal"
 	"github.com/fanfarehq/fanfare/sqlite"
 )
@@ -165,9 +166,15 @@ func (k *secretsKeys) Sealing(ctx context.Context) (api.Sealing, error) {
 func (k *secretsKeys) Rotate(ctx context.Context) error {
 	k.rotating.Lock()
 	defer k.rotating.Unlock()
+	alone := error(nil)
+	if k.database.alone != nil {
+		alone = k.database.alone(ctx)
+	}
 	switch {
-	case k.database.rekey == nil:
+	case errors.Is(alone, postgres.ErrOthers):
 		return &api.NotNowError{Reason: "Every server on this database needs the new key before one of them uses it: put it behind the present one in " + k.where() + " of each and start them again, then before it, and start them again once more."}
+	case alone != nil:
+		return alone
 	case k.path == "":
 		return &api.NotNowError{Reason: "The keys are in " + secretsKeyVariable + ": put a new one and a comma before the present one there, and start the server again."}
 	}

@@ -26,7 +26,8 @@ func sendCommand(e *env) *cobra.Command {
 			"fanfare send record.created @record.json --wait-for hook --timeout 30s\n" +
 			"date | jq -R . | fanfare send clock.ticked -",
 		flags: func(flags *pflag.FlagSet) {
-			flags.StringVar(&m.EventID, "event-id", "", "your own id for the event; a second one with the same id is refused")
+			flags.StringVar(&m.EventID, "event-id", "", "your own id for the event; a second one with the same id, and of the same version, is refused")
+			flags.IntVar(&m.Version, "event-type-version", 0, "version of the event type that the payload is of; otherwise it is taken for the current one")
 			flags.StringSliceVar(&m.Channels, "channel", nil, "channels the message is on")
 			flags.StringSliceVar(&m.Tags, "tag", nil, "tags to find it by")
 			flags.StringVar(&m.OrderingKey, "ordering-key", "", "ordered endpoints keep messages with the same key in order")
@@ -34,6 +35,9 @@ func sendCommand(e *env) *cobra.Command {
 		},
 		do: func(ctx context.Context, r *request) error {
 			m.EventType = r.args[0]
+			if r.given("event-type-version") && m.Version < 1 {
+				return usagef("--event-type-version: versions begin with 1; leave it out if the message has none")
+			}
 			payload, err := e.payload(r.args[1:])
 			if err != nil {
 				return err
@@ -48,6 +52,7 @@ func sendCommand(e *env) *cobra.Command {
 // outgoing is a message as it is sent to the API.
 type outgoing struct {
 	EventType   string          `json:"eventType"`
+	Version     int             `json:"eventTypeVersion,omitempty"`
 	EventID     string          `json:"eventId,omitempty"`
 	Channels    []string        `json:"channels,omitempty"`
 	Tags        []string        `json:"tags,omitempty"`

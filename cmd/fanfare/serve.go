@@ -34,6 +34,7 @@ type serveSettings struct {
 	retry       string
 	disable     patience
 	perHost     int
+	drainWait   time.Duration
 	retention   time.Duration
 	audit       time.Duration
 	secretsKey  string // its file
@@ -81,6 +82,7 @@ func serveCommand(e *env) *cobra.Command {
 	flags.StringVar(&s.retry, "retry", "standard", "when to try again where neither endpoint, event type nor application says: "+strings.Join(fanfare.RetryPresets, ", ")+", delays such as 5s,5m,1h, or a formula such as \"n^4+5 x24\"")
 	flags.Var(&s.disable, "disable-after", "how long an endpoint may do nothing but fail before it is disabled, such as 120h, though never before its plan of retries is over; never (or 0): it is not")
 	flags.IntVar(&s.perHost, "per-host", 256, "attempts under way at once to one host, whichever applications' endpoints they are for")
+	flags.DurationVar(&s.drainWait, "drain-wait", 0, "how long the server, told to stop, goes on to take requests and answers GET /health with 503, so that a load balancer sends nothing more (default 5s with --database)")
 	flags.BoolVar(&s.httpsOnly, "https-only", false, "refuse endpoints, and all else that is called, by http")
 	flags.DurationVar(&s.audit, "audit-retention", 90*24*time.Hour, "how long the audit log is kept")
 	flags.StringVar(&s.secretsKey, "secrets-key-file", "", "file of the keys that secrets in the database are sealed with, one a line, the one in use first; unless told, "+secretsKeyFile+" in the folder of the data, which is made at the first start")
@@ -94,6 +96,9 @@ func serveCommand(e *env) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if !flags.Changed("dev") {
 			s.dev = loopback(s.listen)
+		}
+		if s.database != "" && !flags.Changed("drain-wait") {
+			s.drainWait = drainWait
 		}
 		return serve(cmd.Context(), e, &s)
 	}
@@ -141,6 +146,9 @@ func (s *serveSettings) options(log *slog.Logger, ln net.Listener) (*fanfare.Opt
 	opt.BaseURL = cmp.Or(opt.BaseURL, localURL(ln.Addr())) // of thin messages, as of portal links
 	if s.retention <= 0 {
 		return nil, usagef("--retention must be longer than nothing, such as 720h")
+	}
+	if s.drainWait < 0 || s.drainWait > maxDrainWait {
+		return nil, usagef("--drain-wait must be from 0s to %s", maxDrainWait)
 	}
 	if s.perHost < 1 {
 		return nil, usagef("--per-host must be at least 1")
@@ -264,7 +272,7 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	if err != nil {
 		return err
 	}
-	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), RateLimit: float64(s.rateLimit), KeyHash: key.hash, Secrets: secrets, Egress: egress, Store: db.kind, BaseURL: cmp.Or(s.publicURL, localURL(ln.Addr()))})
+	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), RateLimit: float64(s.rateLimit), KeyHash: key.hash, Secrets: secrets, Egress: egress, Store: db.kind, Leaving: ctx.Done(), BaseURL: cmp.Or(s.publicURL, localURL(ln.Addr()))})
 	if key.replaced {
 		if err := hub.Audit(ctx, &fanfare.AuditEntry{Actor: "cli", Action: "admin-key.replace"}); err != nil {
 			return err
@@ -286,7 +294,9 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 		}
 	}
 	w.print(e)
-	return operate(ctx, hub, handler, log, ln)
+	late, end := linger(ctx, s.drainWait, log)
+	defer end()
+	return operate(late, hub, dismiss(ctx, handler), log, ln)
 }
 
 // open opens the database that the settings name, with the keys to its secrets.

@@ -24,6 +24,8 @@ type task struct {
 	Total      int
 	Done       int
 	Error      string
+	Data       map[string]int
+	ExpiresAt  time.Time
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }
@@ -34,7 +36,7 @@ func (t *task) progress() string { return fmt.Sprintf("%d of %d", t.Done, t.Tota
 
 func (t *task) show(r *request) error {
 	return fields(r.out, "id", t.ID, "task", t.Task, "state", t.State, "done", t.progress(), "error", t.Error,
-		"application", t.AppID, "endpoint", t.EndpointID, "started", stamp(t.CreatedAt), "updated", stamp(t.UpdatedAt))
+		"application", t.AppID, "endpoint", t.EndpointID, "started", stamp(t.CreatedAt), "updated", stamp(t.UpdatedAt), "expires", stamp(t.ExpiresAt))
 }
 
 func taskCommand(e *env) *cobra.Command {
@@ -68,6 +70,7 @@ func taskCommand(e *env) *cobra.Command {
 			}},
 		verb{use: "get TASK", short: "Show a task, and how far it has come",
 			do: func(ctx context.Context, r *request) error { return showIt(ctx, r, http.MethodGet) }},
+		taskContentVerb(e),
 		verb{use: "cancel TASK", short: "End a task; what it has done stays done",
 			do: func(ctx context.Context, r *request) error {
 				var t task
@@ -125,16 +128,35 @@ func (s *starter) start(ctx context.Context, r *request, path string, body any) 
 	switch {
 	case !t.ended():
 		r.say("Task %s has begun, with %d to do; see how far it is with %q.", t.ID, t.Total, r.atServer("task get", t.ID))
-	case t.State == "cancelled":
-		return fmt.Errorf("task %s was cancelled, with %s done", t.ID, t.progress())
-	case t.State != "finished":
-		return fmt.Errorf("task %s failed, with %s done: %s", t.ID, t.progress(), t.Error)
+	case t.broken() != nil:
+		return t.broken()
 	case !r.json && s.watch:
 		r.say(s.did+" Watch them with %q.", t.Done, r.inApp("tail"))
 	case !r.json:
 		r.say(s.did, t.Done)
 	}
 	return nil
+}
+
+// broken is an error if a task that has ended did not finish.
+func (t *task) broken() error {
+	switch t.State {
+	case "finished":
+		return nil
+	case "cancelled":
+		return fmt.Errorf("task %s was cancelled, with %s done", t.ID, t.progress())
+	}
+	return fmt.Errorf("task %s failed, with %s done: %s", t.ID, t.progress(), t.Error)
+}
+
+// finish sees a task through.
+func (t *task) finish(ctx context.Context, r *request) error {
+	if !t.ended() {
+		if _, err := t.follow(ctx, r); err != nil {
+			return err
+		}
+	}
+	return t.broken()
 }
 
 // How often a task is looked at: at first often, since most are small.

@@ -73,11 +73,40 @@ func TestABrokenExportIsAnError(t *testing.T) {
 	defer server.Close()
 	var out, errs bytes.Buffer
 	r := &request{client: &client{base: server.URL}, out: &out, err: &errs}
-	err := exportMessages(t.Context(), r, "/app/acme/log/export", false)
-	if err == nil || !strings.HasPrefix(err.Error(), "the export broke off after 2 lines, so it is not whole") {
+	exported := task{ID: "qtask_1", Data: map[string]int{"lines": 3}}
+	err := exported.fetch(t.Context(), r, false)
+	if err == nil || !strings.HasPrefix(err.Error(), "the export broke off after 2 of 3 lines, so it is not whole") {
 		t.Errorf("the error is %v", err)
 	}
 	if out.String() != "{\"id\":1}\n{\"id\":2}\n" {
 		t.Errorf("written is %q", out.String())
+	}
+}
+
+func TestAnExportIsCounted(t *testing.T) {
+	dropped := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			dropped++
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		fmt.Fprint(w, "{\"id\":1}\n{\"id\":2}\n")
+	}))
+	defer server.Close()
+	for lines, want := range map[int]string{
+		2: "Exported: 2 lines.\nThe payloads of 1 messages were damaged on the server's disk: their lines have {\"damaged\":true} instead.\n <nil>",
+		3: " the export has 2 lines, and should have 3, so it is not whole",
+	} {
+		var out, errs bytes.Buffer
+		r := &request{client: &client{base: server.URL}, out: &out, err: &errs}
+		exported := task{ID: "qtask_1", Data: map[string]int{"lines": lines, "damaged": 1}}
+		err := exported.fetch(t.Context(), r, false)
+		if got := errs.String() + " " + fmt.Sprint(err); got != want {
+			t.Errorf("of %d: %q, want %q", lines, got, want)
+		}
+	}
+	if dropped != 1 {
+		t.Errorf("%d exports were removed, want the one that is whole", dropped)
 	}
 }

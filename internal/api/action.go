@@ -10,16 +10,16 @@ import (
 // endpointActionRoutes are what can be done with an endpoint beyond writing it.
 func (s *server) endpointActionRoutes() []*route {
 	return []*route{
-		on("GET /app/{app}/endpoint/{endpoint}/secret", "Read an endpoint's signing secret", readSecret).needs(fanfare.ScopeWriteEndpoints, fanfare.ViewEndpointSecret).doing("endpoint.secret.read"),
-		on("POST /app/{app}/endpoint/{endpoint}/secret/rotate", "Change the signing secret; the old one signs beside it for a while", rotateSecret).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpointSecret).doing("endpoint.secret.rotate"),
-		on("GET /app/{app}/endpoint/{endpoint}/headers", "Read the headers sent with every attempt", readHeaders).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
-		on("PUT /app/{app}/endpoint/{endpoint}/headers", "Replace the headers", replaceHeaders).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.headers.replace"),
-		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.headers.update"),
-		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
-		on("POST /app/{app}/endpoint/{endpoint}/recover", "Make the deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).exactly().doing("endpoint.recover"),
-		on("POST /app/{app}/endpoint/{endpoint}/send-example", "Send an event type's example to an endpoint", sendExample).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).doing("endpoint.send-example"),
-		on("POST /app/{app}/endpoint/{endpoint}/pause", "Hold an endpoint's deliveries, or cancel those that wait", pauseEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.pause"),
-		on("POST /app/{app}/endpoint/{endpoint}/resume", "Undo a pause", resumeEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.resume"),
+		on("GET /app/{app}/endpoint/{endpoint}/secret", "Read an endpoint's signing secret", readSecret).needs(fanfare.ScopeWriteEndpoints, fanfare.ViewEndpointSecret).inChannels().doing("endpoint.secret.read"),
+		on("POST /app/{app}/endpoint/{endpoint}/secret/rotate", "Change the signing secret; the old one signs beside it for a while", rotateSecret).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpointSecret).inChannels().doing("endpoint.secret.rotate"),
+		on("GET /app/{app}/endpoint/{endpoint}/headers", "Read the headers sent with every attempt", readHeaders).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
+		on("PUT /app/{app}/endpoint/{endpoint}/headers", "Replace the headers", replaceHeaders).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.headers.replace"),
+		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.headers.update"),
+		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
+		on("POST /app/{app}/endpoint/{endpoint}/recover", "Make the deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().exactly().doing("endpoint.recover"),
+		on("POST /app/{app}/endpoint/{endpoint}/send-example", "Send an event type's example to an endpoint", sendExample).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().doing("endpoint.send-example"),
+		on("POST /app/{app}/endpoint/{endpoint}/pause", "Hold an endpoint's deliveries, or cancel those that wait", pauseEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.pause"),
+		on("POST /app/{app}/endpoint/{endpoint}/resume", "Undo a pause", resumeEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.resume"),
 	}
 }
 
@@ -68,7 +68,7 @@ func endpointStats(c *call, _ *none) (*statsOut, error) {
 	if err := c.mistakes(); err != nil {
 		return nil, err
 	}
-	n, err := c.hub.EndpointStats(c.r.Context(), ep.Application, ep.ID, since, until)
+	n, err := c.hub.EndpointStatsWithin(c.r.Context(), ep, since, until, c.who.channels())
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func pauseEndpoint(c *call, in *pauseIn) (*pauseOut, error) {
 			return nil, err
 		}
 	}
-	out.endpointOut, err = showEndpoint(ep)
+	out.endpointOut, err = c.shownEndpoint(ep)
 	return out, err
 }
 
@@ -111,5 +111,5 @@ func resumeEndpoint(c *call, _ *none) (*endpointOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return showEndpoint(ep)
+	return c.shownEndpoint(ep)
 }

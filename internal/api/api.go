@@ -36,6 +36,11 @@ type Options struct {
 	// header Fanfare-Store. "": it does not.
 	Store string
 
+	// Leaving is closed when the server is about to stop: from then on GET /health is
+	// answered 503, so that a load balancer sends its requests elsewhere. nil: it is
+	// not told.
+	Leaving <-chan struct{}
+
 	// Server is what the paths of the OpenAPI document are below, if that is not the
 	// root of where it is: an address, or one relative to the document's.
 	Server string
@@ -66,6 +71,7 @@ type server struct {
 	baseURL string
 	egress  []string
 	kind    string // of the store
+	leaving <-chan struct{}
 
 	mux     *http.ServeMux
 	routes  []*route
@@ -86,7 +92,7 @@ func New(hub *fanfare.Hub, store fanfare.Store, opt *Options) http.Handler {
 	}
 	s := &server{
 		hub: hub, store: store, log: opt.Logger,
-		maxBody: opt.MaxBody, keyHash: opt.KeyHash, secrets: opt.Secrets, egress: addresses(opt.Egress), kind: opt.Store,
+		maxBody: opt.MaxBody, keyHash: opt.KeyHash, secrets: opt.Secrets, egress: addresses(opt.Egress), kind: opt.Store, leaving: opt.Leaving,
 		mux: http.NewServeMux(), metrics: newMetrics(hub),
 	}
 	if s.log == nil {
@@ -116,7 +122,7 @@ func (s *server) table() []*route {
 	var all []*route
 	for _, some := range [][]*route{
 		s.applicationRoutes(), s.endpointRoutes(), s.endpointActionRoutes(), s.eventTypeRoutes(),
-		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.usageRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.nodeRoutes(), s.keyRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(),
+		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.usageRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.filterRoutes(), s.nodeRoutes(), s.keyRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(),
 	} {
 		all = append(all, some...)
 	}

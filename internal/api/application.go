@@ -71,9 +71,9 @@ func (s *server) applicationRoutes() []*route {
 		{name: "exclude_apps_with_svix_play_endpoints", kind: "boolean", doc: "Without effect: there are no such endpoints here."},
 	}
 	return []*route{
-		on("GET /app", "List applications", listApplications, params(without...)...).needs(fanfare.ScopeReadApplications, noSession).toAll(),
+		on("GET /app", "List applications", listApplications, params(without...)...).needs(fanfare.ScopeReadApplications, noSession).inChannels().toAll(),
 		on("POST /app", "Create an application", createApplication, existing).answering(http.StatusCreated).needs(fanfare.ScopeWriteApplications, noSession).doing("application.create"),
-		on("GET /app/{app}", "Read an application", readApplication).needs(fanfare.ScopeReadApplications, fanfare.ViewBase),
+		on("GET /app/{app}", "Read an application", readApplication).needs(fanfare.ScopeReadApplications, fanfare.ViewBase).inChannels(),
 		on("PUT /app/{app}", "Replace an application, or create it under this uid", replaceApplication).amending().needs(fanfare.ScopeWriteApplications, noSession).doing("application.replace"),
 		on("PATCH /app/{app}", "Change an application", changeApplication).amending().needs(fanfare.ScopeWriteApplications, noSession).doing("application.update"),
 		on("DELETE /app/{app}", "Delete an application with all that is its own", deleteApplication).amending().needs(fanfare.ScopeWriteApplications, noSession).doing("application.delete"),
@@ -87,6 +87,11 @@ func listApplications(c *call, _ *none) (*list[*applicationOut], error) {
 		WithEnabled:   c.boolean("exclude_apps_with_disabled_endpoints", false),
 	}
 	c.boolean("exclude_apps_with_svix_play_endpoints", false) // which must not be anything else
+	if f.WithEndpoints || f.WithEnabled {
+		if err := c.who.wholly(); err != nil {
+			return nil, err
+		}
+	}
 	return paged(c, listing[*fanfare.Application]{
 		descending: true,
 		id:         func(app *fanfare.Application) string { return string(app.ID) },

@@ -104,12 +104,12 @@ func (s *server) attemptRoutes() []*route {
 	query := attemptFilters(waitParam)
 	ofMessage := attemptFilters(waitParam, only)
 	return []*route{
-		on("GET /app/{app}/attempt/endpoint/{endpoint}", "List the attempts to an endpoint", listAttempts, query...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		on("GET /app/{app}/attempt/msg/{msg}", "List the attempts of a message", listAttempts, ofMessage...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		on("GET /app/{app}/msg/{msg}/attempt", "List the attempts of a message, as old clients ask", listAttempts, ofMessage...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		on("GET /app/{app}/msg/{msg}/endpoint/{endpoint}/attempt", "List the attempts of a message to an endpoint", listAttempts, query...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		on("GET /app/{app}/msg/{msg}/attempt/{attempt}", "Read an attempt", readAttempt, contentParam, withMsgParam, expandedParam).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		on("GET /app/{app}/msg/{msg}/attempt/{attempt}/headers", "Read the headers of an attempt", readAttemptHeaders).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+		on("GET /app/{app}/attempt/endpoint/{endpoint}", "List the attempts to an endpoint", listAttempts, query...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/attempt/msg/{msg}", "List the attempts of a message", listAttempts, ofMessage...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/msg/{msg}/attempt", "List the attempts of a message, as old clients ask", listAttempts, ofMessage...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/msg/{msg}/endpoint/{endpoint}/attempt", "List the attempts of a message to an endpoint", listAttempts, query...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/msg/{msg}/attempt/{attempt}", "Read an attempt", readAttempt, contentParam, withMsgParam, expandedParam).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/msg/{msg}/attempt/{attempt}/headers", "Read the headers of an attempt", readAttemptHeaders).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
 	}
 }
 
@@ -131,7 +131,7 @@ func (c *call) scopeOf() (app fanfare.ApplicationID, f fanfare.AttemptFilter, er
 		ref = c.text("endpoint_id")
 	}
 	if ref != "" {
-		ep, err := c.hub.Endpoint(c.r.Context(), found.ID, ref)
+		ep, err := c.endpointOf(found.ID, ref)
 		if err != nil {
 			return "", f, missing(err, "endpoint", ref, c.within())
 		}
@@ -171,9 +171,10 @@ func listAttempts(c *call, _ *none) (*list[*attemptOut], error) {
 		return nil, err
 	}
 	some := c.filterAttempts(&filter)
+	filter.Within = c.who.channels()
 	c.listenForAttempts(app)
 	content, withMsg := c.boolean("with_content", true), c.boolean("with_msg", false)
-	shown := map[fanfare.MessageID]*messageOut{}
+	msgs := &beside{}
 	return paged(c, listing[*fanfare.Attempt]{
 		scope:      []string{string(app), string(filter.Message), string(filter.Endpoint)},
 		descending: true,
@@ -185,19 +186,21 @@ func listAttempts(c *call, _ *none) (*list[*attemptOut], error) {
 			filter.Page = p
 			return c.hub.Attempts(c.r.Context(), app, filter)
 		},
+		load: func(page []*fanfare.Attempt) error {
+			if !withMsg {
+				return nil
+			}
+			for _, a := range page {
+				msgs.want(a.Message, a.EventType)
+			}
+			return msgs.read(c, app)
+		},
 	}, func(a *fanfare.Attempt) (*attemptOut, error) {
 		out := c.showAttempt(a, content)
-		if !withMsg {
-			return out, nil
+		if withMsg {
+			msg := msgs.of(a.Message)
+			out.Msg = c.showMessage(msg, payloadOf(msg, content))
 		}
-		if shown[a.Message] == nil {
-			msg, err := c.listed(app, a.Message)
-			if err != nil {
-				return nil, err
-			}
-			shown[a.Message] = c.showMessage(msg, payloadOf(msg, content))
-		}
-		out.Msg = shown[a.Message]
 		return out, nil
 	})
 }
@@ -212,7 +215,7 @@ func (c *call) attempt() (*fanfare.Message, *fanfare.Attempt, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := c.hub.Attempt(c.r.Context(), msg.Application, msg.ID, fanfare.AttemptID(id))
+	a, err := c.attemptOf(msg, id)
 	return msg, a, missing(err, "attempt", id, "of message "+echo(c.r.PathValue("msg"))+" "+c.within())
 }
 

@@ -32,7 +32,7 @@ type batchOut struct {
 type batchResult struct {
 	*messageOut
 	Error    *batchError `json:"error,omitzero"`
-	Warnings []string    `json:"warnings,omitzero" doc:"Where the payload is not as the schema of its event type wants it, if that only warns; and that the catalogue of event types does not have its type, if it has any."`
+	Warnings []string    `json:"warnings,omitzero" doc:"Where the payload is not as the schema of its event type wants it, if that only warns; that the catalogue of event types does not have its type, if it has any; and that its type or version is deprecated."`
 }
 
 // A batchError is what the message would have been answered on its own.
@@ -44,7 +44,7 @@ type batchError struct {
 
 func (s *server) batchRoute() *route {
 	content := param{name: "with_content", kind: "boolean", doc: "Whether to give the payloads back, as for a message that is sent alone; false unless told, since the answer would be as long as the request.", view: true}
-	rt := describe[batchIn, *batchOut]("POST /app/{app}/msg/batch", "Send up to 1000 messages in one transaction", content).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).unaudited()
+	rt := describe[batchIn, *batchOut]("POST /app/{app}/msg/batch", "Send up to 1000 messages in one transaction", content).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).inChannels().unaudited()
 	rt.serve, rt.ownKeys, rt.maxBody = createBatch, true, maxBatchBody
 	rt.alternatives = []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}
 	return rt
@@ -75,7 +75,7 @@ func createBatch(c *call) error {
 	if err != nil {
 		return err
 	}
-	b := newBatch(parts)
+	b := newBatch(parts, c.who.channels())
 	c.ignored(b.ignored)
 	errs, err := c.accept(c.r.Context(), ref, b.msgs, b.app, key)
 	if err != nil {
@@ -85,8 +85,10 @@ func createBatch(c *call) error {
 		b.errs[place] = taken(errs[i], "event id", b.msgs[i].EventID, byMessage)
 	}
 	out := &batchOut{Data: make([]batchResult, len(parts))}
+	var accepted []*fanfare.Message
 	for i, err := range b.errs {
 		if err == nil {
+			accepted = append(accepted, &b.envelopes[i].msg)
 			out.Data[i].messageOut = c.show(&b.envelopes[i], content)
 			out.Data[i].Warnings = c.warnings(&b.envelopes[i].msg)
 			continue
@@ -97,6 +99,7 @@ func createBatch(c *call) error {
 		}
 		out.Data[i].Error = p.inBatch()
 	}
+	c.retiring(accepted...)
 	return c.answer(out)
 }
 
@@ -110,11 +113,16 @@ type batch struct {
 	ignored   []string
 }
 
-func newBatch(parts [][]byte) *batch {
+// newBatch parses the parts of a batch, which may have only these channels, if there
+// are any.
+func newBatch(parts [][]byte, channels []string) *batch {
 	b := &batch{envelopes: make([]envelope, len(parts)), errs: make([]error, len(parts))}
 	for i, part := range parts {
 		e := &b.envelopes[i]
 		if b.errs[i] = e.parse(part); b.errs[i] != nil {
+			continue
+		}
+		if b.errs[i] = sendable(&e.msg, channels); b.errs[i] != nil {
 			continue
 		}
 		e.msg.Payload = bytes.Clone(e.msg.Payload) // one that waits long must not hold on to the whole batch

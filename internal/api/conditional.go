@@ -139,7 +139,7 @@ func (c *call) serveChecked() error {
 		return c.route.serve(c) // which says it better
 	}
 	changes := c.hub.MessageChanges(app)
-	key := sha256.Sum256([]byte(string(app) + "\n" + c.r.URL.RawQuery + "\n" + c.agent()))
+	key := sha256.Sum256([]byte(string(app) + "\n" + c.r.URL.RawQuery + "\n" + c.agent() + "\n" + c.who.apart()))
 	if ch := c.checks.get(key); ch.tag != "" && ch.changes == changes && time.Since(ch.at) < checkFor {
 		c.etag, c.shaped = ch.tag, true
 		if c.unmodified() {

@@ -53,6 +53,9 @@ func parseCursor(text string) (c cursor, ok bool) {
 // mark is of the list, whose it is, and the filters on it.
 func (c *call) mark(scope []string, order string) (m [markBytes]byte) {
 	key := url.Values{"route": {c.route.method + c.route.path}, "scope": scope, "order": {order}}
+	if apart := c.who.apart(); apart != "" {
+		key["channels"] = []string{apart}
+	}
 	for _, p := range c.route.query {
 		if !p.view && p.name != "order" {
 			key["q."+p.name] = c.get(p.name)
@@ -98,6 +101,7 @@ type listing[T any] struct {
 	descending bool
 	id         func(T) string
 	fetch      func(fanfare.Page) ([]T, error)
+	load       func(page []T) error // reads what is shown with the items, all at once; nil: there is nothing
 }
 
 // paged reads the page that the query asks for, and shows its items.
@@ -136,6 +140,11 @@ func paged[T, Out any](c *call, l listing[T], show func(T) (Out, error)) (*list[
 	}
 	if from.back {
 		slices.Reverse(items)
+	}
+	if l.load != nil {
+		if err := l.load(items); err != nil {
+			return nil, err
+		}
 	}
 	for _, item := range items {
 		shown, err := show(item)

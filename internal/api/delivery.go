@@ -101,9 +101,9 @@ type messageEndpointOut struct {
 
 func (s *server) deliveryRoutes() []*route {
 	return []*route{
-		on("GET /app/{app}/endpoint/{endpoint}/msg", "List an endpoint's deliveries, with their messages", listEndpointMessages, filters(statusParam, expandedParam)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		on("GET /app/{app}/msg/{msg}/endpoint", "List a message's deliveries, with their endpoints", listMessageEndpoints, params(expandedParam)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		on("POST /app/{app}/msg/{msg}/endpoint/{endpoint}/resend", "Send a message to an endpoint again", resendMessage).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).doing("message.resend"),
+		on("GET /app/{app}/endpoint/{endpoint}/msg", "List an endpoint's deliveries, with their messages", listEndpointMessages, filters(statusParam, expandedParam)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/msg/{msg}/endpoint", "List a message's deliveries, with their endpoints", listMessageEndpoints, params(expandedParam)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		on("POST /app/{app}/msg/{msg}/endpoint/{endpoint}/resend", "Send a message to an endpoint again", resendMessage).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().doing("message.resend"),
 	}
 }
 
@@ -116,21 +116,25 @@ func listEndpointMessages(c *call, _ *none) (*list[*endpointMessageOut], error) 
 	content, expanded := c.boolean("with_content", true), c.boolean("expanded_statuses", false)
 	filter := fanfare.DeliveryFilter{
 		Endpoint: ep.ID, States: statesOf(c.integer("status", statusSuccess, statusCanceled, -1), expanded),
-		Since: m.Since, Until: m.Until, EventTypes: m.EventTypes, Channel: m.Channel, Tag: m.Tag,
+		Since: m.Since, Until: m.Until, EventTypes: m.EventTypes, Channel: m.Channel, Tag: m.Tag, Within: c.who.channels(),
 	}
+	msgs := &beside{}
 	return paged(c, listing[*fanfare.Delivery]{
 		scope:      []string{string(ep.Application), string(ep.ID)},
 		descending: true,
 		id:         func(d *fanfare.Delivery) string { return string(d.Message) },
+		load: func(page []*fanfare.Delivery) error {
+			for _, d := range page {
+				msgs.want(d.Message, "")
+			}
+			return msgs.read(c, ep.Application)
+		},
 		fetch: func(p fanfare.Page) ([]*fanfare.Delivery, error) {
 			filter.Page = p
 			return c.hub.Deliveries(c.r.Context(), ep.Application, filter)
 		},
 	}, func(d *fanfare.Delivery) (*endpointMessageOut, error) {
-		msg, err := c.listed(ep.Application, d.Message)
-		if err != nil {
-			return nil, err
-		}
+		msg := msgs.of(d.Message)
 		return &endpointMessageOut{*c.showMessage(msg, payloadOf(msg, content)), standingOf(d, expanded)}, nil
 	})
 }
@@ -145,7 +149,7 @@ func listMessageEndpoints(c *call, _ *none) (*list[*messageEndpointOut], error) 
 		scope: []string{string(msg.Application), string(msg.ID)},
 		id:    func(d *fanfare.Delivery) string { return string(d.Endpoint) },
 		fetch: func(p fanfare.Page) ([]*fanfare.Delivery, error) {
-			return c.hub.Deliveries(c.r.Context(), msg.Application, fanfare.DeliveryFilter{Message: msg.ID, Page: p})
+			return c.hub.Deliveries(c.r.Context(), msg.Application, fanfare.DeliveryFilter{Message: msg.ID, Page: p, Within: c.who.channels()})
 		},
 	}, func(d *fanfare.Delivery) (*messageEndpointOut, error) {
 		ep, err := c.hub.Endpoint(c.r.Context(), msg.Application, string(d.Endpoint))

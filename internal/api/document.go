@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -106,6 +107,12 @@ func (rt *route) operation(schemas huma.Registry) *huma.Operation {
 		if rt.access.capability != noSession {
 			op.Extensions = map[string]any{"x-portal-capability": rt.access.capability}
 		}
+		if rt.access.inChannels {
+			if op.Extensions == nil {
+				op.Extensions = map[string]any{}
+			}
+			op.Extensions["x-in-channels"] = true
+		}
 	}
 	for _, m := range pathParam.FindAllStringSubmatch(rt.path, -1) {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: m[1], In: "path", Required: true, Schema: &huma.Schema{Type: "string"}})
@@ -143,7 +150,7 @@ func (rt *route) operation(schemas huma.Registry) *huma.Operation {
 func (rt *route) responses(op *huma.Operation, schemas huma.Registry) {
 	media := "application/json"
 	if rt.stream {
-		media = "text/event-stream"
+		media = cmp.Or(rt.media, "text/event-stream")
 	}
 	success := &huma.Response{Description: http.StatusText(rt.status)}
 	if rt.out != reflect.TypeFor[none]() {

@@ -62,8 +62,8 @@ func TestDocumentSaysWhatIsRequired(t *testing.T) {
 	a.decode(&doc)
 	for name, want := range map[string][]string{
 		"ApplicationIn": {"name"}, "EndpointIn": nil, "EndpointPatch": nil, "EndpointPut": nil, "BatchResult": nil, "MessageIn": {"eventType", "payload"},
-		"EndpointMessageOut": {"channels", "deliverAt", "eventId", "eventType", "id", "nextAttempt", "orderingKey", "payload", "status", "statusText", "tags", "timestamp"},
-		"MessageOut":         {"channels", "deliverAt", "eventId", "eventType", "id", "orderingKey", "payload", "tags", "timestamp"},
+		"EndpointMessageOut": {"channels", "deliverAt", "eventId", "eventType", "eventTypeVersion", "id", "nextAttempt", "orderingKey", "payload", "status", "statusText", "tags", "timestamp"},
+		"MessageOut":         {"channels", "deliverAt", "eventId", "eventType", "eventTypeVersion", "id", "orderingKey", "payload", "tags", "timestamp"},
 	} {
 		got := doc.Components.Schemas[name]
 		slices.Sort(got.Required)
@@ -117,7 +117,7 @@ func TestEveryRouteNeedsTheKey(t *testing.T) {
 	w := newWorld(t)
 	w.app("acme")
 	w.endpoint("acme", "ep")
-	open := map[string]int{"GET /api/v1/health": 204, "GET /api/v1/health/ping": 204, "GET /api/v1/meta": 200}
+	open := map[string]int{"GET /api/v1/health": 204, "GET /api/v1/health/ping": 204, "GET /api/v1/meta": 200, "GET /api/v1/kind": 200}
 	wrong := map[string][]string{
 		"none": nil, "empty": {""}, "scheme only": {"Bearer"}, "no key": {"Bearer "}, "basic": {"Basic " + testKey},
 		"other": {"Bearer " + testKey + "x"}, "cut": {"Bearer " + testKey[1:]}, "upper": {"Bearer " + strings.ToUpper(testKey)},

@@ -2,10 +2,13 @@ package api
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -51,11 +54,14 @@ type knownFields struct {
 // ownFields are Fanfare's. A PUT that leaves one out leaves it as it is, so that
 // a client that does not know it cannot undo it.
 type ownFields struct {
-	Kind        field[string]             `json:"kind,omitzero" doc:"webhook (unless told), or poller: it is sent nothing, needs no url, and is there to be polled."`
+	Kind        field[string]             `json:"kind,omitzero" doc:"webhook (unless told), poller: it is sent nothing, needs no url, and is there to be polled; or one of those that GET /kind lists, with its config."`
+	Config      field[jsontext.Value]     `json:"config,omitzero" doc:"What an endpoint of another kind needs to be told, as GET /kind shows. A secret of it that is shown masked stays as it is when it comes back so."`
 	Ordered     field[bool]               `json:"ordered,omitzero" doc:"Strictly in order of acceptance."`
 	OrderingKey field[string]             `json:"orderingKey,omitzero" doc:"For ordered ones, where in the payload the ordering key of a message stands, as a JSON pointer (RFC 6901) such as /customer/id, read when the message is accepted: a string or a number goes before the message's own orderingKey; null: only that counts."`
+	Filter      field[string]             `json:"filter,omitzero" doc:"An expression (CEL) over eventType, payload, channels and tags that a message has to match to be sent here, such as payload.status == 'open'. Try it first with POST /app/{app}/filter/try."`
 	Format      field[string]             `json:"format,omitzero" doc:"Of the body: raw (unless told), envelope, event, fulcrum, thin, form, mandrill, cloudevents or cloudevents-binary."`
 	Signature   field[string]             `json:"signature,omitzero" doc:"How attempts are signed: standard (unless told), basic, body-token, dropbox, github, intercom, mandrill, none, query, resthooks, shopify, slack, stripe or twilio."`
+	IncludeApp  field[bool]               `json:"includeApplication,omitzero" doc:"Whether the receiver is told whose the message is, by the application's uid or else its id: in the header webhook-application and, with the format envelope, in the member application."`
 	Retry       field[retryIn]            `json:"retry,omitzero"`
 	RetryByType field[map[string]retryIn] `json:"retryByType,omitzero" doc:"Plans for some event types, by exact name or group such as record.*; they go before retry."`
 	Handshake   field[string]             `json:"handshake,omitzero" doc:"How the receiver shows that it wants messages before it is sent any: x-hook-secret, challenge, dropbox, websub or cloudevents; null: it need not."`
@@ -66,6 +72,7 @@ type ownFields struct {
 	Timeout     field[seconds]            `json:"timeout,omitzero" doc:"Of one attempt, in seconds, 1 to 60."`
 	MaxInFlight field[int]                `json:"maxInFlight,omitzero" doc:"Attempts under way at once."`
 	Paused      field[bool]               `json:"paused,omitzero" doc:"Deliveries are made and wait, unless onPause says otherwise."`
+	TypePins    field[map[string]int]     `json:"eventTypeVersions,omitzero" doc:"Versions of event types that it is pinned to, by exact name, such as record.created: of those types it is sent the messages of that version only, of all others those of the current one."`
 	OnPause     field[string]             `json:"onPause,omitzero" doc:"What becomes of messages while it is paused: hold (they wait; unless told), or cancel (what waits is cancelled, what is under way is seen through without retries, and what comes is not for it)."`
 }
 
@@ -88,13 +95,18 @@ func (f *endpointFields) apply(ep *fanfare.Endpoint) {
 	f.Disabled.into(&ep.Disabled)
 	f.Ordered.into(&ep.Ordered)
 	f.Format.into(&ep.Format)
+	f.Filter.into(&ep.Filter)
 	f.Signature.into(&ep.Signature)
+	f.IncludeApp.into(&ep.IncludeApplication)
 	f.MaxInFlight.into(&ep.MaxInFlight)
 	f.Paused.into(&ep.Paused)
 	f.OnPause.into(&ep.OnPause)
 	f.OrderingKey.into(&ep.OrderingKey)
 	if f.Kind.set {
 		ep.Kind = strings.TrimPrefix(f.Kind.value, kindWebhook)
+	}
+	if f.Config.set {
+		ep.Config = json.RawMessage(f.Config.value)
 	}
 	if f.Debounce.set {
 		ep.Debounce = f.Debounce.value.duration()
@@ -118,6 +130,7 @@ func (f *endpointFields) apply(ep *fanfare.Endpoint) {
 		ep.RetryByType = retriesIn(f.RetryByType.value)
 	}
 	f.Handshake.into(&ep.Handshake.Kind)
+	f.TypePins.into(&ep.EventTypeVersions)
 }
 
 // replace is apply, after the fields that every client knows were cleared.
@@ -130,13 +143,16 @@ func (f *endpointFields) replace(ep *fanfare.Endpoint) {
 type endpointOut struct {
 	ID             fanfare.EndpointID `json:"id"`
 	UID            *string            `json:"uid"`
-	Kind           string             `json:"kind" newer:"true" enum:"webhook,poller,function" doc:"What becomes of its messages: they go to its url, are there to be polled, or go to a function of the program that runs the server."`
+	Kind           string             `json:"kind" newer:"true" doc:"What becomes of its messages: they go to its url (webhook), are there to be polled (poller), go to a function of the program that runs the server (function), or where config says."`
+	Filter         *string            `json:"filter" newer:"true" doc:"The expression that a message has to match; null: none."`
+	Config         jsontext.Value     `json:"config,omitzero" newer:"true" doc:"Of an endpoint of another kind, with its secrets masked."`
 	URL            string             `json:"url"`
 	Description    string             `json:"description"`
 	Version        int                `json:"version"`
 	Disabled       bool               `json:"disabled"`
 	EventTypes     *[]string          `json:"eventTypes" newer:"true"`
 	FilterTypes    *[]string          `json:"filterTypes"`
+	TypePins       map[string]int     `json:"eventTypeVersions" newer:"true" doc:"Versions of event types that it is pinned to, by name."`
 	Channels       *[]string          `json:"channels"`
 	RateLimit      *int               `json:"rateLimit"`
 	ThrottleRate   *int               `json:"throttleRate" newer:"true"`
@@ -145,6 +161,7 @@ type endpointOut struct {
 	OrderingKey    *string            `json:"orderingKey" newer:"true" doc:"Where in the payload the ordering key of a message stands, as a JSON pointer."`
 	Format         string             `json:"format" newer:"true" enum:"raw,envelope,event,fulcrum,thin,form,mandrill,cloudevents,cloudevents-binary" doc:"Of the body."`
 	Signature      string             `json:"signature" newer:"true" enum:"standard,basic,body-token,dropbox,github,intercom,mandrill,none,query,resthooks,shopify,slack,stripe,twilio" doc:"How attempts are signed."`
+	IncludeApp     bool               `json:"includeApplication" newer:"true" doc:"Whether the receiver is told whose the message is."`
 	Retry          retryIn            `json:"retry" newer:"true"`
 	RetryByType    map[string]retryIn `json:"retryByType" newer:"true" doc:"Plans for some event types."`
 	Handshake      *string            `json:"handshake" newer:"true" doc:"How the receiver shows that it wants messages."`
@@ -168,7 +185,7 @@ type endpointOut struct {
 // kindWebhook is on the wire what is "" within.
 const kindWebhook = "webhook"
 
-func showEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
+func (c *call) shownEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
 	out := &endpointOut{
 		ID: ep.ID, UID: pointer(ep.UID), Kind: cmp.Or(ep.Kind, kindWebhook), URL: ep.URL, Description: ep.Description, Version: 1,
 		Disabled: ep.Disabled, EventTypes: someOf(ep.EventTypes), FilterTypes: someOf(ep.EventTypes), Channels: someOf(ep.Channels),
@@ -178,8 +195,11 @@ func showEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
 		FailingSince: pointer(ep.FailingSince), DisabledReason: pointer(ep.DisabledReason),
 		CreatedAt: ep.CreatedAt, UpdatedAt: ep.UpdatedAt,
 	}
+	out.Filter = pointer(ep.Filter)
+	out.Config = jsontext.Value(c.hub.ShownConfig(ep))
 	out.Batch = showBatching(ep.Batch)
-	out.OrderingKey = pointer(ep.OrderingKey)
+	out.TypePins = ep.EventTypeVersions
+	out.OrderingKey, out.IncludeApp = pointer(ep.OrderingKey), ep.IncludeApplication
 	out.OnPause = cmp.Or(ep.OnPause, fanfare.OnPauseHold)
 	out.Handshake, out.Unverified = pointer(ep.Handshake.Kind), pointer(ep.Unverified())
 	out.Unusable = pointer(ep.Unusable(time.Now()))
@@ -209,12 +229,12 @@ func someOf(list []string) *[]string {
 
 func (s *server) endpointRoutes() []*route {
 	return []*route{
-		on("GET /app/{app}/endpoint", "List an application's endpoints", listEndpoints, params()...).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
-		on("POST /app/{app}/endpoint", "Create an endpoint", createEndpoint).answering(http.StatusCreated).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.create"),
-		on("GET /app/{app}/endpoint/{endpoint}", "Read an endpoint", readEndpoint).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
-		on("PUT /app/{app}/endpoint/{endpoint}", "Replace an endpoint, or create it under this uid", replaceEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.replace"),
-		on("PATCH /app/{app}/endpoint/{endpoint}", "Change an endpoint", changeEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.update"),
-		on("DELETE /app/{app}/endpoint/{endpoint}", "Delete an endpoint; what waits for it is cancelled", deleteEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.delete"),
+		on("GET /app/{app}/endpoint", "List an application's endpoints", listEndpoints, params()...).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
+		on("POST /app/{app}/endpoint", "Create an endpoint", createEndpoint).answering(http.StatusCreated).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.create"),
+		on("GET /app/{app}/endpoint/{endpoint}", "Read an endpoint", readEndpoint).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
+		on("PUT /app/{app}/endpoint/{endpoint}", "Replace an endpoint, or create it under this uid", replaceEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.replace"),
+		on("PATCH /app/{app}/endpoint/{endpoint}", "Change an endpoint", changeEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.update"),
+		on("DELETE /app/{app}/endpoint/{endpoint}", "Delete an endpoint; what waits for it is cancelled", deleteEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.delete"),
 	}
 }
 
@@ -228,7 +248,7 @@ func listEndpoints(c *call, _ *none) (*list[*endpointOut], error) {
 		descending: true,
 		id:         func(ep *fanfare.Endpoint) string { return string(ep.ID) },
 		fetch: func(p fanfare.Page) ([]*fanfare.Endpoint, error) {
-			return c.hub.Endpoints(c.r.Context(), app.ID, p)
+			return c.hub.EndpointsWithin(c.r.Context(), app.ID, c.who.channels(), p)
 		},
 	}, c.showEndpoint)
 }
@@ -240,13 +260,19 @@ func createEndpoint(c *call, in *endpointIn) (*endpointOut, error) {
 	}
 	ep := &fanfare.Endpoint{Application: app.ID, URL: in.URL, Headers: in.Headers.value}
 	in.apply(ep)
+	if err := c.writable(ep, in.Channels, true); err != nil {
+		return nil, err
+	}
+	if err := c.knownPins(in.TypePins); err != nil {
+		return nil, err
+	}
 	if in.Secret.value != "" {
 		ep.Secrets = []fanfare.Secret{{Text: in.Secret.value}}
 	}
 	if err := c.hub.CreateEndpoint(c.r.Context(), ep); err != nil {
 		return nil, taken(err, "uid", ep.UID, byEndpoint)
 	}
-	return showEndpoint(ep)
+	return c.shownEndpoint(ep)
 }
 
 func readEndpoint(c *call, _ *none) (*endpointOut, error) {
@@ -263,6 +289,12 @@ func replaceEndpoint(c *call, in *endpointPut) (*endpointOut, error) {
 	ep, err := c.amendEndpoint(func(ep *fanfare.Endpoint) error {
 		ep.URL = in.URL
 		in.replace(ep)
+		if err := c.writable(ep, in.Channels, true); err != nil {
+			return err
+		}
+		if err := c.knownPins(in.TypePins); err != nil {
+			return err
+		}
 		return taken(c.hub.UpdateEndpoint(c.r.Context(), ep), "uid", ep.UID, byEndpoint)
 	})
 	if errors.Is(err, fanfare.ErrNotFound) {
@@ -271,7 +303,7 @@ func replaceEndpoint(c *call, in *endpointPut) (*endpointOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return showEndpoint(ep)
+	return c.shownEndpoint(ep)
 }
 
 func (c *call) endpointUnder(ref string, in *endpointPut, absent error) (*endpointOut, error) {
@@ -287,6 +319,12 @@ func (c *call) endpointUnder(ref string, in *endpointPut, absent error) (*endpoi
 	}
 	ep := &fanfare.Endpoint{Application: app.ID, URL: in.URL}
 	in.apply(ep)
+	if err := c.writable(ep, in.Channels, true); err != nil {
+		return nil, err
+	}
+	if err := c.knownPins(in.TypePins); err != nil {
+		return nil, err
+	}
 	if ep.UID == "" {
 		ep.UID = ref
 	}
@@ -294,13 +332,19 @@ func (c *call) endpointUnder(ref string, in *endpointPut, absent error) (*endpoi
 	if err := c.hub.CreateEndpoint(c.r.Context(), ep); err != nil {
 		return nil, taken(err, "uid", ep.UID, byEndpoint)
 	}
-	return showEndpoint(ep)
+	return c.shownEndpoint(ep)
 }
 
 func changeEndpoint(c *call, in *endpointPatch) (*endpointOut, error) {
 	ep, err := c.amendEndpoint(func(ep *fanfare.Endpoint) (err error) {
 		in.URL.into(&ep.URL)
 		in.apply(ep)
+		if err := c.writable(ep, in.Channels, false); err != nil {
+			return err
+		}
+		if err := c.knownPins(in.TypePins); err != nil {
+			return err
+		}
 		if in.Secret.value != "" {
 			err = c.hub.RotateSecret(c.r.Context(), ep, in.Secret.value, fanfare.SecretOverlap)
 		} else {
@@ -311,7 +355,7 @@ func changeEndpoint(c *call, in *endpointPatch) (*endpointOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return showEndpoint(ep)
+	return c.shownEndpoint(ep)
 }
 
 func deleteEndpoint(c *call, _ *none) (none, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,7 +30,8 @@ type envelope struct {
 type messageIn struct {
 	EventType             string            `json:"eventType" doc:"Such as record.created."`
 	Payload               any               `json:"payload" doc:"What is delivered, byte for byte as it stands here."`
-	EventID               field[string]     `json:"eventId,omitzero" doc:"Your own id for it; a second message with the same one is refused."`
+	EventTypeVersion      field[int]        `json:"eventTypeVersion,omitzero" doc:"Which version of its type the payload is of; one that the event type has a schema for. Without one it is taken for the current version."`
+	EventID               field[string]     `json:"eventId,omitzero" doc:"Your own id for it; a second message with the same one is refused, unless it is of another version of its type."`
 	Channels              field[[]string]   `json:"channels,omitzero"`
 	Tags                  field[[]string]   `json:"tags,omitzero"`
 	DeliverAt             field[time.Time]  `json:"deliverAt,omitzero" doc:"Not before."`
@@ -55,6 +57,7 @@ const (
 	hasOrderingKey
 	hasApplication
 	hasTransformations
+	hasEventTypeVersion
 )
 
 func bitOf(name string) int {
@@ -77,6 +80,8 @@ func bitOf(name string) int {
 		return hasApplication
 	case "transformationsParams":
 		return hasTransformations
+	case "eventTypeVersion":
+		return hasEventTypeVersion
 	}
 	return 0
 }
@@ -166,6 +171,8 @@ func (e *envelope) member(dec *jsontext.Decoder, body []byte, bit int, name stri
 		return texts(dec, name, &e.msg.Tags)
 	case hasDeliverAt:
 		return moment(dec, name, &e.msg.DeliverAt)
+	case hasEventTypeVersion:
+		return version(dec, name, &e.msg.EventTypeVersion)
 	}
 	value, err := dec.ReadValue()
 	if err != nil {
@@ -281,6 +288,27 @@ func moment(dec *jsontext.Decoder, name string, into *time.Time) error {
 		return invalid(fieldError{[]string{"body", name}, "must be a time such as 2026-01-02T15:04:05Z", "value_error"})
 	}
 	*into = t.UTC().Truncate(time.Microsecond)
+	return nil
+}
+
+// version reads a version of an event type, or null for none.
+func version(dec *jsontext.Decoder, name string, into *int) error {
+	kind := dec.PeekKind()
+	if kind != '0' && kind != 'n' {
+		return wrongKind(dec, kind, "a whole number", name)
+	}
+	value, err := dec.ReadValue()
+	if err != nil {
+		return jsonProblem(err)
+	}
+	if kind == 'n' {
+		return nil
+	}
+	n, err := strconv.Atoi(string(value))
+	if err != nil || n < 1 || n > fanfare.MaxEventTypeVersion {
+		return invalid(fieldError{[]string{"body", name}, "must be a whole number from 1 to " + strconv.Itoa(fanfare.MaxEventTypeVersion) + ", or null", "value_error"})
+	}
+	*into = n
 	return nil
 }
 

@@ -109,6 +109,16 @@ func problemOf(err error) *problem {
 	return nil
 }
 
+// faultProblem is what is told of a fault.
+func faultProblem(err error) *problem {
+	if !errors.Is(err, fanfare.ErrAway) {
+		return internal
+	}
+	p := refuse(http.StatusServiceUnavailable, "unavailable", "The database does not answer, and may have done it or not; send the same request again.")
+	p.retryAfter = "1"
+	return p
+}
+
 // mistakesIn are what the caller has to mend, all of them where several are joined.
 func mistakesIn(err error) (all []fieldError) {
 	switch e := err.(type) {

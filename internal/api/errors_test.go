@@ -41,6 +41,7 @@ func TestErrorsOfTheStore(t *testing.T) {
 		{fanfare.ErrFull, 507, "insufficient_storage", false},
 		{fanfare.ErrBroken, 503, "unavailable", false},
 		{context.Canceled, 503, "unavailable", false},
+		{fanfare.ErrAway, 503, "unavailable", true},
 		{errors.New("disk 7 is on fire"), 500, "internal_error", true},
 		{nil, 500, "internal_error", true},
 	} {
@@ -58,8 +59,8 @@ func TestErrorsOfTheStore(t *testing.T) {
 			if got := strings.Count(w.log.String(), "level=ERROR"); got > 1 || (got == 1) != c.logged {
 				t.Errorf("%v: logged %d times: %s", c.err, got, w.log)
 			}
-			if c.status == 507 && a.header.Get("Retry-After") != "1" {
-				t.Error("507 says no Retry-After")
+			if passes := c.err == fanfare.ErrFull || c.err == fanfare.ErrAway; passes && a.header.Get("Retry-After") != "1" {
+				t.Errorf("%d says no Retry-After", c.status)
 			}
 		}
 	}

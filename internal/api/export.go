@@ -2,134 +2,150 @@ package api
 
 import (
 	"errors"
+	"fmt"
+	"iter"
 	"net/http"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
 )
 
-// How much of an export is read at a time, which bounds its memory.
-const (
-	exportMessages = 20
-	exportAttempts = 50
-)
-
-// exportRoutes stream what there is. They are no tasks: whoever asks for an export
-// takes it in as it is made, and nothing is kept of it here.
+// exportRoutes write messages down as a background task, and give out what it has
+// written.
 func (s *server) exportRoutes() []*route {
-	attempts := param{name: "attempts", kind: "boolean", doc: "Whether each message is followed by its attempts; false unless told."}
-	rt := describe[none, *messageOut]("GET /app/{app}/log/export", "Export messages as NDJSON, the oldest first: a line is a message or, if asked for, one of its attempts, as lists show them",
-		sinceParam, untilParam, typesParam, channelParam, tagParam, attempts).needs(fanfare.ScopeReadMessages, noSession)
-	rt.serve, rt.stream = export, true
-	return []*route{s.logRoute(), rt}
+	content := describe[none, *messageOut]("GET /background-task/{task}/content", "Read what an export has written, as NDJSON, the oldest message first: a line is a message or, if asked for, one of its attempts, as lists show them").
+		needs(fanfare.ScopeReadMessages, noSession).inChannels().toAll()
+	content.serve, content.stream, content.media = readContent, true, ndjson
+	return []*route{
+		s.logRoute(),
+		on("POST /app/{app}/msg/export", "Write messages down, with their payloads, to be read as the task's content", exportMessages, planParam).
+			answering(http.StatusAccepted).needs(fanfare.ScopeReadMessages, noSession).inChannels().exactly().doing("message.export"),
+		content,
+		on("DELETE /background-task/{task}/content", "Remove what an export has written before it expires", dropContent).
+			needs(fanfare.ScopeReadMessages, noSession).inChannels().toAll().doing("task.content.delete"),
+	}
 }
 
-// errClientGone ends an export that nobody takes.
-var errClientGone = errors.New("the client is gone")
+type exportIn struct {
+	Since      field[time.Time] `json:"since,omitzero" doc:"Only messages accepted at this time or later."`
+	Until      field[time.Time] `json:"until,omitzero" doc:"Only messages accepted before this time; now unless told."`
+	EventTypes field[[]string]  `json:"eventTypes,omitzero" doc:"Only of these event types."`
+	Channel    field[string]    `json:"channel,omitzero"`
+	Tag        field[string]    `json:"tag,omitzero"`
+	Attempts   field[bool]      `json:"attempts,omitzero" doc:"Whether each message is followed by its attempts; false unless told."`
+}
+
+func exportMessages(c *call, in *exportIn) (*startedOut, error) {
+	app, err := c.application()
+	if err != nil {
+		return nil, err
+	}
+	return c.start(&fanfare.Task{Kind: fanfare.TaskExport, Application: app.ID, Selection: fanfare.Selection{
+		Since: in.Since.value, Until: in.Until.value, EventTypes: in.EventTypes.value,
+		Channel: in.Channel.value, Tag: in.Tag.value, Attempts: in.Attempts.value,
+	}})
+}
+
+// export is the one the path names.
+func (c *call) export() (*fanfare.Task, error) {
+	t, err := c.task()
+	if err == nil && t.Kind != fanfare.TaskExport {
+		err = refuse(http.StatusNotFound, "not_found", "This task writes nothing down: only an export has content.")
+	}
+	return t, err
+}
+
+// whole refuses an export that cannot be read to its end.
+func whole(t *fanfare.Task) error {
+	switch t.State {
+	case fanfare.TaskRunning:
+		p := refuse(http.StatusConflict, "conflict", fmt.Sprintf("The export is still under way, with %d of %d messages written; ask for its content once the task is finished.", t.Done, t.Total))
+		p.retryAfter = "1"
+		return p
+	case fanfare.TaskFailed:
+		return refuse(http.StatusConflict, "conflict", "The export has failed, and nothing is kept of it: "+t.Error+". Start another.")
+	case fanfare.TaskCancelled:
+		return refuse(http.StatusConflict, "conflict", "The export was cancelled, and nothing is kept of it; start another.")
+	}
+	if !t.Export.ExpiresAt.After(time.Now()) {
+		return expiredContent
+	}
+	return nil
+}
+
+var (
+	expiredContent = refuse(http.StatusGone, "gone", "What the export has written is removed, as it has expired or someone has asked for that; start another.")
+	damagedContent = refuse(http.StatusGone, "gone", "What the export has written was damaged on the server's disk; start another.")
+)
+
+const ndjson = "application/x-ndjson"
 
 // An exporter writes lines to a client.
 type exporter struct {
 	*call
-	out   *http.ResponseController
-	begun bool // the status has been sent: what goes wrong now can only break off
-	line  []byte
+	out  *http.ResponseController
+	line []byte
 }
 
-func export(c *call) error {
-	app, err := c.application()
+func readContent(c *call) error {
+	t, err := c.export()
+	if err == nil {
+		err = whole(t)
+	}
 	if err != nil {
 		return err
 	}
-	f := fanfare.MessageFilter{
-		Page:  fanfare.Page{Limit: exportMessages, Ascending: true},
-		Since: c.time("since"), Until: c.time("until"),
-		EventTypes: c.list("event_types"), Channel: c.text("channel"), Tag: c.text("tag"),
-	}
-	attempts := c.boolean("attempts", false)
-	if err := c.mistakes(); err != nil {
+	next, stop := iter.Pull2(c.hub.Exported(c.r.Context(), t))
+	defer stop()
+	first, err, some := next() // before the status is sent
+	switch {
+	case errors.Is(err, fanfare.ErrNotFound):
+		return expiredContent
+	case errors.Is(err, fanfare.ErrDamaged):
+		c.log.ErrorContext(c.r.Context(), "an export cannot be read", "error", err)
+		return damagedContent
+	case err != nil:
 		return err
-	}
-	if f.Until.IsZero() {
-		f.Until = time.Now() // or it might never end
 	}
 	e := &exporter{call: c, out: http.NewResponseController(c.w)}
+	e.begin()
 	if c.r.Method == http.MethodHead {
-		e.begin()
 		return nil
 	}
-	err = e.messages(app.ID, f, attempts)
-	switch {
-	case errors.Is(err, errClientGone):
-		return nil
-	case err == nil, !e.begun:
-		return err
-	}
-	if c.r.Context().Err() == nil {
-		c.log.ErrorContext(c.r.Context(), "export broken off", "application", app.ID, "error", err)
-	}
-	panic(http.ErrAbortHandler) // so that the client sees that it is not whole
-}
-
-func (e *exporter) messages(app fanfare.ApplicationID, f fanfare.MessageFilter, attempts bool) error {
-	for {
-		msgs, err := e.hub.Messages(e.r.Context(), app, f)
+	for line := first; some; line, err, some = next() {
 		if err != nil {
-			return err
-		}
-		for _, msg := range msgs {
-			if err := e.write(e.showMessage(msg, payloadOf(msg, true))); err != nil {
-				return err
+			if c.r.Context().Err() == nil {
+				c.log.ErrorContext(c.r.Context(), "an export is broken off", "error", err)
 			}
-			if !attempts {
-				continue
-			}
-			if err := e.attempts(msg); err != nil {
-				return err
-			}
+			panic(http.ErrAbortHandler) // so that the client sees that it is not whole
 		}
-		if err := e.flush(); err != nil || len(msgs) < f.Limit {
-			return err
+		if !e.write(line) {
+			return nil // the client is gone
 		}
-		f.After = string(msgs[len(msgs)-1].ID)
 	}
+	return nil
 }
 
-func (e *exporter) attempts(msg *fanfare.Message) error {
-	f := fanfare.AttemptFilter{Message: msg.ID, Page: fanfare.Page{Limit: exportAttempts, Ascending: true}}
-	for {
-		as, err := e.hub.Attempts(e.r.Context(), msg.Application, f)
-		if err != nil {
-			return err
-		}
-		for _, a := range as {
-			if err := e.write(e.showAttempt(a, true)); err != nil {
-				return err
-			}
-		}
-		if len(as) < f.Limit {
-			return nil
-		}
-		f.After = string(as[len(as)-1].ID)
-	}
-}
-
-// begin sends the status, once the first read has gone well.
 func (e *exporter) begin() {
-	if e.begun {
-		return
-	}
 	h := e.w.Header()
-	h["Content-Type"] = []string{"application/x-ndjson"}
+	h["Content-Type"] = []string{ndjson}
 	h["X-Content-Type-Options"] = nosniff
 	h["Cache-Control"] = noStore
 	e.w.WriteHeader(http.StatusOK)
-	e.begun = true
 }
 
-func (e *exporter) write(item any) (err error) {
-	e.begin()
+// write reports whether the client takes the line.
+func (e *exporter) write(line fanfare.Exported) bool {
+	var item any
+	if line.Attempt != nil {
+		item = e.showAttempt(line.Attempt, true)
+	} else {
+		item = e.showMessage(line.Message, payloadOf(line.Message, true))
+	}
+	var err error
 	if e.line, err = appendJSON(e.line[:0], item); err != nil {
-		return err
+		e.log.ErrorContext(e.r.Context(), "an export is broken off", "error", err)
+		panic(http.ErrAbortHandler)
 	}
 	for i, b := range e.line {
 		if b == '\n' || b == '\r' { // in a payload, between its tokens
@@ -137,16 +153,20 @@ func (e *exporter) write(item any) (err error) {
 		}
 	}
 	e.out.SetWriteDeadline(time.Now().Add(patience)) // not all writers have one
-	if _, err := e.w.Write(append(e.line, '\n')); err != nil {
-		return errClientGone
-	}
-	return nil
+	_, err = e.w.Write(append(e.line, '\n'))
+	return err == nil
 }
 
-func (e *exporter) flush() error {
-	e.begin()
-	if err := e.out.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return errClientGone
+func dropContent(c *call, _ *none) (none, error) {
+	t, err := c.export()
+	if err == nil {
+		err = whole(t)
 	}
-	return nil
+	if err != nil {
+		return none{}, err
+	}
+	if err = c.hub.DropExport(c.r.Context(), t.ID); errors.Is(err, fanfare.ErrNotFound) {
+		err = expiredContent
+	}
+	return none{}, err
 }

@@ -69,7 +69,10 @@ func (c *call) expungeNamed(app fanfare.ApplicationID, refs []string) (*expungeO
 	}
 	out := &expungeOut{Results: make(map[string]string, len(refs))}
 	for _, ref := range refs {
-		msg, err := c.hub.Message(c.r.Context(), app, ref)
+		msg, err := c.messageOf(app, ref)
+		if errors.Is(err, fanfare.ErrDamaged) {
+			err = nil
+		}
 		if err == nil && !plan {
 			err = c.hub.ExpungePayload(c.r.Context(), app, msg.ID)
 		}

@@ -12,7 +12,7 @@ func (s *server) handshakeRoutes() []*route {
 	confirm.open = true // to whoever has the secret
 	return []*route{
 		on("POST /app/{app}/endpoint/{endpoint}/verify", "Ask an endpoint's receiver whether it wants messages, in the way of its handshake", verifyEndpoint).
-			needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).doing("endpoint.verify"),
+			needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.verify"),
 		confirm,
 	}
 }
@@ -25,7 +25,7 @@ func verifyEndpoint(c *call, _ *none) (*endpointOut, error) {
 	if err := c.hub.VerifyEndpoint(c.r.Context(), ep); err != nil {
 		return nil, err
 	}
-	return showEndpoint(ep)
+	return c.shownEndpoint(ep)
 }
 
 // hookSecretHeader carries what a receiver was to repeat.

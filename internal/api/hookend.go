@@ -25,7 +25,7 @@ func deleteHook(c *call, _ *none) (*hookEnded, error) {
 
 // endHook ends the hook of an id. It does not touch other endpoints.
 func (c *call) endHook(app fanfare.ApplicationID, ref string) (*hookEnded, error) {
-	ep, err := c.hub.Endpoint(c.r.Context(), app, ref)
+	ep, err := c.endpointOf(app, ref)
 	switch {
 	case errors.Is(err, fanfare.ErrNotFound):
 		return &hookEnded{}, nil

@@ -60,7 +60,7 @@ func (c *call) idempotency(body []byte) (*fanfare.Idempotency, error) {
 	if err := checkKeys(keys); err != nil {
 		return nil, err
 	}
-	return &fanfare.Idempotency{Key: keys[0], Fingerprint: c.fingerprint(body)}, nil
+	return &fanfare.Idempotency{Key: c.keyApart(keys[0]), Fingerprint: c.fingerprint(body)}, nil
 }
 
 var endUnknown = refuse(http.StatusConflict, "conflict",
@@ -77,7 +77,7 @@ func (c *call) once(keys []string) error {
 		return err
 	}
 	c.taken = body
-	scope, key := c.r.PathValue("app"), keys[0]
+	scope, key := c.r.PathValue("app"), c.keyApart(keys[0])
 	ctx := c.r.Context()
 	defer c.repeats.lock(scope, key)()
 	mark := c.fingerprint(body)

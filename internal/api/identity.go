@@ -39,6 +39,7 @@ type access struct {
 	scope      fanfare.Scope      // that a key needs; "": admin
 	capability fanfare.Capability // that a portal session needs; "": none may
 	shared     bool               // is of no application, and open to those who are let into one only
+	inChannels bool               // open to those who are let into some channels only
 }
 
 // role is the scope that a key needs, by name.
@@ -84,6 +85,11 @@ func (c *call) authorize() error {
 			return insufficient("This is not part of the one application that you are let into.")
 		}
 	}
+	if !c.route.access.inChannels {
+		if err := c.who.wholly(); err != nil {
+			return err
+		}
+	}
 	return c.who.may(c.route.access)
 }
 
@@ -123,7 +129,7 @@ func (who identity) sees(t *fanfare.EventType) bool {
 	switch {
 	case who.session() != nil:
 		return who.session().Sees(t)
-	case who.application() != "":
+	case who.application() != "" || len(who.channels()) > 0:
 		return len(t.FeatureFlags) == 0
 	}
 	return true
@@ -131,7 +137,7 @@ func (who identity) sees(t *fanfare.EventType) bool {
 
 // seen is a page of the event types that are shown.
 func (c *call) seen(p fanfare.Page, archived bool) (page []*fanfare.EventType, err error) {
-	if c.who.application() == "" {
+	if c.who.application() == "" && len(c.who.channels()) == 0 {
 		return c.hub.EventTypes(c.r.Context(), p, archived)
 	}
 	limit := p.Limit
@@ -157,6 +163,9 @@ func (c *call) seen(p fanfare.Page, archived bool) (page []*fanfare.EventType, e
 func (who identity) mayCreateApplication() error {
 	if who.application() != "" {
 		return insufficient("A new application is not part of the one that you are let into.")
+	}
+	if err := who.wholly(); err != nil {
+		return err
 	}
 	return who.may(access{scope: fanfare.ScopeWriteApplications})
 }

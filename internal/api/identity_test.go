@@ -23,7 +23,10 @@ func TestDocumentSaysWhoMayCall(t *testing.T) {
 			}
 			got = fmt.Sprint(security[0].(map[string]any)["key"].([]any)[0], " ", capability)
 		}
-		if got != strings.TrimSuffix(grant, " to all") {
+		if said["x-in-channels"] == true {
+			got += " in channels"
+		}
+		if got != strings.Replace(grant, " to all", "", 1) {
 			t.Errorf("%s: the document says %q, and it takes %q", op, got, grant)
 		}
 	}

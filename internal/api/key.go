@@ -12,6 +12,7 @@ type keyIn struct {
 	Name        string           `json:"name" doc:"For people: who uses it."`
 	Scopes      []string         `json:"scopes" doc:"What it may do: admin, applications:read, applications:write, endpoints:read, endpoints:write, event-types:read, event-types:write, messages:read, messages:write, portal. Each stands by itself; admin is all of them."`
 	Application field[string]    `json:"application,omitzero" doc:"Id or uid of the only application it opens anything of; all unless told."`
+	Channels    field[[]string]  `json:"channels,omitzero" doc:"The only ones that it is let into: it sees messages that have one of them, and endpoints that have no others, and sends to no others. All unless told."`
 	ExpiresAt   field[time.Time] `json:"expiresAt,omitzero" doc:"Never unless told."`
 }
 
@@ -20,6 +21,7 @@ type keyOut struct {
 	Name        string                 `json:"name"`
 	Scopes      []fanfare.Scope        `json:"scopes"`
 	Application *fanfare.ApplicationID `json:"application"`
+	Channels    *[]string              `json:"channels" doc:"The only ones that it is let into; null: all."`
 	CreatedAt   time.Time              `json:"createdAt"`
 	ExpiresAt   *time.Time             `json:"expiresAt"`
 	LastUsedAt  *time.Time             `json:"lastUsedAt" doc:"To about a minute; null: never."`
@@ -33,7 +35,7 @@ type keyMade struct {
 
 func showKey(k *fanfare.Key) (*keyOut, error) {
 	return &keyOut{
-		ID: k.ID, Name: k.Name, Scopes: k.Scopes, Application: pointer(k.Application),
+		ID: k.ID, Name: k.Name, Scopes: k.Scopes, Application: pointer(k.Application), Channels: someOf(k.Channels),
 		CreatedAt: k.CreatedAt, ExpiresAt: pointer(k.ExpiresAt), LastUsedAt: pointer(k.UsedAt),
 	}, nil
 }
@@ -66,7 +68,10 @@ func createKey(c *call, in *keyIn) (*keyMade, error) {
 	if _, err := c.idempotency(nil); err != nil {
 		return nil, err
 	}
-	k := &fanfare.Key{Name: in.Name, ExpiresAt: in.ExpiresAt.value}
+	k := &fanfare.Key{Name: in.Name, Channels: in.Channels.value, ExpiresAt: in.ExpiresAt.value}
+	if in.Channels.value != nil && len(in.Channels.value) == 0 {
+		return nil, &fanfare.InvalidError{Field: "channels", Reason: "must name one; leave it out for all"}
+	}
 	for _, scope := range in.Scopes {
 		k.Scopes = append(k.Scopes, fanfare.Scope(scope))
 	}

@@ -13,7 +13,7 @@ var (
 
 // logRoute searches messages and shows what has become of them.
 func (s *server) logRoute() *route {
-	return on("GET /app/{app}/log", "Search an application's messages, each with its deliveries", listLog, filters(stateParam, deliveredParam)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase)
+	return on("GET /app/{app}/log", "Search an application's messages, each with its deliveries", listLog, filters(stateParam, deliveredParam)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels()
 }
 
 // statesAsked are the states of deliveries that the query says; none: it says
@@ -65,7 +65,7 @@ func listLog(c *call, _ *none) (*list[*logOut], error) {
 		return nil, err
 	}
 	filter, content := c.messageFilter(), c.boolean("with_content", true)
-	filter.States = c.statesAsked()
+	filter.States, filter.Within = c.statesAsked(), c.who.channels()
 	return paged(c, listing[*fanfare.Message]{
 		scope:      []string{string(app.ID), "log"},
 		descending: true,
@@ -76,7 +76,7 @@ func listLog(c *call, _ *none) (*list[*logOut], error) {
 		},
 	}, func(msg *fanfare.Message) (*logOut, error) {
 		out := &logOut{*c.showMessage(msg, payloadOf(msg, content)), became{[]logDelivery{}}}
-		ds, err := c.hub.Deliveries(c.r.Context(), app.ID, fanfare.DeliveryFilter{Message: msg.ID, Page: fanfare.Page{Limit: fanfare.MaxPage, Ascending: true}})
+		ds, err := c.hub.Deliveries(c.r.Context(), app.ID, fanfare.DeliveryFilter{Message: msg.ID, Within: c.who.channels(), Page: fanfare.Page{Limit: fanfare.MaxPage, Ascending: true}})
 		for _, d := range ds {
 			s := standingOf(d, true)
 			out.Deliveries = append(out.Deliveries, logDelivery{d.Endpoint, s.Status, s.StatusText, d.Attempts, s.NextAttempt})

@@ -13,7 +13,7 @@ func (c *call) showURL(url string) string {
 
 // showEndpoint is for those who may only read; whoever may write is shown all.
 func (c *call) showEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
-	out, err := showEndpoint(ep)
+	out, err := c.shownEndpoint(ep)
 	if err == nil {
 		out.URL = c.showURL(out.URL)
 	}

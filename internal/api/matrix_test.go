@@ -20,6 +20,7 @@ type caller struct {
 	scope        fanfare.Scope
 	capabilities []fanfare.Capability
 	only         string // uid of the application let into; "": all
+	narrow       bool   // is let into some channels only
 }
 
 // want is the status that a route answers a caller, about the application of that
@@ -36,7 +37,9 @@ func (who *caller) want(grant, path, app string) int {
 	switch {
 	case who.only != "" && within && who.only != app:
 		return 404
-	case who.only != "" && !within && !strings.HasSuffix(grant, " to all"):
+	case who.only != "" && !within && !strings.Contains(grant, " to all"):
+		return 403
+	case who.narrow && !strings.HasSuffix(grant, " in channels"):
 		return 403
 	case who.admin, who.scope == "admin", who.scope == fanfare.Scope(words[0]):
 		return 200
@@ -103,6 +106,12 @@ func callers(w *world) []*caller {
 		}
 	}
 	mistyped := *all[4]
+	for _, who := range all[4:] {
+		k := &fanfare.Key{Name: "k", Scopes: []fanfare.Scope{who.scope}, Application: app(who.only), Channels: []string{"eu"}}
+		secret, err := w.hub.CreateKey(w.t.Context(), k)
+		w.ok(err)
+		all = append(all, &caller{name: who.name + " in channels", token: secret, scope: who.scope, only: who.only, narrow: true})
+	}
 	mistyped.name, mistyped.token, mistyped.refused = "mistyped key", mistyped.token[:len(mistyped.token)-1]+"!", true
 	expired, _ := key("expired key", "", "admin", time.Now().Add(time.Hour))
 	revoked, k := key("revoked key", "", "admin", time.Time{})
@@ -111,6 +120,10 @@ func callers(w *world) []*caller {
 	}
 	session("session with all", "acme", fanfare.Capabilities()...)
 	session("session of another", "other", fanfare.Capabilities()...)
+	narrow := &fanfare.Session{Application: app("acme"), Capabilities: fanfare.Capabilities(), Channels: []string{"eu"}}
+	token, err := w.hub.CreateSession(w.t.Context(), narrow, 4*time.Hour)
+	w.ok(err)
+	all = append(all, &caller{name: "session in channels", token: token, capabilities: fanfare.Capabilities(), only: "acme", narrow: true})
 	ended, _ := session("session that was ended", "acme", fanfare.Capabilities()...)
 	left, s := session("session that was logged out", "acme", fanfare.Capabilities()...)
 	for _, who := range []*caller{expired, revoked, ended, left} {
@@ -122,7 +135,6 @@ func callers(w *world) []*caller {
 	w.ok(w.hub.EndSession(w.t.Context(), s))
 	time.Sleep(time.Hour)
 	late := caller{name: "session that expired", refused: true}
-	var err error
 	late.token, err = w.hub.CreateSession(w.t.Context(), &fanfare.Session{Application: app("acme")}, time.Hour)
 	w.ok(err)
 	time.Sleep(time.Hour)

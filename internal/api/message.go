@@ -5,6 +5,7 @@ import (
 	stdjson "encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,6 +27,8 @@ type messageOut struct {
 	OrderingKey *string           `json:"orderingKey" newer:"true"`
 	Timestamp   time.Time         `json:"timestamp" doc:"When it was accepted."`
 	DeliverAt   *time.Time        `json:"deliverAt" newer:"true"`
+
+	EventTypeVersion *int `json:"eventTypeVersion" newer:"true" doc:"Which version of its type the payload is of; null: the sender did not say."`
 }
 
 // showMessage shows a message with what payloadOf says. The field's own clients
@@ -38,7 +41,7 @@ func (c *call) showMessage(msg *fanfare.Message, payload jsontext.Value) *messag
 	return &messageOut{
 		ID: msg.ID, EventID: pointer(msg.EventID), EventType: msg.EventType, Payload: payload,
 		Channels: someOf(msg.Channels), Tags: someOf(msg.Tags), OrderingKey: pointer(msg.OrderingKey),
-		Timestamp: msg.CreatedAt, DeliverAt: pointer(msg.DeliverAt),
+		Timestamp: msg.CreatedAt, DeliverAt: pointer(msg.DeliverAt), EventTypeVersion: pointer(msg.EventTypeVersion),
 	}
 }
 
@@ -73,16 +76,16 @@ func quote[T ~string](b []byte, s T) []byte {
 }
 
 func (s *server) messageRoutes() []*route {
-	create := describe[messageIn, *messageOut]("POST /app/{app}/msg", "Send a message", contentParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).unaudited()
+	create := describe[messageIn, *messageOut]("POST /app/{app}/msg", "Send a message", contentParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).inChannels().unaudited()
 	create.serve, create.ownKeys = createMessage, true
 	return []*route{
 		create,
 		s.batchRoute(),
 		on("POST /app/{app}/msg/precheck/active", "Ask whether any endpoint would be sent such a message", precheckMessage).needs(fanfare.ScopeWriteMessages, noSession).unaudited(),
-		on("GET /app/{app}/msg", "List an application's messages", listMessages, filters(stateParam, deliveredParam, waitParam)...).listingMessages().needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		on("GET /app/{app}/msg/{msg}", "Read a message, by id or event id", readMessage, contentParam).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		on("DELETE /app/{app}/msg/{msg}/content", "Remove a message's payload for good", expungeMessage).needs(fanfare.ScopeWriteMessages, noSession).doing("message.expunge"),
-		on("DELETE /app/{app}/msg/{msg}/pending", "Cancel the deliveries of a message that wait", cancelMessage).needs(fanfare.ScopeWriteMessages, noSession).doing("message.cancel"),
+		on("GET /app/{app}/msg", "List an application's messages", listMessages, filters(stateParam, deliveredParam, waitParam)...).listingMessages().needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/msg/{msg}", "Read a message, by id or event id", readMessage, contentParam).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		on("DELETE /app/{app}/msg/{msg}/content", "Remove a message's payload for good", expungeMessage).needs(fanfare.ScopeWriteMessages, noSession).inChannels().doing("message.expunge"),
+		on("DELETE /app/{app}/msg/{msg}/pending", "Cancel the deliveries of a message that wait", cancelMessage).needs(fanfare.ScopeWriteMessages, noSession).inChannels().doing("message.cancel"),
 	}
 }
 
@@ -104,6 +107,9 @@ func createMessage(c *call) error {
 	if err := e.parse(body); err != nil {
 		return err
 	}
+	if err := sendable(&e.msg, c.who.channels()); err != nil {
+		return err
+	}
 	key, err := c.idempotency(body)
 	if err != nil {
 		return err
@@ -119,6 +125,9 @@ func createMessage(c *call) error {
 	c.warn(e.msg.Warnings)
 	if !c.hub.Listed(c.r.Context(), e.msg.EventType) {
 		c.w.Header().Set("Fanfare-Warnings", unlisted(e.msg.EventType))
+	} else if text := c.deprecated(&e.msg); text != "" {
+		c.w.Header().Set("Fanfare-Warnings", text)
+		c.retiring(&e.msg)
 	}
 	out := c.show(e, content)
 	c.out, err = out.appendJSON(make([]byte, 0, 320+len(out.Payload)))
@@ -175,6 +184,12 @@ func (m *messageOut) appendJSON(b []byte) ([]byte, error) {
 	b = appendOptional(append(b, `,"orderingKey":`...), m.OrderingKey)
 	b = appendTime(append(b, `,"timestamp":`...), &m.Timestamp)
 	b = appendTime(append(b, `,"deliverAt":`...), m.DeliverAt)
+	b = append(b, `,"eventTypeVersion":`...)
+	if m.EventTypeVersion == nil {
+		b = append(b, "null"...)
+	} else {
+		b = strconv.AppendInt(b, int64(*m.EventTypeVersion), 10)
+	}
 	return append(b, '}'), nil
 }
 
@@ -230,6 +245,7 @@ func listMessages(c *call, _ *none) (*list[*messageOut], error) {
 		return nil, err
 	}
 	filter, content := c.messageFilter(), c.boolean("with_content", true)
+	filter.Within = c.who.channels()
 	if filter.States = c.statesAsked(); filter.States != nil && c.listening {
 		c.mistake(waitParam.name, "is for new messages, not for what becomes of them; leave out status and delivered, or follow /events/stream")
 	}
@@ -245,15 +261,6 @@ func listMessages(c *call, _ *none) (*list[*messageOut], error) {
 	}, func(msg *fanfare.Message) (*messageOut, error) {
 		return c.showMessage(msg, payloadOf(msg, content)), nil
 	})
-}
-
-// listed is a message for a list, which one that is damaged must not end.
-func (c *call) listed(app fanfare.ApplicationID, id fanfare.MessageID) (*fanfare.Message, error) {
-	msg, err := c.hub.Message(c.r.Context(), app, string(id))
-	if errors.Is(err, fanfare.ErrDamaged) {
-		return msg, nil
-	}
-	return msg, err
 }
 
 func readMessage(c *call, _ *none) (*messageOut, error) {
@@ -285,7 +292,7 @@ func cancelMessage(c *call, _ *none) (*cancelOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := c.hub.Cancel(c.r.Context(), msg.Application, msg.ID)
+	n, err := c.hub.CancelWithin(c.r.Context(), msg.Application, msg.ID, c.who.channels())
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,9 @@ import (
 func (s *server) metaRoutes() []*route {
 	meta := on("GET /meta", "Read what consumers need to know of this server", readMeta)
 	meta.open = true // those whose firewalls it is for have no key
-	return []*route{meta}
+	kinds := on("GET /kind", "List the kinds of endpoints there are beside webhooks", listKinds)
+	kinds.open = true
+	return []*route{meta, kinds}
 }
 
 // metaOut is shown to everyone: nothing belongs here that not everyone may know.

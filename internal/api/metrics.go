@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -49,6 +50,9 @@ func (s *server) serveMetrics(figures http.Handler) http.HandlerFunc {
 			who, err := s.authenticate(r)
 			if err == nil && who.application() != "" {
 				err = insufficient("The figures are not part of the one application that you are let into.")
+			}
+			if err == nil {
+				err = who.wholly()
 			}
 			if err == nil {
 				err = who.may(access{})
@@ -113,9 +117,16 @@ var (
 	attemptsDesc = prometheus.NewDesc("fanfare_attempts_total", "Attempts made, by class of what happened.", []string{"class"}, nil)
 	endedDesc    = prometheus.NewDesc("fanfare_deliveries_ended_total", "Deliveries that ended, by how.", []string{"state"}, nil)
 	schemaDesc   = prometheus.NewDesc("fanfare_schema_violations_total", "Messages that the schema of their event type does not allow, by what became of them.", []string{"validation"}, nil)
+	filteredDesc = prometheus.NewDesc("fanfare_deliveries_filtered_total", "Deliveries that were not made, as an endpoint's filter did not match.", nil, nil)
 	inFlightDesc = prometheus.NewDesc("fanfare_attempts_in_flight", "Attempts under way.", nil, nil)
 	lanesDesc    = prometheus.NewDesc("fanfare_lanes", "Endpoints with deliveries in memory.", nil, nil)
 	windowDesc   = prometheus.NewDesc("fanfare_deliveries_in_memory", "Deliveries in memory.", nil, nil)
+	nodesDesc    = prometheus.NewDesc("fanfare_nodes", "Nodes on the database whose lease has not run out.", nil, nil)
+	shardsDesc   = prometheus.NewDesc("fanfare_shards", "Shards of the lanes that this node holds, of 256, and one for what a single node does for all.", nil, nil)
+	leaseDesc    = prometheus.NewDesc("fanfare_lease_seconds", "How long this node's lease still lasts; 0: it has none.", nil, nil)
+	takenDesc    = prometheus.NewDesc("fanfare_shards_taken_total", "Shards that this node took, of nodes that are gone or gave them up.", nil, nil)
+	handedDesc   = prometheus.NewDesc("fanfare_shards_handed_over_total", "Shards that this node gave up.", nil, nil)
+	lapsesDesc   = prometheus.NewDesc("fanfare_leases_lost_total", "How often this node lost its lease while it held shards.", nil, nil)
 	overdueDesc  = prometheus.NewDesc("fanfare_oldest_due_seconds", "How long the longest overdue delivery in memory is overdue.", nil, nil)
 )
 
@@ -138,6 +149,7 @@ func (c hubCollector) Collect(figures chan<- prometheus.Metric) {
 	counter(endedDesc, n.GivenUp, fanfare.GivenUp.String())
 	counter(schemaDesc, n.SchemaWarnings, string(fanfare.ValidationWarn))
 	counter(schemaDesc, n.SchemaRejects, string(fanfare.ValidationReject))
+	counter(filteredDesc, n.Filtered)
 	for class, v := range n.Attempts {
 		counter(attemptsDesc, v, string(class))
 	}
@@ -149,4 +161,20 @@ func (c hubCollector) Collect(figures chan<- prometheus.Metric) {
 		overdue = max(0, time.Since(n.OldestDue).Seconds())
 	}
 	gauge(overdueDesc, overdue)
+	if n.Node == nil {
+		return
+	}
+	counter(takenDesc, n.Node.Taken)
+	counter(handedDesc, n.Node.HandedOver)
+	counter(lapsesDesc, n.Node.Lapses)
+	gauge(shardsDesc, float64(n.Node.Shards))
+	gauge(leaseDesc, max(0, time.Until(n.Node.LeaseUntil).Seconds()))
+	ctx, cancel := context.WithTimeout(context.Background(), nodesWithin) // who looks at figures gives none
+	defer cancel()
+	if nodes, err := c.hub.Nodes(ctx); err == nil { // else that figure is missing, as the database is
+		gauge(nodesDesc, float64(len(nodes)))
+	}
 }
+
+// nodesWithin is how long the figures wait for the database, which has one of them.
+const nodesWithin = time.Second

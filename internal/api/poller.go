@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -23,11 +24,11 @@ func (s *server) pollerRoutes() []*route {
 	consume := on("GET /app/{app}/poller/{endpoint}/consumer/{consumer}", "Poll, and have the server keep how far one has come", pollAsConsumer, limitParam, confirming, eventType, channelParam, waitParam)
 	seek := on("POST /app/{app}/poller/{endpoint}/consumer/{consumer}/seek", "Have a consumer go on from another place", seekConsumer).doing("consumer.seek")
 	return []*route{
-		poll.needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		consume.needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		seek.needs(fanfare.ScopeReadMessages, fanfare.ManageEndpoint),
-		list.needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
-		remove.needs(fanfare.ScopeReadMessages, fanfare.ManageEndpoint),
+		poll.needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		consume.needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		seek.needs(fanfare.ScopeReadMessages, fanfare.ManageEndpoint).inChannels(),
+		list.needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		remove.needs(fanfare.ScopeReadMessages, fanfare.ManageEndpoint).inChannels(),
 	}
 }
 
@@ -76,9 +77,10 @@ func parseStand(text string) (s stand, ok bool) {
 	return s, n == len(raw)-16
 }
 
-// markOf is of an endpoint, and of one of its consumers if it has a name.
-func markOf(ep *fanfare.Endpoint, consumer string) (m [markBytes]byte) {
-	sum := sha256.Sum256([]byte("poller\n" + string(ep.Application) + "\n" + string(ep.ID) + "\n" + consumer))
+// markOf is of an endpoint, and of one of its consumers if it has a name, for those
+// who are let into the caller's channels.
+func (c *call) markOf(ep *fanfare.Endpoint, consumer string) (m [markBytes]byte) {
+	sum := sha256.Sum256([]byte("poller\n" + string(ep.Application) + "\n" + string(ep.ID) + "\n" + consumer + c.who.apart()))
 	copy(m[:], sum[:])
 	return m
 }
@@ -126,8 +128,16 @@ func (c *call) poller() (*fanfare.Poller, error) {
 		return nil, err
 	}
 	p, err := c.hub.Poller(c.r.Context(), app, ep)
-	if !errors.Is(err, fanfare.ErrNotFound) {
-		return p, err
+	mine := c.who.channels()
+	switch {
+	case err == nil && len(mine) == 0:
+		return p, nil
+	case err == nil && p.Endpoint().Within(mine):
+		return p.Of(mine), nil
+	case err == nil:
+		err = fmt.Errorf("endpoint %q: %w", ep, fanfare.ErrNotFound)
+	case !errors.Is(err, fanfare.ErrNotFound):
+		return nil, err
 	}
 	if _, err := c.application(); err != nil {
 		return nil, err
@@ -162,7 +172,7 @@ func pollMessages(c *call, _ *none) (*pollOut, error) {
 		return nil, err
 	}
 	after := c.time("after")
-	s, ok, err := c.iterator(markOf(p.Endpoint(), ""))
+	s, ok, err := c.iterator(c.markOf(p.Endpoint(), ""))
 	switch {
 	case err != nil:
 		return nil, err
@@ -174,7 +184,7 @@ func pollMessages(c *call, _ *none) (*pollOut, error) {
 			return nil, err
 		}
 	}
-	s = stand{mark: markOf(p.Endpoint(), ""), place: s.place}
+	s = stand{mark: c.markOf(p.Endpoint(), ""), place: s.place}
 	return c.read(p, s)
 }
 
@@ -191,7 +201,7 @@ func pollAsConsumer(c *call, _ *none) (*pollOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, ok, err := c.iterator(markOf(p.Endpoint(), cons.Name))
+	s, ok, err := c.iterator(c.markOf(p.Endpoint(), cons.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +218,7 @@ func pollAsConsumer(c *call, _ *none) (*pollOut, error) {
 	}
 	// What was passed over without being wanted need not be confirmed: it is passed
 	// over again if the iterator is lost.
-	return c.read(p, stand{mark: markOf(p.Endpoint(), cons.Name), epoch: cons.Epoch, place: s.place, moved: s.moved && s.place != cons.After})
+	return c.read(p, stand{mark: c.markOf(p.Endpoint(), cons.Name), epoch: cons.Epoch, place: s.place, moved: s.moved && s.place != cons.After})
 }
 
 func confirming(err error) error {
@@ -250,10 +260,10 @@ func seekConsumer(c *call, in *seekIn) (*seekOut, error) {
 		return nil, &fanfare.InvalidError{Field: "after", Reason: "give either a time or an iterator"}
 	}
 	var place fanfare.MessageID
-	mark := markOf(p.Endpoint(), cons.Name)
+	mark := c.markOf(p.Endpoint(), cons.Name)
 	if iterator != "" {
 		s, ok := parseStand(iterator)
-		if !ok || s.mark != mark && s.mark != markOf(p.Endpoint(), "") {
+		if !ok || s.mark != mark && s.mark != c.markOf(p.Endpoint(), "") {
 			return nil, &fanfare.InvalidError{Field: "iterator", Reason: "must be one of this endpoint's or of this consumer's"}
 		}
 		place = s.place
@@ -284,7 +294,7 @@ func listConsumers(c *call, _ *none) (*list[*consumerOut], error) {
 		id:    func(cons *fanfare.Consumer) string { return cons.Name },
 		fetch: func(page fanfare.Page) ([]*fanfare.Consumer, error) { return p.Consumers(c.r.Context(), page) },
 	}, func(cons *fanfare.Consumer) (*consumerOut, error) {
-		s := stand{mark: markOf(ep, cons.Name), epoch: cons.Epoch, place: cons.After}
+		s := stand{mark: c.markOf(ep, cons.Name), epoch: cons.Epoch, place: cons.After}
 		return &consumerOut{cons.Name, s.String(), cons.SeenAt, cons.CreatedAt}, nil
 	})
 }

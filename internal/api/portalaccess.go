@@ -11,6 +11,7 @@ import (
 type portalIn struct {
 	Application  field[applicationIn] `json:"application,omitzero" doc:"Creates the application first if it does not exist."`
 	Capabilities field[[]string]      `json:"capabilities,omitzero" doc:"ViewBase, which every session has, ViewEndpointSecret, ManageEndpointSecret, ManageTransformations, CreateAttempts, ManageEndpoint; all unless told."`
+	Channels     field[[]string]      `json:"channels,omitzero" doc:"The only ones that it is let into: it sees messages that have one of them, and endpoints that have no others. All that you are let into unless told."`
 	Expiry       field[int64]         `json:"expiry,omitzero" doc:"Seconds, from an hour to 7 days; 7 days unless told."`
 	FeatureFlags field[[]string]      `json:"featureFlags,omitzero" doc:"Event types that have flags are shown to those who have one of them."`
 	ReadOnly     field[bool]          `json:"readOnly,omitzero" doc:"Whether only what lets view is left of the capabilities."`
@@ -28,9 +29,9 @@ type expireIn struct {
 }
 
 func (s *server) portalRoutes() []*route {
-	begin := on("POST /auth/app-portal-access/{app}", "Begin a portal session of an application", beginSession).needs(fanfare.ScopePortal, noSession).doing("portal-session.begin")
-	dashboard := on("POST /auth/dashboard-access/{app}", "The same, as old clients ask", beginDashboard).needs(fanfare.ScopePortal, noSession).doing("portal-session.begin")
-	logout := on("POST /auth/logout", "End the portal session whose token this is asked with", logout).needs("", fanfare.ViewBase).toAll().doing("portal-session.end")
+	begin := on("POST /auth/app-portal-access/{app}", "Begin a portal session of an application", beginSession).needs(fanfare.ScopePortal, noSession).inChannels().doing("portal-session.begin")
+	dashboard := on("POST /auth/dashboard-access/{app}", "The same, as old clients ask", beginDashboard).needs(fanfare.ScopePortal, noSession).inChannels().doing("portal-session.begin")
+	logout := on("POST /auth/logout", "End the portal session whose token this is asked with", logout).needs("", fanfare.ViewBase).inChannels().toAll().doing("portal-session.end")
 	begin.ownKeys, dashboard.ownKeys, logout.ownKeys = true, true, true
 	return []*route{
 		begin, dashboard,
@@ -51,6 +52,9 @@ func beginSession(c *call, in *portalIn) (*portalOut, error) {
 	}
 	session := &fanfare.Session{
 		Capabilities: fanfare.Capabilities(), FeatureFlags: in.FeatureFlags.value, Label: in.SessionID.value,
+	}
+	if err := c.narrow(session, in.Channels); err != nil {
+		return nil, err
 	}
 	if given := in.Capabilities.value; given != nil {
 		session.Capabilities = nil

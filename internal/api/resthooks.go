@@ -136,8 +136,10 @@ func (s *server) hookRoutes() []*route {
 	alias := param{name: "event_type", kind: "string", doc: "Another name of event."}
 	count := param{name: "limit", kind: "integer", doc: "How many at most, 1 to 100; 10 unless told."}
 	to := param{name: "target_url", kind: "string", doc: "Of the subscriptions to end, if the body does not say."}
-	reads := func(rt *route) *route { return rt.needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase) }
-	writes := func(rt *route) *route { return rt.needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint) }
+	reads := func(rt *route) *route { return rt.needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels() }
+	writes := func(rt *route) *route {
+		return rt.needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels()
+	}
 	var all []*route
 	for _, name := range []string{"hooks", "subscriptions"} {
 		at := "/app/{app}/" + name
@@ -145,7 +147,7 @@ func (s *server) hookRoutes() []*route {
 			reads(on("GET "+at, "List an application's REST hooks", listHooks, params()...)),
 			writes(on("POST "+at, "Subscribe a REST hook", subscribeHook).answering(http.StatusCreated)).doing("hook.subscribe"),
 			writes(on("DELETE "+at, "Unsubscribe all REST hooks to a target", unsubscribeHooks, to, event, alias)).doing("hook.unsubscribe"),
-			on("GET "+at+"/sample", "Read what a REST hook for an event type would be sent, newest first", sampleHook, event, alias, count).needs(fanfare.ScopeReadMessages, fanfare.ViewBase),
+			on("GET "+at+"/sample", "Read what a REST hook for an event type would be sent, newest first", sampleHook, event, alias, count).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
 			writes(on("POST "+at+"/subscribe", "Subscribe a REST hook", subscribeHook).answering(http.StatusCreated)).doing("hook.subscribe"),
 			writes(on("POST "+at+"/unsubscribe", "Unsubscribe a REST hook by id, or all to a target", unsubscribeHooks, to, event, alias)).doing("hook.unsubscribe"),
 			reads(on("GET "+at+"/{endpoint}", "Read a REST hook", readHook)),
@@ -190,7 +192,7 @@ func listHooks(c *call, _ *none) (*list[*hookOut], error) {
 // until more says that it is enough.
 func (c *call) eachHook(app fanfare.ApplicationID, p fanfare.Page, more func(*fanfare.Endpoint) bool) error {
 	for p.Limit = fanfare.MaxPage; ; {
-		eps, err := c.hub.Endpoints(c.r.Context(), app, p)
+		eps, err := c.hub.EndpointsWithin(c.r.Context(), app, c.who.channels(), p)
 		if err != nil {
 			return err
 		}
@@ -214,12 +216,21 @@ func subscribeHook(c *call, in *hookIn) (*hookOut, error) {
 		return nil, err
 	}
 	ep := &fanfare.Endpoint{Application: app.ID, Description: "REST hook"}
+	if mine := c.who.channels(); len(mine) > 0 && in.Channels.value == nil {
+		in.Channels = field[[]string]{set: true, value: mine} // which its uid follows from
+	}
 	if err := in.apply(ep); err != nil {
+		return nil, err
+	}
+	if err := c.writable(ep, in.Channels, false); err != nil {
 		return nil, err
 	}
 	err = c.hub.CreateEndpoint(c.r.Context(), ep)
 	if errors.Is(err, fanfare.ErrExists) {
 		ep, err = c.reviveHook(app.ID, ep.UID, in)
+		if errors.Is(err, fanfare.ErrNotFound) {
+			err = hookTaken
+		}
 	}
 	if err != nil {
 		return nil, hookProblem(err)
@@ -230,8 +241,11 @@ func subscribeHook(c *call, in *hookIn) (*hookOut, error) {
 	return c.showHook(ep)
 }
 
+// hookTaken is said of what cannot be shown, or has gone in between.
+var hookTaken = refuse(http.StatusConflict, "conflict", "This is subscribed already, by somebody else. Subscribe another target, or for other event types.")
+
 func (c *call) reviveHook(app fanfare.ApplicationID, uid string, in *hookIn) (*fanfare.Endpoint, error) {
-	read := func() (*fanfare.Endpoint, error) { return c.hub.Endpoint(c.r.Context(), app, uid) }
+	read := func() (*fanfare.Endpoint, error) { return c.endpointOf(app, uid) }
 	return amend(c, read, c.showHook, func(ep *fanfare.Endpoint) error {
 		return c.beginAgain(ep, in)
 	})
@@ -302,6 +316,9 @@ func readHook(c *call, _ *none) (*hookOut, error) {
 func changeHook(c *call, in *hookIn) (*hookOut, error) {
 	ep, err := amend(c, c.hook, c.showHook, func(ep *fanfare.Endpoint) error {
 		if err := in.apply(ep); err != nil {
+			return err
+		}
+		if err := c.writable(ep, in.Channels, false); err != nil {
 			return err
 		}
 		return c.hub.UpdateEndpoint(c.r.Context(), ep)

@@ -68,7 +68,7 @@ func (s *server) retryRoutes() []*route {
 	eventType := param{name: "event_type", doc: "Of the message; required."}
 	return []*route{
 		on("GET /app/{app}/endpoint/{endpoint}/retry-plan", "Read when a delivery to an endpoint is tried again, and who decided that", readRetryPlan, eventType).
-			needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase),
+			needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
 	}
 }
 

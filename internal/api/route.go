@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -28,6 +29,7 @@ type route struct {
 	action       string       // in the audit log; see audits
 	ownKeys      bool         // sees to idempotency keys itself
 	stream       bool         // writes its answer itself
+	media        string       // of a stream; "": server-sent events
 	ofMessages   bool         // lists messages of an application, and depends on nothing else
 	operational  bool         // within the operational application
 	amends       bool         // changes what has a revision
@@ -117,7 +119,7 @@ func (s *server) handle(rt *route) http.HandlerFunc {
 			p := problemOf(err)
 			if p == nil {
 				s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", rt.path, "error", err)
-				p = internal
+				p = faultProblem(err)
 			}
 			c.status = p.status
 			c.audit()
@@ -257,7 +259,7 @@ func (c *call) endpoint() (*fanfare.Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	ep, err := c.hub.Endpoint(c.r.Context(), app.ID, ref)
+	ep, err := c.endpointOf(app.ID, ref)
 	if err == nil {
 		c.subject.endpoint = string(ep.ID)
 	}
@@ -265,7 +267,7 @@ func (c *call) endpoint() (*fanfare.Endpoint, error) {
 }
 
 // message is the one the path names, by id or event id, of the application it
-// names.
+// names. It may be Damaged.
 func (c *call) message() (*fanfare.Message, error) {
 	app, err := c.application()
 	if err != nil {
@@ -275,7 +277,10 @@ func (c *call) message() (*fanfare.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	msg, err := c.hub.Message(c.r.Context(), app.ID, ref)
+	msg, err := c.messageOf(app.ID, ref)
+	if errors.Is(err, fanfare.ErrDamaged) {
+		err = nil
+	}
 	if err == nil {
 		c.subject.message = string(msg.ID)
 	}

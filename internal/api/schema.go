@@ -44,6 +44,9 @@ func (c *call) warnings(msg *fanfare.Message) []string {
 	if !c.hub.Listed(c.r.Context(), msg.EventType) {
 		texts = append(texts, unlisted(msg.EventType))
 	}
+	if text := c.deprecated(msg); text != "" {
+		texts = append(texts, text)
+	}
 	return texts
 }
 

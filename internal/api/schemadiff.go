@@ -32,7 +32,7 @@ func schemaDiffRoute() *route {
 	from := param{name: "from", kind: "string", doc: "A version of its schema; the one before to, unless told."}
 	to := param{name: "to", kind: "string", doc: "Another one; the newest, unless told."}
 	return on("GET /event-type/{name}/diff", "Compare two versions of an event type's schema", readSchemaDiff, from, to).
-		needs(fanfare.ScopeReadEventTypes, fanfare.ViewBase).toAll()
+		needs(fanfare.ScopeReadEventTypes, fanfare.ViewBase).inChannels().toAll()
 }
 
 func readSchemaDiff(c *call, _ *none) (*schemaDiffOut, error) {

@@ -35,8 +35,8 @@ func (s *server) streamRoutes() []*route {
 		return c.follow(app.ID)
 	}
 	all.stream, one.stream = true, true
-	one.needs(fanfare.ScopeReadMessages, fanfare.ViewBase)
-	all.needs(fanfare.ScopeReadMessages, noSession)
+	one.needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels()
+	all.needs(fanfare.ScopeReadMessages, noSession).inChannels()
 	return []*route{one, all}
 }
 
@@ -99,7 +99,7 @@ func (s *stream) begin() (err error) {
 		s.place, err = s.hub.LastRecorded(s.r.Context())
 		return err
 	}
-	place, ok := s.places.open(s.app, id)
+	place, ok := s.places.open(s.own(), id)
 	if !ok {
 		return badRequest("The Last-Event-ID is not of this stream; begin again without one.")
 	}
@@ -107,12 +107,18 @@ func (s *stream) begin() (err error) {
 	return nil
 }
 
+// own is whose the ids of events are: of an application, and of those who are let into
+// the same channels.
+func (s *stream) own() fanfare.ApplicationID {
+	return s.app + fanfare.ApplicationID(s.who.apart())
+}
+
 // run writes what there is, and waits for more.
 func (s *stream) run(ctx context.Context, bell *fanfare.Bell) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
-		some, next, err := s.hub.Recorded(ctx, s.app, s.place, streamPage)
+		some, next, err := s.hub.RecordedWithin(ctx, s.app, s.who.channels(), s.place, streamPage)
 		for i := 0; err == nil && i < len(some); i++ {
 			err = s.appendAttempt(&some[i])
 		}
@@ -161,7 +167,7 @@ func (s *stream) appendPlace() {
 
 func (s *stream) appendID(place fanfare.Place) []byte {
 	b := append(s.text, "id: "...)
-	return append(append(b, s.places.seal(s.app, place)...), '\n')
+	return append(append(b, s.places.seal(s.own(), place)...), '\n')
 }
 
 // appendAttempt writes an attempt as an event. JSON has no line breaks of its own.

@@ -27,11 +27,17 @@ type follower struct {
 // followed has someone follow from the event of that id, for as long as do takes.
 func (w *world) followed(path, from string, do func()) *follower {
 	w.t.Helper()
+	return w.followedAs(testKey, path, from, do)
+}
+
+// followedAs is followed with that key or token.
+func (w *world) followedAs(key, path, from string, do func()) *follower {
+	w.t.Helper()
 	ctx, leave := context.WithCancel(w.t.Context())
 	in, out := io.Pipe()
 	rec := &flushing{header: http.Header{}, Writer: out}
 	r := httptest.NewRequestWithContext(ctx, "GET", "/api/v1"+path, nil)
-	r.Header.Set("Authorization", "Bearer "+testKey)
+	r.Header.Set("Authorization", "Bearer "+key)
 	if from != "" {
 		r.Header.Set("Last-Event-ID", from)
 	}

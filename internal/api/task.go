@@ -19,21 +19,21 @@ func (s *server) taskRoutes() []*route {
 	status := param{name: "status", kind: "string", doc: "Only with this status; those that were cancelled count as failed too.", enum: []string{"running", "finished", "failed", "cancelled"}}
 	task := param{name: "task", kind: "string", doc: "Only of this kind.", enum: taskKinds}
 	again := func(pattern, summary string, in func(*call, *bulkReplayIn) (*startedOut, error)) *route {
-		return on(pattern, summary, in, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).exactly()
+		return on(pattern, summary, in, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().exactly()
 	}
 	read := describe[none, *taskOut]("GET /background-task/{task}", "Read a background task")
 	read.serve = readTask
 	return []*route{
-		on("GET /background-task", "List background tasks; those that ended are kept for 90 days", listTasks, params(status, task)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).toAll(),
-		read.needs(fanfare.ScopeReadMessages, fanfare.ViewBase).toAll(),
-		on("POST /background-task/{task}/cancel", "End a background task; what it has done stays done", cancelTask).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).toAll().doing("task.cancel"),
+		on("GET /background-task", "List background tasks; those that ended are kept for 90 days", listTasks, params(status, task)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels().toAll(),
+		read.needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels().toAll(),
+		on("POST /background-task/{task}/cancel", "End a background task; what it has done stays done", cancelTask).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().toAll().doing("task.cancel"),
 		on("POST /app/{app}/endpoint/{endpoint}/replay-missing", "Send an endpoint the messages that it wants and was never sent", replayMissing, planParam).
-			answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).exactly().doing("endpoint.replay-missing"),
+			answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().exactly().doing("endpoint.replay-missing"),
 		again("POST /app/{app}/endpoint/{endpoint}/bulk-replay", "Send an endpoint messages again, whatever became of them", bulkReplay).doing("endpoint.bulk-replay"),
 		again("POST /app/{app}/msg/bulk-replay", "Send messages again to all endpoints that had them", bulkReplayAll).doing("message.bulk-replay"),
-		on("POST /app/{app}/msg/bulk-expunge", "Remove payloads for good: of the messages named at once, or of all that a filter picks", bulkExpunge, planParam).needs(fanfare.ScopeWriteMessages, noSession).exactly().doing("message.bulk-expunge"),
-		on("POST /app/{app}/msg/expunge-all-contents", "Remove the payloads of all messages for good", expungeAll, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).exactly().doing("message.expunge-all"),
-		on("DELETE /app/{app}/msg/{msg}/attempt/{attempt}/content", "Remove an attempt's response, body and headers, for good", expungeAttempt).needs(fanfare.ScopeWriteMessages, noSession).doing("attempt.expunge"),
+		on("POST /app/{app}/msg/bulk-expunge", "Remove payloads for good: of the messages named at once, or of all that a filter picks", bulkExpunge, planParam).needs(fanfare.ScopeWriteMessages, noSession).inChannels().exactly().doing("message.bulk-expunge"),
+		on("POST /app/{app}/msg/expunge-all-contents", "Remove the payloads of all messages for good", expungeAll, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).inChannels().exactly().doing("message.expunge-all"),
+		on("DELETE /app/{app}/msg/{msg}/attempt/{attempt}/content", "Remove an attempt's response, body and headers, for good", expungeAttempt).needs(fanfare.ScopeWriteMessages, noSession).inChannels().doing("attempt.expunge"),
 	}
 }
 
@@ -46,7 +46,7 @@ func (rt *route) exactly() *route {
 
 // taskKinds are the names of what tasks do, which are those that clients know.
 var taskKinds = []string{
-	string(fanfare.TaskReplayMissing), string(fanfare.TaskRecover), string(fanfare.TaskPurge), string(fanfare.TaskBulkReplay),
+	string(fanfare.TaskReplayMissing), string(fanfare.TaskRecover), string(fanfare.TaskPurge), string(fanfare.TaskBulkReplay), string(fanfare.TaskExport),
 }
 
 // strictKinds are those that clients know which refuse a list with another one.
@@ -57,7 +57,7 @@ type taskOut struct {
 	ID        fanfare.TaskID `json:"id"`
 	Status    string         `json:"status" enum:"running,finished,failed" doc:"Failed if it was cancelled too: clients know no other word."`
 	Task      string         `json:"task"`
-	Data      map[string]int `json:"data" doc:"How many deliveries wait again, as messagesSent, or payloads are removed, as messagesPurged."`
+	Data      map[string]int `json:"data" doc:"How many deliveries wait again, as messagesSent, or payloads are removed, as messagesPurged. Of an export how many messagesExported, lines there are in all with their attempts, and payloads in them were damaged on the server's disk."`
 	UpdatedAt time.Time      `json:"updatedAt" newer:"true"`
 	taskFields
 }
@@ -81,6 +81,7 @@ type taskFields struct {
 	Total      int            `json:"total" newer:"true" doc:"How much there was to do when it was planned."`
 	Done       int            `json:"done" newer:"true" doc:"How much is done; in the end it differs from total if things have changed meanwhile."`
 	Error      *string        `json:"error" newer:"true" doc:"Why it failed."`
+	ExpiresAt  *time.Time     `json:"expiresAt" newer:"true" doc:"When the content of an export that has finished is removed."`
 	CreatedAt  time.Time      `json:"createdAt" newer:"true"`
 }
 
@@ -93,6 +94,8 @@ type taskParameters struct {
 	Tag             *string    `json:"tag"`
 	States          *[]string  `json:"states" doc:"Of deliveries: success, pending, fail or canceled."`
 	IDs             *[]string  `json:"ids" newer:"true"`
+	Attempts        bool       `json:"attempts" newer:"true" doc:"Of an export: whether messages are followed by their attempts."`
+	Channels        *[]string  `json:"channels" newer:"true" doc:"Only messages that have one of these, to endpoints that have no others, as whoever began it is let into no others; null: all."`
 	StatusCodeClass int        `json:"statusCodeClass" doc:"Of the last response, 100 to 500; 0 for any."`
 }
 
@@ -108,6 +111,10 @@ func showTask(t *fanfare.Task) (*taskOut, error) {
 	if t.Kind == fanfare.TaskPurge {
 		out.Data = map[string]int{"messagesPurged": t.Done}
 	}
+	if e := t.Export; t.Kind == fanfare.TaskExport {
+		out.Data = map[string]int{"messagesExported": t.Done, "lines": e.Lines, "damaged": e.Damaged}
+		out.ExpiresAt = pointer(e.ExpiresAt)
+	}
 	if t.State == fanfare.TaskCancelled {
 		out.Status, out.Error = "failed", pointer("It was cancelled.")
 	}
@@ -121,7 +128,7 @@ func showTask(t *fanfare.Task) (*taskOut, error) {
 	for _, id := range s.Messages {
 		ids = append(ids, string(id))
 	}
-	out.Parameters = taskParameters{IDs: someOf(ids),
+	out.Parameters = taskParameters{IDs: someOf(ids), Attempts: s.Attempts, Channels: someOf(s.Within),
 		Since: pointer(s.Since), Until: pointer(s.Until), EventTypes: someOf(s.EventTypes),
 		Channel: pointer(s.Channel), Tag: pointer(s.Tag), States: someOf(states), StatusCodeClass: 100 * s.StatusClass,
 	}
@@ -134,6 +141,7 @@ func (c *call) start(t *fanfare.Task) (*startedOut, error) {
 	if err := c.mistakes(); err != nil {
 		return nil, err
 	}
+	t.Selection.Within = c.who.channels()
 	ctx := c.r.Context()
 	if c.planned = plan; plan {
 		total, err := c.hub.PlanTask(ctx, t)
@@ -240,7 +248,7 @@ func bulkReplayAll(c *call, in *bulkReplayIn) (*startedOut, error) {
 }
 
 func listTasks(c *call, _ *none) (*list[*taskOut], error) {
-	f := fanfare.TaskFilter{Application: c.who.application()}
+	f := fanfare.TaskFilter{Application: c.who.application(), Within: c.who.channels()}
 	if kind := c.choice("task", "", taskKinds...); kind != "" {
 		f.Kinds = []fanfare.TaskKind{fanfare.TaskKind(kind)}
 	} else if c.strict() {
@@ -274,7 +282,7 @@ func (c *call) task() (*fanfare.Task, error) {
 		return nil, err
 	}
 	t, err := c.hub.Task(c.r.Context(), fanfare.TaskID(ref))
-	if own := c.who.application(); err == nil && own != "" && t.Application != own {
+	if own := c.who.application(); err == nil && (own != "" && t.Application != own || !t.Within(c.who.channels())) {
 		err = fanfare.ErrNotFound
 	}
 	if err == nil && t.Application == fanfare.OperationalApplication && c.who.may(access{}) != nil {

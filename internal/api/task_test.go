@@ -1,9 +1,6 @@
 package api
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -293,99 +290,4 @@ func TestAResponseIsRemoved(t *testing.T) {
 		}
 		w.do("DELETE", "/api/v1/app/acme/msg/e/attempt/atmpt_nobody/content", "").want(404)
 	})
-}
-
-func TestAnExportIsWhole(t *testing.T) {
-	running(t, func(w http.ResponseWriter, r *http.Request) {}, func(t *testing.T, w *world) {
-		w.app("acme")
-		w.app("other")
-		w.message("other", `{"eventType":"x","payload":"theirs"}`)
-		for _, uid := range []string{"a", "b"} {
-			w.do("POST", "/api/v1/app/acme/endpoint", `{"url":"http://example.com/in","uid":"`+uid+`"}`).want(201)
-		}
-		var all []string
-		for i := range 45 {
-			all = append(all, w.message("acme", fmt.Sprintf("{\"eventType\":\"e%d\",\"tags\":[\"t\"],\"payload\":{\n  \"n\": %d,\r\n\t\"s\": \"a\\nb\" }}", i%2, i)))
-			time.Sleep(time.Second)
-		}
-		begin := time.Now().Add(-45 * time.Second)
-		export := func(query string) (ids []string) {
-			a := w.do("GET", "/api/v1/app/acme/log/export"+query, "").want(200)
-			if ct := a.header.Get("Content-Type"); ct != "application/x-ndjson" {
-				t.Errorf("the type is %q", ct)
-			}
-			for line := range strings.Lines(string(a.body)) {
-				var item struct {
-					ID      string
-					Payload json.RawMessage
-				}
-				if err := json.Unmarshal([]byte(line), &item); err != nil || !strings.HasSuffix(line, "\n") {
-					t.Fatalf("%q: %v", line, err)
-				}
-				if n := slices.Index(all, item.ID); n >= 0 && string(item.Payload) != fmt.Sprintf(`{   "n": %d,  `+"\t"+`"s": "a\nb" }`, n) {
-					t.Errorf("payload %d is %s", n, item.Payload)
-				}
-				ids = append(ids, item.ID)
-			}
-			return ids
-		}
-		stamp := func(second int) string {
-			return begin.Add(time.Duration(second) * time.Second).UTC().Format(time.RFC3339Nano)
-		}
-		var odd []string
-		for i := 1; i < 45; i += 2 {
-			odd = append(odd, all[i])
-		}
-		for query, want := range map[string][]string{
-			"": all, "?tag=t": all, "?tag=x": nil, "?event_types=e1": odd,
-			"?since=" + stamp(5) + "&until=" + stamp(40): all[5:40],
-		} {
-			if got := export(query); !slices.Equal(got, want) {
-				t.Errorf("%q has %d lines, want %d", query, len(got), len(want))
-			}
-		}
-		with := export("?attempts=true")
-		if len(with) != 3*45 {
-			t.Fatalf("%d lines with attempts", len(with))
-		}
-		for i, id := range with {
-			if i%3 == 0 && id != all[i/3] || i%3 != 0 && !strings.HasPrefix(id, "atmpt_") {
-				t.Errorf("line %d is %s", i, id)
-			}
-		}
-		w.do("GET", "/api/v1/app/acme/log/export?since=yesterday", "").want(422)
-		w.do("GET", "/api/v1/app/nobody/log/export", "").want(404)
-		if a := w.do("HEAD", "/api/v1/app/acme/log/export", "").want(200); len(a.body) > 0 {
-			t.Errorf("HEAD is answered %q", a.body)
-		}
-	})
-}
-
-// unreadable is a store that fails to list messages from the second page on.
-type unreadable struct{ fanfare.Store }
-
-func (f unreadable) Messages(ctx context.Context, app fanfare.ApplicationID, filter fanfare.MessageFilter) ([]*fanfare.Message, error) {
-	if filter.After != "" {
-		return nil, errors.New("the disk is gone")
-	}
-	return f.Store.Messages(ctx, app, filter)
-}
-
-func TestAnExportThatFailsIsBrokenOff(t *testing.T) {
-	w := newWorld(t)
-	w = worldOn(t, unreadable{w.store}, &fanfare.Options{})
-	w.app("acme")
-	for range 21 {
-		w.message("acme", `{"eventType":"x","payload":1}`)
-	}
-	defer func() {
-		if cause := recover(); cause != http.ErrAbortHandler {
-			t.Errorf("it ends with %v", cause)
-		}
-		if !strings.Contains(w.log.String(), "export broken off") {
-			t.Errorf("logged: %s", w.log)
-		}
-	}()
-	w.do("GET", "/api/v1/app/acme/log/export", "")
-	t.Error("it looks whole")
 }

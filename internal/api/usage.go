@@ -154,7 +154,7 @@ func (c *call) keepUsage(out *usageOut) (*usageOut, error) {
 // keptUsage answers with the counts of that id. It reports false if there are none
 // that the caller may see.
 func (c *call) keptUsage(id string) (ok bool, err error) {
-	if c.who.application() != "" {
+	if c.who.application() != "" || c.who.wholly() != nil {
 		return false, nil
 	}
 	a, err := c.store.Answer(c.r.Context(), usageScope, id)

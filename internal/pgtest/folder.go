@@ -7,24 +7,16 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/fanfarehq/fanfare/internal/memdir"
 )
 
-// Servers are in memory where there is room for them: to sync costs nothing there, and
-// what they are asked to sync outlasts their crash all the same.
-const (
-	memory  = "/dev/shm"
-	room    = 4 << 30
-	pattern = "fanfare-pg-"
-)
+const pattern = "fanfare-pg-"
 
 // claim makes the folder of a server, and removes those that were left behind by
 // tests that did not live to do it.
 func (s *Server) claim() error {
-	in := os.TempDir()
-	var free syscall.Statfs_t
-	if err := syscall.Statfs(memory, &free); err == nil && free.Bavail*uint64(free.Bsize) >= room {
-		in = memory
-	}
+	in := memdir.Root()
 	old, _ := filepath.Glob(filepath.Join(in, pattern+"*"))
 	for _, dir := range old {
 		if info, err := os.Stat(dir); err != nil || time.Since(info.ModTime()) < time.Minute {

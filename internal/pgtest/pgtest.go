@@ -60,10 +60,7 @@ func Run(settings ...string) (*Server, error) {
 // for it (synchronous_standby_names). It is ended when the test is.
 func (s *Server) Standby(t testing.TB, name string, settings ...string) *Server {
 	t.Helper()
-	from := fmt.Sprintf("host=127.0.0.1 port=%d user=postgres application_name=%s", s.Port, name)
-	standby, err := run(settings, func(standby *Server) error {
-		return standby.tool("pg_basebackup", "-D", standby.Dir, "-d", from, "-R", "-c", "fast", "--no-sync")
-	})
+	standby, err := run(settings, func(standby *Server) error { return standby.fill(s, name) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +87,7 @@ func run(settings []string, fill func(s *Server) error) (*Server, error) {
 var base = []string{
 	"listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "max_connections = 200",
 	"shared_buffers = 64MB", "max_wal_size = 256MB", "autovacuum_naptime = 10s",
+	"dynamic_shared_memory_type = mmap", // in its folder, with which it goes
 }
 
 func (s *Server) begin(settings []string, fill func(s *Server) error) (err error) {
@@ -107,7 +105,7 @@ func (s *Server) begin(settings []string, fill func(s *Server) error) (err error
 		return err
 	}
 	defer conf.Close()
-	lines := slices.Concat(base, []string{fmt.Sprintf("port = %d", s.Port)}, settings)
+	lines := slices.Concat(base, settings)
 	if _, err := conf.WriteString(strings.Join(lines, "\n") + "\n"); err != nil {
 		return err
 	}
@@ -128,7 +126,8 @@ func (s *Server) tool(name string, args ...string) error {
 
 // Boot starts a server that was stopped, and returns when it takes connections.
 func (s *Server) Boot() error {
-	cmd := exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.Dir)
+	// Its settings may be those of the server it was copied from, but for the port.
+	cmd := exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.Dir, "-p", strconv.Itoa(s.Port))
 	log, err := os.OpenFile(filepath.Join(filepath.Dir(s.Dir), "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
 	if err != nil {
 		return err
@@ -215,6 +214,7 @@ func (s *Server) Thaw() error { return s.signalAll(syscall.SIGCONT) }
 // Stop ends the server and removes its data.
 func (s *Server) Stop() {
 	s.end(syscall.SIGQUIT)
+	s.dropMemory()
 	s.remove()
 }
 
@@ -229,19 +229,7 @@ func (s *Server) signalAll(signal syscall.Signal) error {
 }
 
 // Processes are the ids of the server's processes.
-func (s *Server) Processes() []int {
-	all := []int{s.process.Pid}
-	children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.process.Pid))
-	for _, file := range children {
-		text, _ := os.ReadFile(file) // it may have ended
-		for _, field := range strings.Fields(string(text)) {
-			if pid, err := strconv.Atoi(field); err == nil {
-				all = append(all, pid)
-			}
-		}
-	}
-	return all
-}
+func (s *Server) Processes() []int { return Family(s.process.Pid) }
 
 func (s *Server) end(signal os.Signal) {
 	_ = s.process.Signal(signal) // it may have ended already

@@ -14,15 +14,19 @@ type settings struct {
 	Description    string            `json:"description,omitempty"`
 	Metadata       map[string]string `json:"metadata,omitempty"`
 	EventTypes     []string          `json:"eventTypes,omitempty"`
+	TypeVersions   map[string]int    `json:"eventTypeVersions,omitempty"`
 	Channels       []string          `json:"channels,omitempty"`
 	Secrets        []secret          `json:"secrets,omitempty"`
 	Headers        map[string]string `json:"headers,omitempty"`
 	Format         string            `json:"format,omitempty"`
+	Application    bool              `json:"includeApplication,omitempty"`
 	Signature      string            `json:"signature,omitempty"`
 	Debounce       int64             `json:"debounce,omitempty"`
 	BatchSize      int               `json:"batchSize,omitempty"`
 	BatchWindow    int64             `json:"batchWindow,omitempty"`
 	Kind           string            `json:"kind,omitempty"`
+	Config         json.RawMessage   `json:"config,omitempty"`
+	Filter         string            `json:"filter,omitempty"`
 	RateLimit      int               `json:"rateLimit,omitempty"`
 	MaxInFlight    int               `json:"maxInFlight,omitempty"`
 	Timeout        int64             `json:"timeout,omitempty"`
@@ -59,6 +63,8 @@ func Settings(ep *fanfare.Endpoint) []byte {
 		Paused: ep.Paused, OnPause: ep.OnPause, OrderingKey: ep.OrderingKey, Disabled: ep.Disabled, DisabledReason: ep.DisabledReason,
 	}
 	v.BatchSize, v.BatchWindow = ep.Batch.Size, ep.Batch.Window.Microseconds()
+	v.TypeVersions, v.Application = ep.EventTypeVersions, ep.IncludeApplication
+	v.Config, v.Filter = ep.Config, ep.Filter
 	for _, s := range ep.Secrets {
 		v.Secrets = append(v.Secrets, secret{s.Text, Micros(s.ExpiresAt)})
 	}
@@ -86,7 +92,9 @@ func (v *settings) fill(ep *fanfare.Endpoint) {
 	ep.Headers, ep.Format, ep.Signature = v.Headers, v.Format, v.Signature
 	ep.RateLimit, ep.MaxInFlight = v.RateLimit, v.MaxInFlight
 	ep.Timeout = time.Duration(v.Timeout) * time.Microsecond
-	ep.Kind = v.Kind
+	ep.Kind, ep.EventTypeVersions = v.Kind, v.TypeVersions
+	ep.Config, ep.Filter = v.Config, v.Filter
+	ep.IncludeApplication = v.Application
 	ep.Debounce = time.Duration(v.Debounce) * time.Microsecond
 	ep.Batch = fanfare.Batching{Size: v.BatchSize, Window: time.Duration(v.BatchWindow) * time.Microsecond}
 	ep.Retry.Preset = v.RetryPreset

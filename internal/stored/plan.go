@@ -80,12 +80,14 @@ type selection struct {
 	States      []fanfare.State     `json:"states,omitempty"`
 	StatusClass int                 `json:"statusClass,omitempty"`
 	Messages    []fanfare.MessageID `json:"messages,omitempty"`
+	Attempts    bool                `json:"attempts,omitempty"`
+	Within      []string            `json:"within,omitempty"`
 }
 
 // Selection writes a selection as JSON.
 func Selection(s *fanfare.Selection) string {
 	text, _ := json.Marshal(selection{ // none of this can fail
-		Micros(s.Since), Micros(s.Until), s.EventTypes, s.Channel, s.Tag, s.States, s.StatusClass, s.Messages,
+		Micros(s.Since), Micros(s.Until), s.EventTypes, s.Channel, s.Tag, s.States, s.StatusClass, s.Messages, s.Attempts, s.Within,
 	})
 	return string(text)
 }
@@ -97,5 +99,6 @@ func ReadSelection(text string) (fanfare.Selection, error) {
 	return fanfare.Selection{
 		Since: Instant(s.Since), Until: Instant(s.Until), EventTypes: s.EventTypes,
 		Channel: s.Channel, Tag: s.Tag, States: s.States, StatusClass: s.StatusClass, Messages: s.Messages,
+		Attempts: s.Attempts, Within: s.Within,
 	}, err
 }

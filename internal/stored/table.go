@@ -45,21 +45,21 @@ var Tables = []Table{
 		{"revision", Number}, {"created_at", Number}, {"updated_at", Number},
 	}},
 	{"endpoint", []Column{
-		{"id", ID}, {"application", ID}, {"uid", Text}, {"url", Text}, {"ordered", Truth}, {"disabled", Truth},
+		{"id", ID}, {"application", ID}, {"uid", Text}, {"url", Text}, {"ordered", Truth}, {"disabled", Truth}, {"channels", Texts},
 		{"failing_since", Number}, {"settings", Bytes}, {"sealed_by", Text}, {"revision", Number},
 		{"created_at", Number}, {"updated_at", Number},
 	}},
 	{"event_type", []Column{
 		{"name", Text}, {"id", ID}, {"description", Text}, {"group_name", Text}, {"schemas", Bytes}, {"examples", Bytes},
-		{"validation", Text}, {"feature_flags", Text}, {"retry", Text}, {"archived", Truth}, {"deprecated", Truth},
+		{"validation", Text}, {"feature_flags", Text}, {"retry", Text}, {"lifecycle", Text}, {"archived", Truth}, {"deprecated", Truth},
 		{"revision", Number}, {"created_at", Number}, {"updated_at", Number},
 	}},
 	{"key", []Column{
-		{"id", ID}, {"hash", Bytes}, {"name", Text}, {"scopes", Text}, {"application", ID}, {"expires_at", Number},
+		{"id", ID}, {"hash", Bytes}, {"name", Text}, {"scopes", Text}, {"application", ID}, {"channels", Text}, {"expires_at", Number},
 		{"used_at", Number}, {"created_at", Number},
 	}},
 	{"session", []Column{
-		{"hash", Bytes}, {"application", ID}, {"capabilities", Text}, {"feature_flags", Text}, {"label", Text},
+		{"hash", Bytes}, {"application", ID}, {"capabilities", Text}, {"feature_flags", Text}, {"channels", Text}, {"label", Text},
 		{"expires_at", Number}, {"created_at", Number},
 	}},
 	{"consumer", []Column{
@@ -67,11 +67,13 @@ var Tables = []Table{
 	}},
 	{"task", []Column{
 		{"id", ID}, {"application", ID}, {"endpoint", ID}, {"kind", Text}, {"state", Number}, {"revision", Number},
-		{"total", Number}, {"done", Number}, {"at_endpoint", ID}, {"at_message", ID}, {"selection", Text}, {"error", Text},
+		{"total", Number}, {"done", Number}, {"at_endpoint", ID}, {"at_message", ID}, {"at_attempt", ID}, {"selection", Text}, {"error", Text},
+		{"parts", Number}, {"lines", Number}, {"damaged", Number}, {"size", Number}, {"expires_at", Number},
 		{"created_at", Number}, {"updated_at", Number},
 	}},
+	{"task_part", []Column{{"task", ID}, {"number", Number}, {"content", Bytes}, {"sealed_by", Text}}},
 	{"message", []Column{
-		{"application", ID}, {"id", ID}, {"event_id", Text}, {"event_type", Text}, {"content_type", Text}, {"channels", Texts},
+		{"application", ID}, {"id", ID}, {"event_id", Text}, {"event_type", Text}, {"event_type_version", Number}, {"content_type", Text}, {"channels", Texts},
 		{"tags", Texts}, {"ordering_key", Text}, {"deliver_at", Number}, {"created_at", Number}, {"checksum", Number},
 		{"endpoints", IDs}, {"payload", Bytes},
 	}},
@@ -157,6 +159,9 @@ func appendValue(b []byte, v any) []byte {
 		}
 		return b
 	case []string:
+		if len(v) == 0 { // an empty list does not say of what it is, where it is read back
+			return appendValue(b, [][16]byte{})
+		}
 		b = binary.AppendUvarint(append(b, 8), uint64(len(v)))
 		for _, text := range v {
 			b = append(binary.AppendUvarint(b, uint64(len(text))), text...)

@@ -26,6 +26,7 @@ CREATE TABLE endpoint (
 	url text NOT NULL,
 	ordered boolean NOT NULL,
 	disabled boolean NOT NULL,
+	channels text[] COLLATE "C" NOT NULL,
 	failing_since bigint NOT NULL,
 	settings bytea NOT NULL,
 	sealed_by text COLLATE "C" NOT NULL,
@@ -48,6 +49,7 @@ CREATE TABLE event_type (
 	validation text,
 	feature_flags text,
 	retry text,
+	lifecycle text,
 	archived boolean NOT NULL,
 	deprecated boolean NOT NULL,
 	revision bigint NOT NULL,
@@ -56,7 +58,7 @@ CREATE TABLE event_type (
 	CHECK (validation IN ('warn', 'reject'))
 );
 
-CREATE INDEX event_type_checked ON event_type (name) WHERE validation IS NOT NULL AND NOT archived;
+CREATE INDEX event_type_checked ON event_type (name) WHERE validation IS NOT NULL AND NOT archived OR lifecycle IS NOT NULL;
 
 -- The three tables that grow are divided by time, as identifiers begin with it, so that a week that
 -- is old enough is dropped as a whole. What belongs to no week that has a partition is in the default
@@ -70,6 +72,7 @@ CREATE TABLE message (
 	id uuid NOT NULL,
 	event_id text COLLATE "C",
 	event_type text COLLATE "C" NOT NULL,
+	event_type_version integer NOT NULL,
 	content_type text,
 	channels text[] COLLATE "C",
 	tags text[] COLLATE "C",
@@ -84,17 +87,21 @@ CREATE TABLE message (
 
 CREATE INDEX message_application ON message (application, id);
 
+-- What has no payload any more, so that counting what has one reads no message.
+CREATE INDEX message_expunged ON message (application, id) WHERE payload IS NULL;
+
 ALTER TABLE message ALTER COLUMN payload SET STORAGE EXTERNAL;
 
 CREATE TABLE message_other PARTITION OF message DEFAULT;
 
--- An event id is taken as long as its message is there; a unique index of message would have to
--- lead with the time.
+-- An event id is taken, once for each version of an event type, as long as its message is there; a
+-- unique index of message would have to lead with the time.
 CREATE TABLE event_id (
 	application uuid NOT NULL,
 	event_id text COLLATE "C" NOT NULL,
+	event_type_version integer NOT NULL,
 	message uuid NOT NULL,
-	PRIMARY KEY (application, event_id)
+	PRIMARY KEY (application, event_id, event_type_version)
 );
 
 CREATE INDEX event_id_message ON event_id (message);
@@ -122,7 +129,7 @@ CREATE INDEX delivery_keyed ON delivery (endpoint, ordering_key, rank, message) 
 CREATE INDEX delivery_lanes ON delivery (shard, endpoint) WHERE state = 0;
 
 -- place is where the attempt stands among all, in the order in which they were committed: the
--- transaction, and the number within it. It is read only as far as no transaction that began earlier
+-- transaction, and the number within it, and what counter says. It is read only as far as no transaction that began earlier
 -- is still open.
 CREATE TABLE attempt (
 	endpoint uuid NOT NULL,
@@ -208,6 +215,7 @@ CREATE TABLE key (
 	name text NOT NULL,
 	scopes text NOT NULL,
 	application uuid,
+	channels text,
 	expires_at bigint NOT NULL,
 	used_at bigint NOT NULL,
 	created_at bigint NOT NULL
@@ -220,6 +228,7 @@ CREATE TABLE session (
 	application uuid NOT NULL,
 	capabilities text,
 	feature_flags text,
+	channels text,
 	label text NOT NULL,
 	expires_at bigint NOT NULL,
 	created_at bigint NOT NULL
@@ -239,14 +248,33 @@ CREATE TABLE task (
 	done bigint NOT NULL,
 	at_endpoint uuid,
 	at_message uuid,
+	at_attempt uuid,
 	selection text NOT NULL,
 	error text,
+	parts bigint NOT NULL,
+	lines bigint NOT NULL,
+	damaged bigint NOT NULL,
+	size bigint NOT NULL,
+	expires_at bigint NOT NULL,
 	created_at bigint NOT NULL,
 	updated_at bigint NOT NULL
 );
 
 CREATE INDEX task_application ON task (application, id);
 CREATE INDEX task_running ON task (id) WHERE state = 0;
+
+-- What exports have written, numbered from 0, compressed, and sealed with the key sealed_by.
+CREATE TABLE task_part (
+	task uuid NOT NULL,
+	number bigint NOT NULL,
+	sealed_by text COLLATE "C" NOT NULL,
+	content bytea NOT NULL,
+	PRIMARY KEY (task, number)
+);
+
+CREATE INDEX task_part_sealed ON task_part (sealed_by);
+
+ALTER TABLE task_part ALTER COLUMN content SET STORAGE EXTERNAL;
 
 -- The keys that anything may be sealed with; '' as long as there may be something that is not sealed.
 CREATE TABLE sealing_key (
@@ -286,9 +314,11 @@ CREATE INDEX consumer_age ON consumer (seen_at);
 
 -- A node holds its row as long as it lives: it says until when, by the database's clock, and whoever
 -- finds that past removes the row. What a node writes of deliveries, it writes only with its row locked.
+-- process is which one of its machine it is, where that can be told.
 CREATE TABLE node (
 	id uuid PRIMARY KEY,
 	name text NOT NULL,
+	process text,
 	horizon bigint NOT NULL,
 	started_at timestamptz NOT NULL,
 	expires_at timestamptz NOT NULL
@@ -312,11 +342,13 @@ CREATE TABLE change (
 	made_at timestamptz NOT NULL
 );
 
--- counter hands out the numbers of changes, counts the transactions that were repeated, and is what
--- nodes that take shards lock.
+-- counter hands out the numbers of changes, counts the transactions that were repeated, is what
+-- nodes that take shards lock, says how far all nodes had come (horizon), which cluster of databases this
+-- one was in when it was opened last (cluster), and what is added to the places of attempts, as another
+-- cluster had made larger ones (place).
 CREATE TABLE counter (
 	name text COLLATE "C" PRIMARY KEY,
 	n bigint NOT NULL
 );
 
-INSERT INTO counter (name, n) VALUES ('change', 0), ('repeat', 0), ('shard', 0);
+INSERT INTO counter (name, n) VALUES ('change', 0), ('repeat', 0), ('shard', 0), ('horizon', 0), ('cluster', 0), ('place', 0);

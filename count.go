@@ -1,0 +1,62 @@
+package fanfare
+
+import (
+	"context"
+	"time"
+)
+
+// Counts says how much a walk would find.
+type Counts interface {
+	// CountDeliveries is how many WalkDeliveries finds among the next Look rows. It
+	// does not heed Limit.
+	CountDeliveries(ctx context.Context, app ApplicationID, ep EndpointID, w Walk) (n int, next MessageID, err error)
+	// CountMessages is how many messages of the selection there are among the next
+	// Look rows, and how many of them have no payload any more. It heeds neither Limit
+	// nor what the selection says of deliveries.
+	CountMessages(ctx context.Context, app ApplicationID, w Walk) (n, expunged int, next MessageID, err error)
+}
+
+// count is how much there is to do for a task.
+func (h *Hub) count(ctx context.Context, t *Task) (total int, err error) {
+	if t.Kind == TaskPurge || t.Kind == TaskExport {
+		return h.countMessages(ctx, t)
+	}
+	for at, last := (TaskPlace{}), false; !last; {
+		p, err := h.piece(ctx, t, at, 0, countLook)
+		if err != nil {
+			return 0, err
+		}
+		total += p.size()
+		at, last = p.next, p.last
+	}
+	return total, nil
+}
+
+// countMessages counts without a look at when messages were accepted as far as their
+// ids say that: an id is never older than its message.
+func (h *Hub) countMessages(ctx context.Context, t *Task) (total int, err error) {
+	all := Walk{Selection: t.Selection, Look: countLook, After: lastBefore(t.Selection.Since)}
+	walks := []Walk{all}
+	if sure := lastBefore(all.Until); all.Since.IsZero() && sure != "" {
+		early := all
+		early.Until, early.To = time.Time{}, sure
+		all.After = sure
+		walks = []Walk{early, all}
+	}
+	for _, w := range walks {
+		for {
+			n, expunged, next, err := h.store.CountMessages(ctx, t.Application, w)
+			if err != nil {
+				return 0, err
+			}
+			if total += n; t.Kind == TaskPurge {
+				total -= expunged
+			}
+			if next == "" {
+				break
+			}
+			w.After = next
+		}
+	}
+	return total, nil
+}

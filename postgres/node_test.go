@@ -1,0 +1,408 @@
+//go:build linux
+
+package postgres_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	neturl "net/url"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/postgres"
+)
+
+// joined opens a store that is a node, and holds what there is for it.
+func joined(t *testing.T, url, name string) (*postgres.Store, *fanfare.Lease) {
+	t.Helper()
+	s := openAt(t, url, nil)
+	if err := s.Join(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	return s, renewed(t, s, 1)
+}
+
+func renewed(t *testing.T, s *postgres.Store, horizon uint64) *fanfare.Lease {
+	t.Helper()
+	lease, err := s.Renew(t.Context(), horizon, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lease
+}
+
+// begun begins a transaction of someone else, which has done what a query says, and
+// returns what ends it.
+func begun(t *testing.T, url, query string) (end func()) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	for _, q := range []string{"BEGIN", query} {
+		if _, err := conn.Exec(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		if _, err := conn.Exec(t.Context(), "COMMIT"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestALoadDoesNotHoldUpALease has every connection of a store wait for the database:
+// its lease is renewed all the same.
+func TestALoadDoesNotHoldUpALease(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	s, _ := joined(t, url+"&pool_max_conns=3", "a")
+	end := begun(t, url, "LOCK TABLE message")
+	waiting, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	for range 6 {
+		go func() { ended <- s.Read(waiting, "SELECT count(*) FROM message") }()
+	}
+	waitFor(t, url, "SELECT count(*) = 3 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+	at := time.Now()
+	if lease := renewed(t, s, 1); len(lease.Shards) != fanfare.Shards+1 {
+		t.Errorf("%d shards, want all", len(lease.Shards))
+	}
+	if took := time.Since(at); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+	stop()
+	end()
+	for range 6 {
+		<-ended
+	}
+}
+
+// TestARowThatIsLockedHoldsNoLeaseUpForLong has someone lock a row that is written with
+// each renewal.
+func TestARowThatIsLockedHoldsNoLeaseUpForLong(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	s, _ := joined(t, url, "a")
+	end := begun(t, url, "SELECT 1 FROM counter WHERE name = 'horizon' FOR UPDATE")
+	defer end()
+	at := time.Now()
+	if _, err := s.Renew(t.Context(), 5, true); err == nil {
+		t.Error("renewed though the row is locked: nothing was tested")
+	}
+	if took := time.Since(at); took > 3*time.Second {
+		t.Errorf("it took %v to say so", took)
+	}
+}
+
+// TestAMessageIsNotAcceptedBehindThoseWhoPoll has a node that was out of touch accept
+// what it had made an identifier for before: those who poll are past it by then.
+func TestAMessageIsNotAcceptedBehindThoseWhoPoll(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	frozen, _ := joined(t, url, "a")
+	other, _ := joined(t, url, "b")
+	shop := newShop(t, frozen, 1)
+	late := shop.intakeAt(0, time.Now().Add(-time.Minute))
+	execute(t, url, "DELETE FROM node WHERE name = 'a'")
+	horizon := ordinalAt(time.Now())
+	if got := renewed(t, other, horizon).Horizon; got != horizon {
+		t.Errorf("the horizon is %d, want %d", got, horizon)
+	}
+	for _, key := range []*fanfare.Idempotency{nil, {Key: "a"}} {
+		_, err := frozen.Accept(t.Context(), shop.app, []*fanfare.Intake{late}, key)
+		over, ok := errors.AsType[*fanfare.OvertakenError](err)
+		if !ok || over.Horizon != horizon {
+			t.Errorf("accepting what is behind the horizon: %v", err)
+		}
+	}
+	n := 0
+	if row(t, url, "SELECT count(*) FROM message", &n); n != 0 {
+		t.Errorf("there are %d messages", n)
+	}
+	if err := shop.acceptErr(shop.intakeAt(1, time.Now().Add(time.Second))); err != nil {
+		t.Errorf("accepting what is not: %v", err)
+	}
+}
+
+// TestTheHorizonWaitsForWhoeverAccepts has someone who is no node in the midst of
+// accepting: what those who poll are shown ends before it, until it is there.
+func TestTheHorizonWaitsForWhoeverAccepts(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	node, _ := joined(t, url, "a")
+	shop := newShop(t, openAt(t, url+"&pool_max_conns=1", nil), 1)
+	for _, keys := range [][2]*fanfare.Idempotency{{nil, nil}, {{Key: "a"}, {Key: "b"}}} {
+		// The first prepares the statements, which waits for a lock of the table too.
+		if _, err := shop.store.Accept(t.Context(), shop.app, []*fanfare.Intake{shop.intake(0)}, keys[0]); err != nil {
+			t.Fatal(err)
+		}
+		now, key := time.Now(), keys[1]
+		end := begun(t, url, "LOCK TABLE message")
+		accepted := make(chan error, 1)
+		go func() {
+			_, err := shop.store.Accept(t.Context(), shop.app, []*fanfare.Intake{shop.intakeAt(0, now)}, key)
+			accepted <- err
+		}()
+		waitFor(t, url, "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+		far := ordinalAt(now.Add(5 * time.Second))
+		if got, want := renewed(t, node, far).Horizon, ordinalAt(now)-1; got != want {
+			t.Errorf("the horizon is %d while a message is accepted, want %d", got, want)
+		}
+		end()
+		if err := <-accepted; err != nil {
+			t.Fatal(err)
+		}
+		if got := renewed(t, node, far).Horizon; got != far {
+			t.Errorf("the horizon is %d afterwards, want %d", got, far)
+		}
+		execute(t, url, "UPDATE counter SET n = 0 WHERE name = 'horizon'")
+	}
+}
+
+// ordinalAt is the first horizon of a millisecond.
+func ordinalAt(at time.Time) uint64 { return uint64(at.UnixMilli()) << 12 }
+
+// TestAClockThatIsLateLosesNothing sends through a Hub that does not run, on a machine
+// whose clock is behind how far those who poll have been shown.
+func TestAClockThatIsLateLosesNothing(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	store := openAt(t, url, nil)
+	hub := fanfare.New(store, nil)
+	if err := hub.CreateApplication(t.Context(), &fanfare.Application{Name: "Acme", UID: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	ahead := time.Now().Add(time.Hour)
+	if _, err := hub.Send(t.Context(), "acme", "x.y", 1); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), "UPDATE counter SET n = $1 WHERE name = 'horizon'", int64(ordinalAt(ahead))); err != nil {
+		t.Fatal(err)
+	}
+	msg, err := hub.Send(t.Context(), "acme", "x.y", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := idAt("msg_", ahead, 0); string(msg.ID) <= first {
+		t.Errorf("message %s is behind the horizon, %s", msg.ID, first)
+	}
+}
+
+// TestANodeThatHasDiedIsReplacedAtOnce has a node of this machine that was killed: the
+// next one there takes what it held without waiting. One that is frozen is left alone,
+// and so is one of which nothing is known.
+func TestANodeThatHasDiedIsReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		become func(cmd *exec.Cmd) error
+		alter  func(process string) string
+		want   int
+	}{
+		{"killed", kill, nil, fanfare.Shards + 1},
+		{"frozen", func(cmd *exec.Cmd) error { return cmd.Process.Signal(syscall.SIGSTOP) }, nil, 0},
+		{"alive", func(*exec.Cmd) error { return nil }, nil, 0},
+		{"killed on another machine", kill, func(process string) string { return "x" + process }, 0},
+		{"killed, and not told from others", kill, func(string) string { return "" }, 0},
+		{"number given again", func(*exec.Cmd) error { return nil }, func(process string) string { return process + "1" }, fanfare.Shards + 1},
+	} {
+		url := database(t)
+		cmd := exec.Command("sleep", "60")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		process := postgres.ProcessOf(cmd.Process.Pid)
+		if test.alter != nil {
+			process = test.alter(process)
+		}
+		execute(t, url, `INSERT INTO node (id, name, process, horizon, started_at, expires_at)
+			VALUES ('00000000-0000-0000-0000-000000000001', 'dead', nullif('`+process+`', ''), 0, now(), now() + interval '1 hour');
+			UPDATE shard SET owner = '00000000-0000-0000-0000-000000000001'`)
+		if err := test.become(cmd); err != nil {
+			t.Fatal(err)
+		}
+		if _, lease := joined(t, url, "next"); len(lease.Shards) != test.want {
+			t.Errorf("%s: the next one holds %d shards, want %d", test.name, len(lease.Shards), test.want)
+		}
+		if cmd.ProcessState == nil {
+			_ = kill(cmd) // it has a signal as its end
+		}
+	}
+}
+
+func kill(cmd *exec.Cmd) error {
+	if err := cmd.Process.Kill(); err != nil {
+		return err
+	}
+	_ = cmd.Wait() // it has a signal as its end
+	return nil
+}
+
+// TestAStoreIsOneNode has a store join that has not left before: what it was is gone then.
+func TestAStoreIsOneNode(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	s, lease := joined(t, url, "a")
+	if len(lease.Shards) != fanfare.Shards+1 {
+		t.Fatalf("%d shards, want all", len(lease.Shards))
+	}
+	if err := s.Join(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if lease := renewed(t, s, 1); len(lease.Shards) != fanfare.Shards+1 {
+		t.Errorf("%d shards after joining again, want all", len(lease.Shards))
+	}
+
+	n := 0
+	if row(t, url, "SELECT count(*) FROM node", &n); n != 1 {
+		t.Errorf("there are %d nodes, want 1", n)
+	}
+}
+
+// TestAJoinThatWasNotHeardOf has the answers of the database get lost.
+func TestAJoinThatWasNotHeardOf(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	u, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := newDeaf(t, u.Host)
+	u.Host = line.address
+	s := openAt(t, u.String(), nil)
+	if err := s.Join(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		line.deaf.Store(false)
+		line.armed.Store(true)
+		unheard, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		err := s.Join(unheard, "a")
+		stop()
+		if err == nil {
+			t.Fatal("the answer was heard")
+		}
+	}
+	n := 0
+	if row(t, url, "SELECT count(*) FROM node", &n); n != 1 {
+		t.Fatalf("there are %d nodes, want one that was not heard of", n)
+	}
+	line.armed.Store(false)
+	line.deaf.Store(false)
+	if err := s.Join(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if row(t, url, "SELECT count(*) FROM node", &n); n != 1 {
+		t.Errorf("there are %d nodes, want 1", n)
+	}
+	if lease := renewed(t, s, 1); len(lease.Shards) != fanfare.Shards+1 {
+		t.Errorf("%d shards, want all", len(lease.Shards))
+	}
+}
+
+// A deaf line to a server passes on what is sent, and loses the answers to what has the
+// word of a join in it and to all that follows, once it is armed.
+type deaf struct {
+	address     string
+	armed, deaf atomic.Bool
+}
+
+func newDeaf(t *testing.T, server string) *deaf {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := &deaf{address: l.Addr().String()}
+	var working sync.WaitGroup
+	t.Cleanup(func() { l.Close(); working.Wait() })
+	working.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp", server)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			working.Go(func() { _, _ = io.Copy(line.ear(to), client); to.Close() })
+			working.Go(func() { _, _ = io.Copy(line.mouth(client), to); client.Close() })
+		}
+	})
+	return line
+}
+
+// ear is the way to the server.
+func (d *deaf) ear(server net.Conn) io.Writer {
+	return writerFunc(func(p []byte) (int, error) {
+		if d.armed.Load() && bytes.Contains(p, []byte("renew")) {
+			d.deaf.Store(true)
+		}
+		return server.Write(p)
+	})
+}
+
+// mouth is the way to the client.
+func (d *deaf) mouth(client net.Conn) io.Writer {
+	return writerFunc(func(p []byte) (int, error) {
+		if d.deaf.Load() {
+			return len(p), nil
+		}
+		return client.Write(p)
+	})
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// TestCloseEndsWhoHears closes a store while news are waited for, and while a
+// connection for them is being made.
+func TestCloseEndsWhoHears(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	for i := range 6 {
+		s, err := postgres.Open(t.Context(), url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() {
+			for {
+				if _, err := s.Hear(t.Context()); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+		time.Sleep(time.Duration(i) * 5 * time.Millisecond)
+		s.Close()
+		select {
+		case <-ended:
+		case <-time.After(5 * time.Second):
+			t.Fatal("who hears goes on")
+		}
+	}
+	waitFor(t, url, "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()")
+}

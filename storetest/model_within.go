@@ -1,0 +1,31 @@
+package storetest
+
+import (
+	"context"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// EndpointsWithin implements [fanfare.Views].
+func (m *Model) EndpointsWithin(_ context.Context, app fanfare.ApplicationID, channels []string, page fanfare.Page) ([]*fanfare.Endpoint, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id := func(ep *fanfare.Endpoint) string { return string(ep.ID) }
+	want := func(ep *fanfare.Endpoint) bool { return ep.Application == app && ep.Within(channels) }
+	return pick(m.endpoints, page, id, want, cloneEndpoint), nil
+}
+
+// CountWithin implements [fanfare.Views]; a state without deliveries is not in the map.
+func (m *Model) CountWithin(_ context.Context, app fanfare.ApplicationID, f fanfare.DeliveryFilter) (map[fanfare.State]int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	counts := map[fanfare.State]int{}
+	for _, d := range m.deliveries {
+		msg := m.messages[d.Message]
+		if d.Endpoint == f.Endpoint && msg.Application == app && within(msg.CreatedAt, f.Since, f.Until) &&
+			msg.Within(f.Within) && m.endpoints[d.Endpoint].Within(f.Within) {
+			counts[d.State]++
+		}
+	}
+	return counts, nil
+}
