@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 
-.PHONY: help build test check lint bench torture nodes failover patroni
+.PHONY: help build test check lint bench proofs torture nodes failover patroni
 
 help: ## Show these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ lint: ## Check format and the rules of .golangci.yml
 
 bench: build ## Measure against a bare POST loop on this machine (about five minutes)
 	./fanfare bench --out bench-$$(date +%Y%m%d-%H%M%S).json
+
+proofs: ## Run every proof of ./torture in its short form (two minutes)
+	go test ./torture -proofs -kills 20 -v
 
 torture: ## Kill the server with -9 a thousand times under load and audit what arrived
 	go test ./torture -run TestKill -kills 1000 -timeout 3h -v

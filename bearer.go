@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"math/big"
@@ -150,17 +149,11 @@ func (s *bearers) hash(ctx context.Context, secret string) (sum [32]byte, err er
 	return sum, nil
 }
 
-// season reads the pepper, or makes it where there is none. Of those who make it
-// at once one prevails.
+// season reads the pepper, or makes it where there is none.
 func (s *bearers) season(ctx context.Context) ([]byte, error) {
 	s.making.Lock()
 	defer s.making.Unlock()
-	pepper, err := s.store.Setting(ctx, pepperSetting)
-	if errors.Is(err, ErrNotFound) {
-		pepper = make([]byte, 32)
-		rand.Read(pepper)
-		err = s.store.SetSetting(ctx, pepperSetting, pepper)
-	}
+	pepper, err := storedKey(ctx, s.store, pepperSetting)
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,7 @@ func (h *Hub) checkEndpoint(ep *Endpoint) error {
 		ep.checkEventTypes(),
 		ep.checkPins(),
 		ep.checkFilter(h),
+		h.checkTransformation(ep),
 		checkText("description", ep.Description),
 		checkLabels("channels", ep.Channels),
 		checkMetadata(ep.Metadata),

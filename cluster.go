@@ -31,11 +31,12 @@ type cluster struct {
 	again  map[EndpointID]bool   // lanes to be read once more when they have been read
 
 	// These anyone may use.
-	until  atomic.Int64  // nanoseconds of the epoch at which the lease runs out
-	chores atomic.Bool   // the node holds that shard
-	quits  atomic.Bool   // it takes nothing more
-	parted chan []int    // shards to be given up
-	hurry  chan struct{} // has room for one: Renew is to be called at once
+	until  atomic.Pointer[moment] // at which the lease runs out; nil: there is none
+	joined atomic.Bool            // it had one, and did not leave
+	chores atomic.Bool            // the node holds that shard
+	quits  atomic.Bool            // it takes nothing more
+	parted chan []int             // shards to be given up
+	hurry  chan struct{}          // has room for one: Renew is to be called at once
 
 	shards, taken, handed, lapses atomic.Int64 // see Membership
 }
@@ -52,10 +53,36 @@ type Membership struct {
 
 func (c *cluster) membership() *Membership {
 	m := &Membership{Shards: c.shards.Load(), Taken: c.taken.Load(), HandedOver: c.handed.Load(), Lapses: c.lapses.Load()}
-	if until := c.until.Load(); until != 0 {
-		m.LeaseUntil = time.Unix(0, until)
+	if until := c.until.Load(); until != nil {
+		m.LeaseUntil = time.Unix(0, until.wall)
 	}
 	return m
+}
+
+// A moment is a time by two clocks, in nanoseconds: the one that people set, and may set
+// back, and the process's own, which stands still while the machine sleeps.
+type moment struct{ wall, run int64 }
+
+var began = time.Now()
+
+func momentOf(t time.Time) moment { return moment{t.UnixNano(), int64(t.Sub(began))} }
+
+// reached reports whether it is m or later, by whichever clock.
+func (m moment) reached(now moment) bool { return now.wall >= m.wall || now.run >= m.run }
+
+// lapsed reports whether the node has no lease, or one that has run out.
+func (c *cluster) lapsed() bool {
+	until := c.until.Load()
+	return until == nil || until.reached(momentOf(time.Now()))
+}
+
+// OutOfTouch reports whether the Hub is a node that has lost its lease, and has no other
+// yet: the store does not answer it, or it was kept from asking for so long that others
+// have taken over from it. Such a node sends nothing, and what it is asked is better asked
+// of another one.
+func (h *Hub) OutOfTouch() bool {
+	c := h.counters.cluster.Load()
+	return c != nil && c.joined.Load() && c.lapsed()
 }
 
 // count notes how many shards are held now.
@@ -105,7 +132,7 @@ func (d *dispatcher) owns(id EndpointID) bool {
 // lapsed reports whether the node's lease has run out: then nothing may be sent. It
 // may be called by anyone.
 func (d *dispatcher) lapsed() bool {
-	return d.cluster != nil && time.Now().UnixNano() >= d.cluster.until.Load()
+	return d.cluster != nil && d.cluster.lapsed()
 }
 
 // doesChores reports whether this node does what one node does for all.
@@ -138,7 +165,7 @@ func (d *dispatcher) keep(ctx context.Context) {
 		err := d.cluster.store.Join(ctx, d.h.opt.NodeName)
 		if err == nil {
 			err = d.renew(ctx)
-			d.cluster.until.Store(0)
+			d.cluster.until.Store(nil)
 			d.h.inbox.put(leased{})
 		}
 		if err != nil {
@@ -146,6 +173,7 @@ func (d *dispatcher) keep(ctx context.Context) {
 			pause(ctx, rejoinGap)
 		}
 	}
+	d.cluster.joined.Store(false)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
 	defer cancel()
 	if err := d.cluster.store.Leave(last); err != nil {
@@ -166,7 +194,9 @@ func (d *dispatcher) renew(ctx context.Context) error {
 		switch {
 		case err == nil:
 			until = lease.Until
-			c.until.Store(until.UnixNano())
+			lasts := momentOf(until)
+			c.until.Store(&lasts)
+			c.joined.Store(true)
 			d.h.skew.Store(int64(lease.Skew))
 			d.h.feed.elsewhere(lease.Horizon)
 			d.h.attempts.ringAll()

@@ -28,6 +28,9 @@ type Connector struct {
 	Example json.RawMessage
 	// Hidden are the members of a Config that nobody is shown again.
 	Hidden []string
+	// Where are the members of a Config that say to whom secrets are shown: when one of
+	// them changes, what is masked has to be given anew.
+	Where []string
 	// New makes a Sink of an endpoint's Config, a JSON object, and connects to nothing
 	// yet. Its errors are *InvalidErrors, which may be joined, with fields such as
 	// "config.token".
@@ -160,8 +163,14 @@ func (h *Hub) unmask(ep, now *Endpoint) {
 	if len(ep.Config) == 0 || ep.Kind != now.Kind {
 		return
 	}
+	c := h.opt.Connectors[ep.Kind]
+	for _, name := range c.Where {
+		if !bytes.Equal(ep.configMember(name), now.configMember(name)) {
+			return
+		}
+	}
 	var masked []string
-	for _, name := range h.opt.Connectors[ep.Kind].Hidden {
+	for _, name := range c.Hidden {
 		if string(ep.configMember(name)) == `"`+Masked+`"` && now.configMember(name) != nil {
 			masked = append(masked, name)
 		}
@@ -195,11 +204,28 @@ func (h *Hub) way() Way {
 	return Way{
 		Dial: h.client.Dial,
 		HTTP: &http.Client{
-			Transport:     h.transport,
+			Transport:     outward{h.transport, h.client.RefusePlain},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		Logger: h.opt.Logger,
 	}
+}
+
+// outward makes the requests of sinks.
+type outward struct {
+	*http.Transport
+	refusePlain error // what requests to http URLs fail with; nil: they may be made
+}
+
+// RoundTrip is http.RoundTripper's.
+func (o outward) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "http" && o.refusePlain != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, o.refusePlain
+	}
+	return o.Transport.RoundTrip(req)
 }
 
 // newTransport makes HTTP connections with dial, for sinks.
@@ -214,15 +240,18 @@ func newTransport(dial func(ctx context.Context, network, address string) (net.C
 type sinks struct {
 	mu   sync.Mutex
 	open map[EndpointID]*openSink
+
+	closing sync.WaitGroup
 }
 
 type openSink struct {
 	Sink
-	kind   string
-	config string
-	users  int
-	used   time.Time
-	old    bool // it is closed when nobody uses it any more
+	endpoint EndpointID
+	kind     string
+	config   string
+	users    int
+	idle     *time.Timer // retires it when nobody has used it for long; nil: nobody did yet
+	old      bool        // it is closed when nobody uses it any more
 }
 
 // sinkRests is how long a sink that is not used stays open.
@@ -235,7 +264,7 @@ func (s *sinks) take(ep *Endpoint, c Connector, way Way) (*openSink, error) {
 	defer s.mu.Unlock()
 	now := s.open[ep.ID]
 	if now != nil && (now.kind != ep.Kind || now.config != string(ep.Config)) {
-		s.retire(ep.ID, now)
+		s.retireLocked(now)
 		now = nil
 	}
 	if now == nil {
@@ -243,14 +272,9 @@ func (s *sinks) take(ep *Endpoint, c Connector, way Way) (*openSink, error) {
 		if err != nil {
 			return nil, err
 		}
-		now = &openSink{Sink: sink, kind: ep.Kind, config: string(ep.Config)}
+		now = &openSink{Sink: sink, endpoint: ep.ID, kind: ep.Kind, config: string(ep.Config)}
 		if s.open == nil {
 			s.open = make(map[EndpointID]*openSink)
-		}
-		for id, other := range s.open {
-			if other.users == 0 && time.Since(other.used) > sinkRests {
-				s.retire(id, other)
-			}
 		}
 		s.open[ep.ID] = now
 	}
@@ -262,32 +286,50 @@ func (s *sinks) release(sink *openSink) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sink.users--
-	sink.used = time.Now()
-	if sink.old && sink.users == 0 {
-		go sink.close()
+	switch {
+	case sink.users > 0:
+	case sink.old:
+		s.closing.Go(sink.close)
+	case sink.idle == nil:
+		sink.idle = time.AfterFunc(sinkRests, func() { s.rest(sink) })
+	default:
+		sink.idle.Reset(sinkRests)
 	}
 }
 
-// retire takes a sink out of use.
-func (s *sinks) retire(id EndpointID, sink *openSink) {
-	delete(s.open, id)
+// rest retires a sink, unless somebody uses it again.
+func (s *sinks) rest(sink *openSink) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sink.users == 0 && !sink.old {
+		s.retireLocked(sink)
+	}
+}
+
+// retireLocked takes a sink out of use.
+func (s *sinks) retireLocked(sink *openSink) {
+	delete(s.open, sink.endpoint)
 	sink.old = true
+	if sink.idle != nil {
+		sink.idle.Stop()
+	}
 	if sink.users == 0 {
-		go sink.close() // which may take its time to say goodbye
+		s.closing.Go(sink.close) // which may take its time to say goodbye
 	}
 }
 
 // close ends it. Nobody can do anything about it if that fails.
 func (s *openSink) close() { _ = s.Close() }
 
-// closeAll ends those that nobody uses. It is called when no attempt is under way.
+// closeAll ends all of them, and returns when they have ended. It is called when no
+// attempt is under way.
 func (s *sinks) closeAll() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, sink := range s.open {
-		delete(s.open, id)
-		sink.close()
+	for _, sink := range s.open {
+		s.retireLocked(sink)
 	}
+	s.mu.Unlock()
+	s.closing.Wait()
 }
 
 // connect makes the attempt a through the connector of t.
@@ -323,17 +365,17 @@ const maxReplyBody = 64 << 10
 
 // sendThrough has t's sink take a message. A panic there is an error here.
 func (h *Hub) sendThrough(ctx context.Context, t *target, msg *Message) (reply Reply, err error) {
-	sink, err := h.sinks.take(t.Endpoint, *t.connector, h.way())
-	if err != nil {
-		return Reply{}, err
-	}
-	defer h.sinks.release(sink)
 	defer func() {
 		if cause := recover(); cause != nil {
 			h.opt.Logger.ErrorContext(ctx, "a connector panicked", "endpoint", t.ID, "kind", t.Kind, "message", msg.ID, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
 			err = errors.New("the connector failed on this message")
 		}
 	}()
+	sink, err := h.sinks.take(t.Endpoint, *t.connector, h.way())
+	if err != nil {
+		return Reply{}, err
+	}
+	defer h.sinks.release(sink)
 	own := *msg
 	return sink.Send(ctx, &own)
 }

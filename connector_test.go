@@ -32,7 +32,7 @@ type letterbox struct {
 
 func (p *post) connector() fanfare.Connector {
 	return fanfare.Connector{
-		About: "Puts it into a box.", Example: json.RawMessage(`{"box":"red"}`), Hidden: []string{"key"},
+		About: "Puts it into a box.", Example: json.RawMessage(`{"box":"red"}`), Hidden: []string{"key"}, Where: []string{"box"},
 		New: func(config []byte, way fanfare.Way) (fanfare.Sink, error) {
 			l := &letterbox{post: p}
 			if err := json.Unmarshal(config, l); err != nil || l.Box == "" {
@@ -157,15 +157,19 @@ func TestConnectorIsReplaced(t *testing.T) {
 		ep := w.connected(`{"box":"red","key":"k1"}`)
 		w.send("a.b", 1)
 		synctest.Wait()
-		ep.Config = json.RawMessage(`{"box":"blue","key":"` + fanfare.Masked + `"}`)
+		ep.Config = json.RawMessage(`{"box":"green","key":"` + fanfare.Masked + `"}`)
+		if err := w.hub.UpdateEndpoint(t.Context(), ep); err == nil || err.Error() != "config.key: is masked; give the secret itself" {
+			t.Errorf("another box was shown the key: %v", err)
+		}
+		ep.Config = json.RawMessage(`{"box":"red","key":"` + fanfare.Masked + `","stamp":"1"}`)
 		if err := w.hub.UpdateEndpoint(t.Context(), ep); err != nil {
 			t.Fatal(err)
 		}
 		w.send("a.b", 2)
 		w.send("a.b", 3)
 		synctest.Wait()
-		if got := p.in("bluek1"); !slices.Equal(slices.Sorted(slices.Values(got)), []string{"2", "3"}) {
-			t.Errorf("in the blue box: %q", got)
+		if got := p.in("redk1"); !slices.Equal(slices.Sorted(slices.Values(got)), []string{"1", "2", "3"}) {
+			t.Errorf("in the red box: %q", got)
 		}
 		w.close()
 		// Each check opens one, and closes it; each sink in use is closed in the end.
@@ -173,6 +177,58 @@ func TestConnectorIsReplaced(t *testing.T) {
 		slices.Sort(p.closed)
 		if !slices.Equal(p.opened, p.closed) || len(p.opened) != 4 {
 			t.Errorf("opened %q and closed %q", p.opened, p.closed)
+		}
+	})
+}
+
+func TestConnectorRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &post{}
+		w := newPost(t, p)
+		defer w.close()
+		closed := func() int {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return len(p.closed) - 1 // of the check
+		}
+		w.connected(`{"box":"red"}`)
+		for range 3 {
+			w.send("a.b", 1)
+			time.Sleep(4 * time.Minute)
+			if n := closed(); n != 0 {
+				t.Errorf("%d are closed four minutes after it was used", n)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		if n := closed(); n != 1 {
+			t.Errorf("%d are closed when nobody has used it for six minutes, want 1", n)
+		}
+		w.send("a.b", 2)
+		synctest.Wait()
+		if got := p.in("red"); !slices.Equal(got, []string{"1", "1", "1", "2"}) {
+			t.Errorf("in the box: %q", got)
+		}
+	})
+}
+
+func TestConnectorThatPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &post{}
+		c := p.connector()
+		made, opens := 0, c.New
+		c.New = func(config []byte, way fanfare.Way) (fanfare.Sink, error) {
+			if made++; made > 1 {
+				panic("out of boxes")
+			}
+			return opens(config, way)
+		}
+		w := newWorld(t, &fanfare.Options{Connectors: map[string]fanfare.Connector{"post": c}})
+		defer w.close()
+		w.connected(`{"box":"red"}`)
+		msg := w.send("a.b", 1)
+		synctest.Wait()
+		if a := w.attempts(msg)[0]; a.Class != fanfare.ClassConnector || a.State != fanfare.Waiting {
+			t.Errorf("%s, %s", a.Class, a.State)
 		}
 	})
 }
@@ -242,6 +298,24 @@ func TestConnectorUsesTheWay(t *testing.T) {
 		synctest.Wait()
 		if n := len(rcv.requests()); n != 1 {
 			t.Errorf("%d requests; the redirect was followed", n)
+		}
+	})
+}
+
+func TestConnectorByHTTPSOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		way := fanfare.Connector{New: func(_ []byte, way fanfare.Way) (fanfare.Sink, error) { return caller{way}, nil }}
+		w := newWorld(t, &fanfare.Options{HTTPSOnly: true, Connectors: map[string]fanfare.Connector{"call": way}})
+		defer w.close()
+		rcv := w.receiver("a.test", nil)
+		ep := &fanfare.Endpoint{Application: w.app.ID, Kind: "call"}
+		if err := w.hub.CreateEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+		msg := w.send("a.b", 1)
+		synctest.Wait()
+		if a := w.attempts(msg)[0]; a.Class != fanfare.ClassDenied || len(rcv.requests()) != 0 {
+			t.Errorf("%s: %s, and %d requests", a.Class, a.Detail, len(rcv.requests()))
 		}
 	})
 }

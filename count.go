@@ -2,6 +2,7 @@ package fanfare
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 )
 
@@ -59,4 +60,19 @@ func (h *Hub) countMessages(ctx context.Context, t *Task) (total int, err error)
 		}
 	}
 	return total, nil
+}
+
+// lastBefore is an identifier behind which all messages are that were accepted
+// at t or later, so that older ones need not be looked at: identifiers are never
+// older than what they stand for. "": all are.
+func lastBefore(t time.Time) MessageID {
+	if t.UnixMilli() <= 0 {
+		return ""
+	}
+	var raw [16]byte
+	for i := range raw {
+		raw[i] = 0xff
+	}
+	binary.BigEndian.PutUint64(raw[:8], uint64(t.UnixMilli()-1)<<16|0xffff)
+	return MessageID(EncodeID("msg_", raw))
 }

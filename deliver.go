@@ -34,6 +34,12 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 		a.Class = ClassNoPayload
 		return a
 	}
+	var added []Header
+	if t.Transformation != "" {
+		if msg, added = h.transform(ctx, t, msg, a); msg == nil {
+			return a
+		}
+	}
 	if t.function != nil {
 		h.call(ctx, t, msg, a)
 		return a
@@ -46,6 +52,9 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 		t = t.passing(n)
 	}
 	out := t.format(msg, t.owner)
+	if added != nil {
+		out.header = append(out.header, added...)
+	}
 	if msg.EventTypeVersion != 0 {
 		out.header = append(out.header, Header{webhook.HeaderEventTypeVersion, strconv.Itoa(msg.EventTypeVersion)})
 	}

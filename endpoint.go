@@ -35,6 +35,10 @@ type Endpoint struct {
 	// see doc/guide.md. One that it cannot be said of does not.
 	Filter string
 
+	// Transformation, if it is not "", is a script (JavaScript) that makes of each message
+	// what is sent; see package transform. Not with Batch.
+	Transformation string
+
 	// Secrets sign, newest first: more than one while a rotation overlaps. An
 	// endpoint created without one is given one.
 	Secrets []Secret

@@ -13,6 +13,8 @@ import (
 // to do about it; fix is empty when there is nothing to do.
 func (a *Attempt) Explain() (what, fix string) {
 	switch a.Class {
+	case ClassTransformation:
+		return "The endpoint's transformation failed, so nothing was sent.", "Correct the script and try it on this message; what waits is sent with the new one."
 	case ClassConnector:
 		return "It was not taken.", "Look at what the other side says, and at the endpoint's config; it is tried again."
 	case ClassFunction:
@@ -46,9 +48,15 @@ func (a *Attempt) Explain() (what, fix string) {
 		return fmt.Sprintf("The endpoint answered %s, but the body does not meet the endpoint's condition.", statusText(a.Status)),
 			"Look at the response body: the receiver reports a problem in it, or the condition under \"success\" is wrong."
 	case ClassRejected:
+		if a.Status == 0 {
+			return "It was refused for good.", "Look at what is said of it, and at the endpoint's config: to send this message again as it is cannot help."
+		}
 		return fmt.Sprintf("The endpoint answered %s, by which it says that it will never take this message.", statusText(a.Status)),
 			"Send what the receiver understands, in a new message: to send this one again cannot help."
 	case ClassGone:
+		if a.Status == 0 {
+			return "The other side takes nothing any more.", "Put right what is said of it, in the endpoint's config or there; then enable the endpoint again."
+		}
 		return fmt.Sprintf("The endpoint answered %s, by which it says that it takes nothing any more.", statusText(a.Status)),
 			"Put right what the receiver names, or give the endpoint a new URL; then enable it again if it was disabled."
 	case ClassTimeout:

@@ -26,6 +26,7 @@ const (
 	partPage     = 250     // messages read at a time
 	partAttempts = 50      // attempts read at a time
 	sweepParts   = 16      // removed in one transaction
+	sweepEvery   = 10 * time.Minute
 )
 
 // An Export is what a task has written.

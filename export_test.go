@@ -129,7 +129,6 @@ func TestAnExportThatFillsTheDiskFails(t *testing.T) {
 		if _, err := w.hub.AwaitTask(t.Context(), started.ID, time.Second); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
 		ended := w.wantTask(started.ID, fanfare.TaskFailed, 3, 1)
 		if ended.Error != "the disk is full; what was written of it is removed again" {
 			t.Errorf("it says %q", ended.Error)
@@ -141,6 +140,21 @@ func TestAnExportThatFillsTheDiskFails(t *testing.T) {
 			if !errors.Is(err, fanfare.ErrNotFound) {
 				t.Errorf("reading it gives %v", err)
 			}
+		}
+	})
+}
+
+func TestAnExportIsRemovedWhenItExpires(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		w.past(1, nil, 0)
+		started := w.startTask(fanfare.Task{Kind: fanfare.TaskExport})
+		time.Sleep(time.Minute)
+		if ended := w.wantTask(started.ID, fanfare.TaskFinished, 1, 1); ended.Export.Parts != 1 {
+			t.Fatalf("it has written %+v", ended.Export)
+		}
+		time.Sleep(fanfare.ExportRetention + time.Hour)
+		if n, err := w.store.SweepParts(t.Context(), time.Now(), 10); n != 0 || err != nil {
+			t.Errorf("%d parts were left, %v", n, err)
 		}
 	})
 }

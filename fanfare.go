@@ -82,6 +82,8 @@ type Options struct {
 	// a [Shared] store; "": the machine's name.
 	NodeName string
 
+	// Transformer runs the Transformations of endpoints; nil: there can be none.
+	Transformer Transformer
 	// Connectors serve endpoints of other kinds than webhooks, by kind.
 	Connectors map[string]Connector
 

@@ -2,6 +2,7 @@ package fanfare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -75,6 +76,23 @@ func (h *Hub) passesFilter(ep *Endpoint, msg *Message) (bool, error) {
 	}
 	wanted, _ := f.Match(inputOf(msg))
 	return wanted, nil
+}
+
+// wantsPassed is wantsMessage for a message that a walk has passed, which is without its
+// payload: that is read if a filter may ask for it. What is gone by now, or damaged, a
+// filter cannot be said to match.
+func (h *Hub) wantsPassed(ctx context.Context, ep *Endpoint, msg *Message) (bool, error) {
+	if ep.Filter == "" || !ep.Wants(msg.EventType, msg.Channels) {
+		return h.wantsMessage(ctx, ep, msg)
+	}
+	msg, err := h.store.Message(ctx, ep.Application, string(msg.ID))
+	switch {
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDamaged):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return h.wantsMessage(ctx, ep, msg)
 }
 
 // TrialMessages is how many messages a filter is tried on at most.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -89,6 +90,28 @@ func TestTryFilter(t *testing.T) {
 		}
 		if _, err := w.hub.TryFilter(t.Context(), w.app.ID, &fanfare.Endpoint{}); err == nil {
 			t.Error("no filter was tried")
+		}
+	})
+}
+
+func TestMissingMessagesPassTheFilter(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		for n := range 4 {
+			w.send("record.create", map[string]int{"n": n})
+		}
+		time.Sleep(time.Second)
+		rcv := w.receiver("late.test", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Filter: "payload.n >= 2"})
+		task := w.startTask(fanfare.Task{Kind: fanfare.TaskReplayMissing, Endpoint: ep.ID})
+		time.Sleep(time.Minute)
+		w.wantTask(task.ID, fanfare.TaskFinished, 2, 2)
+		var got []string
+		for _, r := range rcv.requests() {
+			got = append(got, r.body)
+		}
+		slices.Sort(got)
+		if want := []string{`{"n":2}`, `{"n":3}`}; !slices.Equal(got, want) {
+			t.Errorf("it was sent %v, want %v", got, want)
 		}
 	})
 }

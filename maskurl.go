@@ -22,8 +22,8 @@ var secretHosts = []string{
 // values of the query that look made up rather than named, or whose name says that
 // they are secrets. The scheme and the host are always shown.
 func MaskURL(text string) string {
-	if text == "" { // where nothing is sent
-		return ""
+	if text == "" || namesNoHost(text) { // nothing is sent there, or by what shows no secrets
+		return text
 	}
 	u, err := url.Parse(text)
 	if err != nil {
@@ -68,6 +68,13 @@ func MaskURL(text string) string {
 		b.WriteString(part)
 	}
 	return b.String()
+}
+
+// namesNoHost reports whether text is what a function or a [Connector] has for a URL: its
+// kind, a colon and where that goes.
+func namesNoHost(text string) bool {
+	kind, to, ok := strings.Cut(text, ":")
+	return ok && !slices.Contains([]string{"", "http", "https", "localhost"}, kind) && strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz-") == "" && !strings.HasPrefix(to, "//")
 }
 
 func isSecretHost(host string) bool {

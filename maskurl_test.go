@@ -30,6 +30,10 @@ func TestMaskURL(t *testing.T) {
 		"https://nothooks.slack.community/services/x":                            "https://nothooks.slack.community/services/x",
 		"http://[::1]:80/x":                                                      "http://[::1]:80/x",
 		"":                                                                       "",
+		"slack:hooks.slack.com":                                                  "slack:hooks.slack.com",
+		"sql-mirror:orders at db.example":                                        "sql-mirror:orders at db.example",
+		"http:aBcDeFgHiJkLmNoPq0123":                                             "http://",
+		"localhost:9000/aBcDeFgHiJkLm123":                                        "localhost://",
 		"http://a b/":                                                            "***",
 	} {
 		if got := fanfare.MaskURL(text); got != want {

@@ -88,7 +88,7 @@ func (t *EventType) newestSchema() (version string, text json.RawMessage, err er
 	return version, all[version], nil
 }
 
-// checkSchemas holds schemas and examples to their bounds. That the newest schema
+// checkSchemas holds schemas and examples to their bounds. That the current schema
 // can be used is only asked if messages are to be checked by it: catalogues hold
 // much that was written for other programs.
 func (t *EventType) checkSchemas() error {
@@ -151,6 +151,11 @@ func (t *EventType) compile(number int) (version string, s *schema.Schema, err e
 	version, text, err := t.schemaOf(number)
 	if err != nil {
 		return "", nil, err
+	}
+	if text == nil && number == 0 && t.CurrentVersion != 0 {
+		if err := t.CheckVersion("currentVersion", t.CurrentVersion); err != nil {
+			return "", nil, err
+		}
 	}
 	if text == nil {
 		return "", nil, &InvalidError{"validation", "needs a schema to check by; give the event type one in schemas"}

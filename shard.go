@@ -80,6 +80,7 @@ func (in leased) apply(ctx context.Context, d *dispatcher, now time.Time) {
 	var gained []int
 	excess := 0
 	if in.Lease != nil {
+		d.lanes.Settled(string(placeOf(in.Horizon + 1)))
 		excess = in.Excess
 		for _, shard := range in.Shards {
 			has[shard] = !c.gone[shard]
@@ -94,7 +95,7 @@ func (in leased) apply(ctx context.Context, d *dispatcher, now time.Time) {
 		if c.held != ([Shards + 1]bool{}) {
 			c.lapses.Add(1)
 		}
-		c.until.Store(0)
+		c.until.Store(nil)
 		c.gone = [Shards + 1]bool{}
 	}
 	for shard := range c.held {

@@ -28,26 +28,27 @@ type Class string
 
 // The classes of an attempt.
 const (
-	ClassSuccess     Class = "success"
-	ClassStatus      Class = "status"        // a status that is not among the endpoint's successes
-	ClassRedirect    Class = "redirect"      // 3xx
-	ClassToken       Class = "token"         // no access token could be had, so nothing was sent
-	ClassBody        Class = "body"          // the status was right, the body was not
-	ClassRejected    Class = "rejected"      // the receiver will never take this message
-	ClassGone        Class = "gone"          // the receiver will take no message any more
-	ClassTimeout     Class = "timeout"       // no complete response header in time
-	ClassRefused     Class = "refused"       // connection refused
-	ClassReset       Class = "reset"         // connection lost
-	ClassDNS         Class = "dns"           // the name does not resolve
-	ClassTLS         Class = "tls"           // no trusted, encrypted connection
-	ClassDenied      Class = "egress_denied" // the guard refused the address
-	ClassBadResponse Class = "bad_response"  // what came back is not HTTP, or has more than 64 KiB of header
-	ClassNetwork     Class = "network"       // any other fault on the way
-	ClassNoPayload   Class = "no_payload"    // the payload was expunged before it could be sent
-	ClassDamaged     Class = "damaged"       // the payload on disk is not what was accepted
-	ClassConnector   Class = "connector"     // what an endpoint of another kind is did not take it; the detail says why
-	ClassFunction    Class = "function"      // the function returned an error or panicked
-	ClassInterrupted Class = "interrupted"   // the server stopped while the attempt was under way
+	ClassSuccess        Class = "success"
+	ClassStatus         Class = "status"         // a status that is not among the endpoint's successes
+	ClassRedirect       Class = "redirect"       // 3xx
+	ClassToken          Class = "token"          // no access token could be had, so nothing was sent
+	ClassBody           Class = "body"           // the status was right, the body was not
+	ClassRejected       Class = "rejected"       // the receiver will never take this message
+	ClassGone           Class = "gone"           // the receiver will take no message any more
+	ClassTimeout        Class = "timeout"        // no complete response header in time
+	ClassRefused        Class = "refused"        // connection refused
+	ClassReset          Class = "reset"          // connection lost
+	ClassDNS            Class = "dns"            // the name does not resolve
+	ClassTLS            Class = "tls"            // no trusted, encrypted connection
+	ClassDenied         Class = "egress_denied"  // the guard refused the address
+	ClassBadResponse    Class = "bad_response"   // what came back is not HTTP, or has more than 64 KiB of header
+	ClassNetwork        Class = "network"        // any other fault on the way
+	ClassNoPayload      Class = "no_payload"     // the payload was expunged before it could be sent
+	ClassDamaged        Class = "damaged"        // the payload on disk is not what was accepted
+	ClassConnector      Class = "connector"      // what an endpoint of another kind is did not take it; the detail says why
+	ClassTransformation Class = "transformation" // the endpoint's script failed, so nothing was sent
+	ClassFunction       Class = "function"       // the function returned an error or panicked
+	ClassInterrupted    Class = "interrupted"    // the server stopped while the attempt was under way
 )
 
 // judge decides what a response means; location is where it points. When it is a

@@ -3,7 +3,6 @@ package fanfare
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -41,7 +40,7 @@ type setback struct {
 // runTasks carries out tasks until ctx ends.
 func (d *dispatcher) runTasks(ctx context.Context) {
 	r := &taskRunner{d: d, setbacks: make(map[TaskID]setback)}
-	for ctx.Err() == nil {
+	for swept := (time.Time{}); ctx.Err() == nil; {
 		if !d.doesChores() {
 			pause(ctx, renewEvery)
 			continue
@@ -56,9 +55,12 @@ func (d *dispatcher) runTasks(ctx context.Context) {
 			r.step(ctx, t)
 			pause(ctx, taskPause)
 		}
-		if len(turns) == 0 {
+		if len(turns) == 0 || time.Since(swept) >= sweepEvery {
 			d.sweepParts(ctx)
-			r.rest(ctx, r.d.soon(r.untilAgain(time.Now())))
+			swept = time.Now()
+		}
+		if len(turns) == 0 {
+			r.rest(ctx, r.d.soon(cmp.Or(r.untilAgain(time.Now()), sweepEvery)))
 		}
 	}
 }
@@ -168,6 +170,9 @@ func (r *taskRunner) step(ctx context.Context, t *Task) {
 	if _, err := r.d.h.store.StepTask(ctx, failed); err != nil {
 		r.d.fault(ctx, "ending task "+string(t.ID), err)
 		return
+	}
+	if t.Kind == TaskExport {
+		r.d.sweepParts(ctx) // others may have tasks for hours, and no room
 	}
 	r.d.h.tasks.tell()
 }
@@ -355,7 +360,7 @@ func (h *Hub) missingPiece(ctx context.Context, ep *Endpoint, w Walk, p *piece) 
 	p.to, p.endpoint, p.next.Message = ep, ep.ID, next
 	now := h.now()
 	for _, msg := range msgs {
-		if wants, err := h.wantsMessage(ctx, ep, msg); err != nil {
+		if wants, err := h.wantsPassed(ctx, ep, msg); err != nil {
 			return err
 		} else if !wants {
 			continue
@@ -379,19 +384,4 @@ func (h *Hub) purgePiece(ctx context.Context, t *Task, w Walk, p *piece) error {
 		p.expunge = append(p.expunge, msg.ID)
 	}
 	return nil
-}
-
-// lastBefore is an identifier behind which all messages are that were accepted
-// at t or later, so that older ones need not be looked at: identifiers are never
-// older than what they stand for. "": all are.
-func lastBefore(t time.Time) MessageID {
-	if t.UnixMilli() <= 0 {
-		return ""
-	}
-	var raw [16]byte
-	for i := range raw {
-		raw[i] = 0xff
-	}
-	binary.BigEndian.PutUint64(raw[:8], uint64(t.UnixMilli()-1)<<16|0xffff)
-	return MessageID(EncodeID("msg_", raw))
 }

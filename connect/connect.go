@@ -123,6 +123,16 @@ func Text(member, source string) (*Template, error) {
 	return t, nil
 }
 
+// Fill fills the template in that the member of that name holds. An error is one that the
+// same message meets each time.
+func Fill(member string, t *Template, in *expression.Input, escape func(string) string) (string, error) {
+	text, err := t.Text(in, escape)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", member, err)
+	}
+	return text, nil
+}
+
 // URL reads an address to send requests to, which is what the member of that name
 // holds: by http or https, and with a host. The error does not show it, as it may hold a
 // secret; example is shown in its place.

@@ -174,3 +174,12 @@ func TestClass(t *testing.T) {
 		}
 	}
 }
+
+func TestPutOff(t *testing.T) {
+	a := &connect.Answer{Status: 429, Header: http.Header{}}
+	a.PutOff(1.25)
+	a.PutOff(9)
+	if got := fmt.Sprint(a.Reply(a.Class(), "").ResponseHeader); got != "[{Retry-After 2}]" {
+		t.Errorf("recorded %s", got)
+	}
+}

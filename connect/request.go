@@ -3,9 +3,11 @@ package connect
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fanfarehq/fanfare"
@@ -93,4 +95,12 @@ func record(header http.Header, hide []string) []fanfare.Header {
 	}
 	slices.SortStableFunc(lines, func(a, b fanfare.Header) int { return strings.Compare(a.Name, b.Name) })
 	return lines[:min(len(lines), maxLines)]
+}
+
+// PutOff has the Reply ask for patience, as a header's Retry-After does, where the
+// service says only in the body for how many seconds.
+func (a *Answer) PutOff(seconds float64) {
+	if a.Header.Get("Retry-After") == "" && seconds > 0 {
+		a.Header.Set("Retry-After", strconv.FormatFloat(math.Ceil(seconds), 'f', 0, 64))
+	}
 }

@@ -28,6 +28,7 @@ type intake struct {
 	named   bool // some messages have event ids
 
 	skip    bool // nothing of it is to be stored
+	held    bool // another transaction has what it needs: see acceptHeld
 	earlier []fanfare.MessageID
 	err     error
 }
@@ -79,6 +80,9 @@ func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, i
 	if err := s.accepting.run(ctx, call); err != nil {
 		return nil, err
 	}
+	if err := s.acceptHeld(ctx, call); err != nil {
+		return nil, err
+	}
 	return call.earlier, call.err
 }
 
@@ -106,6 +110,8 @@ func (s *Store) acceptAll(group []*intake) {
 		some, rest := apart(group)
 		err := s.acceptTogether(some)
 		switch half := len(some) / 2; {
+		case isLocked(err):
+			s.acceptAll(setHeld(some))
 		case err != nil && half > 0 && !again(err):
 			s.acceptAll(some[:half])
 			s.acceptAll(some[half:])
@@ -153,7 +159,10 @@ func (s *Store) acceptTogether(calls []*intake) error {
 	g := acceptance{member: &s.member, calls: calls}
 	err := s.store(ctx, &g)
 	if isBehind(err) {
-		return s.overtaken(ctx, err)
+		if g.stored, err = s.overtaken(ctx, &g, err); err != nil {
+			return err
+		}
+		err = s.store(ctx, &g)
 	}
 	if err == nil {
 		s.telling.put(g.abroad())
@@ -162,20 +171,21 @@ func (s *Store) acceptTogether(calls []*intake) error {
 }
 
 func (s *Store) store(ctx context.Context, g *acceptance) error {
-	if !slices.ContainsFunc(g.calls, func(call *intake) bool { return call.key != nil || call.latest || call.named }) {
+	if !slices.ContainsFunc(g.calls, (*intake).locks) {
 		return s.send(ctx, func(batch *pgx.Batch) {
 			g.begin()
 			g.guard(batch)
 			batch.Queue(planByIndex)
-			batch.Queue(selectApplications, g.applications(), g.oldest()).Query(g.findApplications)
+			batch.Queue(selectApplications, g.applications(), g.place()).Query(g.findApplications)
 			g.store(batch)
 		})
 	}
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		g.begin()
 		first := &pgx.Batch{}
+		first.Queue(hurryGroup, lockWait.String())
 		g.guard(first)
-		first.Queue(selectApplications, g.applications(), g.oldest()).Query(g.findApplications)
+		first.Queue(selectApplications, g.applications(), g.place()).Query(g.findApplications)
 		err := tx.SendBatch(ctx, first).Close()
 		for _, step := range []func(ctx context.Context, tx pgx.Tx) error{g.claimKeys, g.claimEventIDs, g.replace} {
 			if err == nil {
@@ -195,6 +205,7 @@ func (s *Store) store(ctx context.Context, g *acceptance) error {
 type acceptance struct {
 	member *membership
 	calls  []*intake
+	stored bool // by an earlier try, of which it was not heard how it ended
 }
 
 // begin forgets what came of an earlier try.

@@ -118,6 +118,7 @@ func shares(t *testing.T, n *nodeUnderTest, want int) {
 // anywhere: each message arrives once, and where it was asked for in order. Then one
 // is stopped, another joins, and one crashes.
 func TestNodesShareTheWork(t *testing.T) {
+	t.Parallel()
 	url, err := server.Database(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ const template = "template_of_all"
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
-		_ = checks.Value.Set("20") // the contract is run more than once; any other number stands
+		_ = checks.Value.Set(usual)
 	}
 	code := 1
 	if err := begin(context.Background()); err != nil {
@@ -65,6 +65,18 @@ func begin(ctx context.Context) (err error) {
 		_, err := conn.Exec(ctx, remember)
 		return err
 	})
+}
+
+// usual is how many random histories the contract has here if no number is asked for.
+const usual = "20"
+
+// fewer has it be so many in a test that runs beside none. Any number that is asked for
+// stands.
+func fewer(t *testing.T, histories string) {
+	if checks := flag.Lookup("rapid.checks").Value; checks.String() == usual {
+		_ = checks.Set(histories)
+		t.Cleanup(func() { _ = checks.Set(usual) })
+	}
 }
 
 // database makes a database that no other test has, and returns its URL.

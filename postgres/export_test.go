@@ -25,6 +25,11 @@ func (s *Store) Read(ctx context.Context, query string) error {
 	})
 }
 
+// Write calls f in a transaction of the store.
+func (s *Store) Write(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
+	return s.write(ctx, f)
+}
+
 // ProcessOf is how a node says which process it is, of one of this machine.
 func ProcessOf(pid int) string {
 	_, start, _ := stat(pid) // one that has ended has none

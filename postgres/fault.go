@@ -26,7 +26,9 @@ const (
 	codeDeadlock      = "40P01"
 	codeDiskFull      = "53100"
 	codeTooMany       = "53300" // connections
+	codeLocked        = "55P03" // for longer than lock_timeout
 	codeEnded         = "57P01" // by an administrator
+	codeIdle          = "25P03" // in a transaction, for too long: it was rolled back
 	classConnection   = "08"
 	classShutdown     = "57P"
 )
@@ -45,15 +47,18 @@ var (
 // have been done all the same: every write here can be repeated.
 func again(err error) bool {
 	var fault *pgconn.PgError
+	var refused *pgconn.ConnectError
 	switch {
 	case err == nil, isAnswer(err):
 		return false
 	case errors.Is(err, errLate), errors.Is(err, errUnsure):
 		return true
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled):
 		return false
+	case errors.Is(err, context.DeadlineExceeded): // the caller's, or connect_timeout
+		return errors.As(err, &refused)
 	case errors.As(err, &fault):
-		return fault.Code == codeSerialization || fault.Code == codeDeadlock || fault.Code == codeTooMany || isElsewhere(err)
+		return fault.Code == codeSerialization || fault.Code == codeDeadlock || fault.Code == codeTooMany || fault.Code == codeIdle || isElsewhere(err)
 	}
 	return isLost(err)
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -25,6 +27,7 @@ func TestFaults(t *testing.T) {
 		{of("57P01"), true, nil}, // shut down
 		{of("57P03"), true, nil}, // starting
 		{of("25006"), true, nil}, // a standby by now
+		{of("25P03"), true, nil}, // it was stopped amid a transaction
 		{of("08006"), true, nil}, // the connection broke
 		{io.ErrUnexpectedEOF, true, nil},
 		{errUnsure, true, nil},
@@ -33,7 +36,9 @@ func TestFaults(t *testing.T) {
 		{of("23505"), false, fanfare.ErrExists},
 		{of("22021"), false, fanfare.ErrNotFound},
 		{of("42601"), false, nil}, // our own mistake
+		{unanswered(t), true, nil},
 		{context.Canceled, false, context.Canceled},
+		{context.DeadlineExceeded, false, context.DeadlineExceeded},
 		{fanfare.ErrConflict, false, fanfare.ErrConflict},
 	} {
 		if got := again(test.err); got != test.again {
@@ -46,4 +51,24 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%v becomes %v, want %v", test.err, fault(test.err), test.is)
 		}
 	}
+}
+
+// unanswered is what connecting ends with to a host that says nothing.
+func unanswered(t *testing.T) error {
+	t.Helper()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	config, err := pgconn.ParseConfig("postgres://" + silent.Addr().String() + "/x?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.ConnectTimeout = 20 * time.Millisecond
+	_, err = pgconn.ConnectConfig(t.Context(), config)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("connecting ended with %v", err)
+	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -56,14 +57,39 @@ func isBehind(err error) bool {
 	return errors.As(err, &fault) && fault.Code == codeByZero
 }
 
-// overtaken is the answer to what was refused with err: how far others have read.
-func (s *Store) overtaken(ctx context.Context, err error) error {
+// place is what has to be ahead of the horizon: nothing, if it is there already.
+func (g *acceptance) place() int64 {
+	if g.stored {
+		return math.MaxInt64
+	}
+	return g.oldest()
+}
+
+// overtaken is called when g was refused with err, as others have read past it. That is
+// no answer if g was stored by a try before, whose COMMIT was not heard of: then stored
+// is true, and to store it again changes nothing. Otherwise the error says how far the
+// others are.
+func (s *Store) overtaken(ctx context.Context, g *acceptance, err error) (stored bool, _ error) {
+	var ids []id
+	for _, call := range g.calls {
+		for i := range call.parcels {
+			ids = append(ids, call.parcels[i].id)
+		}
+	}
 	var horizon int64
 	reading := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, "SELECT n FROM counter WHERE name = 'horizon'").Scan(&horizon)
+		return conn.QueryRow(ctx, selectOvertaken, ids).Scan(&horizon, &stored)
 	})
-	if reading != nil {
-		return fmt.Errorf("%w; and reading how far others are: %w", err, reading)
+	switch {
+	case reading != nil:
+		return false, fmt.Errorf("%w; and reading how far others are: %w", err, reading)
+	case stored:
+		return true, nil
 	}
-	return &fanfare.OvertakenError{Horizon: uint64(horizon)}
+	return false, &fanfare.OvertakenError{Horizon: uint64(horizon)}
 }
+
+const selectOvertaken = `
+	SELECT n, EXISTS (SELECT FROM message WHERE id = ANY($1))
+	FROM counter
+	WHERE name = 'horizon'`

@@ -5,7 +5,6 @@ package postgres_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"iter"
 	"os"
@@ -30,12 +29,7 @@ import (
 // are opened again: then they have moved to PostgreSQL, secrets sealed, and must be as
 // they were, and go on so.
 func TestContractAcrossAMigration(t *testing.T) {
-	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue { // each costs several databases
-		if err := checks.Value.Set("6"); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = checks.Value.Set(checks.DefValue) })
-	}
+	fewer(t, "6")
 	dir := t.TempDir()
 	ring := seal.NewRing(seal.NewKey())
 	var mu sync.Mutex

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -117,6 +118,9 @@ func (s *Store) Hear(ctx context.Context) (*fanfare.News, error) {
 		if err := h.connect(ctx); err != nil {
 			return nil, err
 		}
+		if err := s.mustHear(ctx); err != nil {
+			return nil, err
+		}
 		news.Missing = true
 		return news, nil
 	}
@@ -148,7 +152,37 @@ func (h *hearing) connect(ctx context.Context) error {
 	return nil
 }
 
+// errDeaf is said once of a connection, which is kept: all there is to hear is noticed
+// without it.
+var errDeaf = errors.New("news do not come through what is between here and the database, such as a pooler in transaction mode: " +
+	"all is noticed some seconds later; give the listener a URL that leads to the database itself (serve --database-listen)")
+
+// mustHear returns errDeaf if nothing that is notified comes. That is tried only where
+// the connection is not that of one process of the server, so that something is between.
+func (s *Store) mustHear(ctx context.Context) error {
+	conn := s.hearing.conn.PgConn()
+	r, err := conn.Exec(ctx, "SELECT pg_backend_pid()").ReadAll()
+	if err != nil || string(r[0].Rows[0][0]) == strconv.FormatUint(uint64(conn.PID()), 10) {
+		return err
+	}
+	for range 3 {
+		if err := s.tell(ctx, []string{newsOther}); err != nil { // of no lane
+			return err
+		}
+		waiting, cancel := context.WithTimeout(ctx, hearIn)
+		_, err := s.hearing.conn.WaitForNotification(waiting)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+	}
+	return errDeaf
+}
+
 const (
+	// hearIn is how long it takes at most to hear of what was just notified.
+	hearIn = time.Second
+
 	// silence is how long nothing may be heard before it is asked whether the
 	// connection is still one.
 	silence  = 10 * time.Second

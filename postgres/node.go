@@ -33,10 +33,11 @@ const nodePrefix = "node_"
 
 // A membership is which node a Store is, if it is one.
 type membership struct {
-	mu   sync.RWMutex
-	id   id // zero: none
-	held [shards + 1]bool
-	seen int64 // the change that was heard of last
+	mu    sync.RWMutex
+	id    id // zero: none
+	held  [shards + 1]bool
+	until time.Time // at which the lease runs out; zero: it has none to lose
+	seen  int64     // the change that was heard of last
 
 	// Of the goroutine that calls Renew:
 	former      []id          // nodes that it is or was, whose rows may be there
@@ -54,6 +55,13 @@ func (m *membership) node() *id {
 	}
 	self := m.id
 	return &self
+}
+
+// away reports whether the node has lost its lease, and has no other yet.
+func (m *membership) away() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return !m.until.IsZero() && time.Now().After(m.until)
 }
 
 // elsewhere reports whether the lane of an endpoint runs on another node.
@@ -162,6 +170,9 @@ func (s *Store) Leave(ctx context.Context) error {
 		return nil
 	}
 	s.forgetNode()
+	s.member.mu.Lock()
+	s.member.until = time.Time{}
+	s.member.mu.Unlock()
 	return s.hold(ctx, func(batch *pgx.Batch) {
 		batch.Queue(hurryLocks)
 		batch.Queue("DELETE FROM node WHERE id = ANY($1)", s.member.former)

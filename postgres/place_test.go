@@ -72,7 +72,7 @@ func TestPlacesGrowThroughADump(t *testing.T) {
 		VALUES ('00000000-0000-0000-0000-000000000001', 'of the old one', 0, now(), now() + interval '1 hour');
 		UPDATE shard SET owner = '00000000-0000-0000-0000-000000000001'`)
 	dump := new(bytes.Buffer)
-	for i, server := range []*pgtest.Server{pgtest.Start(t), pgtest.Start(t)} {
+	for i, server := range []*pgtest.Server{pgtest.Start(t), server} {
 		dump.Reset()
 		cmd := postgresTool(t, "pg_dump", from)
 		cmd.Stdout = dump

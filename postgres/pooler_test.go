@@ -8,11 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/postgres"
 )
 
 // TestBehindAPooler uses a store through a pooler that gives every transaction another
@@ -158,5 +160,38 @@ func answer(client *pgproto3.Backend, server *pgconn.HijackedConn) (over bool, e
 		if ready, ok := said.(*pgproto3.ReadyForQuery); ok {
 			return ready.TxStatus == 'I', client.Flush()
 		}
+	}
+}
+
+// TestTheListenerSaysThatAPoolerKeepsNewsFromIt hears through a pooler that gives every
+// transaction another connection, and then past it.
+func TestTheListenerSaysThatAPoolerKeepsNewsFromIt(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	port := pool(t, url)
+	direct, rest, _ := strings.Cut(url, "/test_")
+	through := direct[:strings.LastIndexByte(direct, ':')+1] + port + "/test_" + rest + "&default_query_exec_mode=cache_describe"
+	deaf := openAt(t, through, nil)
+	if _, err := deaf.Hear(t.Context()); err == nil || !strings.Contains(err.Error(), "pooler in transaction mode") {
+		t.Errorf("behind a pooler: %v", err)
+	}
+	again, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := deaf.Hear(again); err != nil {
+		t.Errorf("it is said twice: %v", err)
+	}
+	past, err := postgres.Open(t.Context(), through, &postgres.Options{Listen: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer past.Close()
+	if _, err := past.Hear(t.Context()); err != nil {
+		t.Errorf("past the pooler: %v", err)
+	}
+	if err := deaf.Join(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if news, err := past.Hear(t.Context()); err != nil || !news.Renew {
+		t.Errorf("past the pooler came %+v, %v", news, err)
 	}
 }

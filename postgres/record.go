@@ -102,7 +102,8 @@ func (s *Store) recordTogether(all []*report) error {
 		return err
 	}
 	fenced := false
-	err = s.send(context.Background(), func(batch *pgx.Batch) { // once begun it is seen through
+	patient := line{pool: s.pool, patience: s.limits.patience, limit: s.limits.write}
+	err = s.sendOver(context.Background(), patient, func(batch *pgx.Batch) { // once begun it is seen through
 		fenced = false
 		batch.Queue(planByIndex)
 		if node != nil {

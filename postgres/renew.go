@@ -20,7 +20,7 @@ const (
 
 	extendLease = `
 	UPDATE node
-	SET expires_at = now() + make_interval(secs => $2), horizon = $3
+	SET expires_at = now() + make_interval(secs => $2), horizon = $3, takes = $4
 	WHERE id = $1`
 
 	// deleteExpired passes over a node that is just writing: it is not gone. It tells the
@@ -39,8 +39,20 @@ const (
 	FROM gone
 	LIMIT 1`
 
-	// A share is even, rounded up.
-	missing = `(SELECT (256 + count(*)) / greatest(count(*), 1) FROM node) - (SELECT count(*) FROM shard WHERE owner = $1)`
+	// A share is even among the nodes that take. What is left over then is one more for
+	// each of those that hold most already, so that nothing moves for its sake.
+	missing = `(
+		SELECT 257 / greatest(count(share.id), 1)
+			+ (count(*) FILTER (WHERE (-held, share.id) < (-own, $1)) < 257 % greatest(count(share.id), 1))::integer
+			- own
+		FROM (SELECT count(*) AS own FROM shard WHERE owner = $1) AS mine
+		LEFT JOIN (
+			SELECT node.id, count(shard.id) AS held
+			FROM node
+			LEFT JOIN shard ON shard.owner = node.id
+			WHERE node.takes
+			GROUP BY node.id) AS share ON true
+		GROUP BY own)`
 
 	// lockShards has one node at a time take: a statement that waits for a row of shard
 	// still sees node as it was before, and would take from a node that has joined since.
@@ -89,7 +101,7 @@ func (s *Store) Renew(ctx context.Context, horizon uint64, take bool) (*fanfare.
 	var seen int64
 	err := s.hold(ctx, func(batch *pgx.Batch) {
 		batch.Queue(hurryLocks)
-		batch.Queue(extendLease, *self, leaseTime.Seconds(), int64(horizon)).Exec(func(tag pgconn.CommandTag) error {
+		batch.Queue(extendLease, *self, leaseTime.Seconds(), int64(horizon), take).Exec(func(tag pgconn.CommandTag) error {
 			lost = tag.RowsAffected() == 0
 			return nil
 		})
@@ -130,7 +142,7 @@ func (s *Store) Renew(ctx context.Context, horizon uint64, take bool) (*fanfare.
 	if begun.Sub(s.member.renewed) >= leaseTime/2 {
 		s.member.steadySince = begun
 	}
-	s.member.renewed = time.Now()
+	s.member.renewed, s.member.until = time.Now(), lease.Until
 	s.member.seen = seen
 	s.member.held = [shards + 1]bool{}
 	for _, shard := range lease.Shards {

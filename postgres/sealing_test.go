@@ -20,8 +20,8 @@ import (
 )
 
 func TestContractSealed(t *testing.T) {
-	t.Parallel()
-	storetest.Run(t, databases(t, seal.NewRing(seal.NewKey())))
+	fewer(t, "5")
+	storetest.RunSealed(t, databases(t, seal.NewRing(seal.NewKey())))
 }
 
 // TestANewKeySealsEverything opens a database with keys one after the other.

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -104,31 +103,12 @@ func (s *Sender) In(tx pgx.Tx) *Sending {
 func (s *Sender) InSQL(tx *sql.Tx) *Sending { return &Sending{s, sqlTx{tx: tx}} }
 
 // Send is [fanfare.Hub.Send], within the transaction.
-func (v *Sending) Send(ctx context.Context, app, eventType string, data any) (*fanfare.Message, error) {
-	payload, err := payloadOf(data)
-	if err != nil {
-		return nil, err
-	}
-	msg := &fanfare.Message{EventType: eventType, Payload: payload}
-	errs, err := v.SendBatch(ctx, app, []*fanfare.Message{msg}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return msg, errs[0]
-}
-
-func payloadOf(data any) ([]byte, error) {
-	switch data := data.(type) {
-	case json.RawMessage:
-		return data, nil
-	case []byte:
-		return data, nil
-	}
-	payload, err := json.Marshal(data)
-	if err != nil {
-		return nil, &fanfare.InvalidError{Field: "payload", Reason: "cannot be written as JSON: " + err.Error()}
-	}
-	return payload, nil
+func (v *Sending) Send(ctx context.Context, app, eventType string, data any) (msg *fanfare.Message, err error) {
+	err = v.visit(ctx, func(ctx context.Context, hub *fanfare.Hub) (err error) {
+		msg, err = hub.Send(ctx, app, eventType, data)
+		return err
+	})
+	return msg, err
 }
 
 // SendBatch is [fanfare.Hub.SendBatch], within the transaction: messages that are
@@ -137,10 +117,19 @@ func payloadOf(data any) ([]byte, error) {
 // application ([fanfare.ErrNotFound]), and a key that stands for another request
 // ([fanfare.ErrConflict]).
 func (v *Sending) SendBatch(ctx context.Context, app string, msgs []*fanfare.Message, key *fanfare.Idempotency) (errs []error, err error) {
+	err = v.visit(ctx, func(ctx context.Context, hub *fanfare.Hub) (err error) {
+		errs, err = hub.SendBatch(ctx, app, msgs, key)
+		return err
+	})
+	return errs, err
+}
+
+// visit calls send with a Hub whose store, in that context, is the transaction.
+func (v *Sending) visit(ctx context.Context, send func(ctx context.Context, hub *fanfare.Hub) error) (err error) {
 	if path := v.sender.opt.Schema; path != "" {
 		before := ""
 		if err := v.tx.QueryRow(ctx, setPath, pgx.Identifier{path}.Sanitize()).Scan(&before); err != nil {
-			return nil, err
+			return err
 		}
 		defer func() {
 			if _, failed := v.tx.Exec(ctx, "SELECT set_config('search_path', $1, true)", before); err == nil {
@@ -150,9 +139,9 @@ func (v *Sending) SendBatch(ctx context.Context, app string, msgs []*fanfare.Mes
 	}
 	visit, change, err := v.enter(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return v.sender.hubAt(change).SendBatch(context.WithValue(ctx, visitKey{}, visit), app, msgs, key)
+	return send(context.WithValue(ctx, visitKey{}, visit), v.sender.hubAt(change))
 }
 
 // setPath has what follows find its tables, and returns where it would have looked.

@@ -24,6 +24,7 @@ import (
 // TestWhoPollsMissesNothingOfTransactions polls while transactions that have sent stay
 // open for longer than it takes others to send and be read, at each isolation.
 func TestWhoPollsMissesNothingOfTransactions(t *testing.T) {
+	t.Parallel()
 	url := database(t)
 	nodes := []*nodeUnderTest{startNode(t, url, "a"), startNode(t, url, "b")}
 	shares(t, nodes[0], 2)
@@ -145,6 +146,7 @@ func init() {
 // TestWhatAKilledProgramCommittedIsDelivered kills programs in the moment in which they
 // commit. The nodes hear nothing, and find what there is by looking.
 func TestWhatAKilledProgramCommittedIsDelivered(t *testing.T) {
+	t.Parallel()
 	url := database(t)
 	deaf := &postgres.Options{Listen: server.URL("postgres")} // where nothing is told
 	sink := newLedger(t)

@@ -18,13 +18,13 @@ import (
 // that what they commit may be lost, and others that cannot be used.
 func TestOpenRefusesWhatDurabilityCannotRestOn(t *testing.T) {
 	careless := pgtest.Start(t, "fsync = off")
-	standby := server.Standby(t, "s")
+	standby := careless.Standby(t, "s", "fsync = on")
 	for _, test := range []struct{ name, url, want string }{
 		{"fsync", careless.URL("postgres"), "fsync is off, and must be on: what is committed would be lost with the power"},
 		{"commit off", server.URL(template) + "&options=-csynchronous_commit%3Doff", "synchronous_commit is off, and must be on"},
 		{"commit local", server.URL(template) + "&options=-csynchronous_commit%3Dlocal", "synchronous_commit is local, and must be on"},
 		{"commit remote_write", server.URL(template) + "&options=-csynchronous_commit%3Dremote_write", "synchronous_commit is remote_write, and must be on"},
-		{"standby", standby.URL(template), "transaction_read_only is on, and must be off: nothing could be stored; this is a standby"},
+		{"standby", standby.URL("postgres"), "transaction_read_only is on, and must be off: nothing could be stored; this is a standby"},
 		{"age", pretends(t, "140012"), "the server is PostgreSQL 14: at least 15 is needed"},
 	} {
 		refused(t, test.name, test.url, test.want)

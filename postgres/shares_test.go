@@ -4,6 +4,8 @@ package postgres_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/fanfarehq/fanfare"
@@ -11,8 +13,8 @@ import (
 )
 
 // TestSharesOfManyNodes has up to a hundred nodes join and die, and sees what the rule
-// by which they share comes to: nobody holds more than an even share, rounded up, and
-// what changes hands is no more than what has to.
+// by which they share comes to: nobody holds two shards more than another, and what
+// changes hands is no more than what has to.
 func TestSharesOfManyNodes(t *testing.T) {
 	t.Parallel()
 	c := &crowd{t: t, url: database(t), nodes: make(map[string]*postgres.Store)}
@@ -22,6 +24,39 @@ func TestSharesOfManyNodes(t *testing.T) {
 	}
 	for _, n := range []int{99, 50, 49, 11, 10, 3, 2, 1} {
 		c.shrink(n)
+	}
+}
+
+// TestSharesOfALeavingNode has a node leave that still has something under way: what it
+// has given up others take at once, not only when it has left.
+func TestSharesOfALeavingNode(t *testing.T) {
+	t.Parallel()
+	c := &crowd{t: t, url: database(t), nodes: make(map[string]*postgres.Store)}
+	c.store = openAt(t, c.url, nil)
+	c.grow(3)
+	leaving := c.nodes["node-002"]
+	delete(c.nodes, "node-002")
+	for range 2 {
+		lease, err := leaving.Renew(t.Context(), 1, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if given := lease.Shards[min(1, len(lease.Shards)):]; len(given) > 0 {
+			if err := leaving.GiveUp(t.Context(), given); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 3 {
+		c.owner = [fanfare.Shards + 1]string{}
+		for name, node := range c.nodes {
+			if excess := c.renew(name, node); excess > 0 {
+				t.Errorf("%s is to give up %d shards", name, excess)
+			}
+		}
+	}
+	if free := c.shares()[""]; free != 1 {
+		t.Errorf("two nodes leave %d shards to one that holds a single one", free)
 	}
 }
 
@@ -48,19 +83,20 @@ func (c *crowd) grow(n int) {
 		}
 		c.nodes[name] = node
 	}
-	moving := 0
-	for name, held := range c.shares() {
-		if name == "" {
-			moving += held
-		} else {
-			moving += max(0, held-even(n))
+	held := c.shares()
+	moving := held[""]
+	delete(held, "")
+	shares := slices.Collect(maps.Values(held))
+	slices.SortFunc(shares, func(a, b int) int { return b - a })
+	for i, share := range shares {
+		most := (fanfare.Shards + 1) / n
+		if i < (fanfare.Shards+1)%n {
+			most++
 		}
+		moving += max(0, share-most)
 	}
 	c.settle(fmt.Sprintf("%d join %d", n-before, before), moving)
 }
-
-// even is an even share, rounded up.
-func even(nodes int) int { return (fanfare.Shards + nodes) / nodes }
 
 // shares are how many shards each node holds, and nobody.
 func (c *crowd) shares() map[string]int {
@@ -105,20 +141,17 @@ func (c *crowd) settle(what string, moving int) {
 			moved++
 		}
 	}
-	least, most, idle := fanfare.Shards+1, 0, 0
+	least, most := fanfare.Shards+1, 0
 	for name := range c.nodes {
 		least, most = min(least, held[name]), max(most, held[name])
-		if held[name] == 0 {
-			idle++
-		}
 	}
-	if held[""] > 0 || most > even(len(c.nodes)) {
-		c.t.Errorf("%s: a node holds %d shards, and an even share is %d; nobody holds %d", what, most, even(len(c.nodes)), held[""])
+	if held[""] > 0 || most > least+1 {
+		c.t.Errorf("%s: nodes hold %d to %d shards each, and nobody holds %d", what, least, most, held[""])
 	}
 	if moved != moving {
 		c.t.Errorf("%s: %d shards changed hands, and %d had to", what, moved, moving)
 	}
-	c.t.Logf("%-14s %3d nodes hold %3d to %3d each, %2d of them none; %3d shards moved, in %d rounds", what, len(c.nodes), least, most, idle, moved, rounds-1)
+	c.t.Logf("%-14s %3d nodes hold %3d to %3d each; %3d shards moved, in %d rounds", what, len(c.nodes), least, most, moved, rounds-1)
 }
 
 // renew has a node renew, and give up what it holds too much.

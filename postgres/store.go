@@ -40,6 +40,7 @@ type Store struct {
 	keys      atomic.Pointer[seal.Ring] // nil: nothing is sealed
 	warned    sync.Map                  // *pgconn.PgConn: its last COMMIT was answered with a warning
 	accepting *gatherer[*intake]
+	held      chan struct{} // has room for as many as try at once (see acceptHeld)
 	recording *gatherer[*note]
 	pruning   pruning
 	member    membership
@@ -150,6 +151,7 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 		return nil, err
 	}
 	s.accepting = newGatherer(s.acceptAll)
+	s.held = make(chan struct{}, mostHeld)
 	s.recording = newGatherer(s.recordAll)
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	s.telling = newTeller(s.tell)
@@ -164,7 +166,7 @@ func leaseLine(ctx context.Context, config *pgxpool.Config) (line, error) {
 	own.MinConns, own.MinIdleConns, own.MaxConns = 0, 0, holdConns
 	own.ConnConfig.ConnectTimeout = min(own.ConnConfig.ConnectTimeout, holdConnect)
 	pool, err := pgxpool.NewWithConfig(ctx, own)
-	return line{pool, holdFor, holdTry}, err
+	return line{pool: pool, patience: holdFor, limit: holdTry}, err
 }
 
 func limitConnecting(config *pgx.ConnConfig) {

@@ -99,7 +99,7 @@ const notifyAll = `
 
 // tell notifies the other nodes.
 func (s *Store) tell(ctx context.Context, payloads []string) error {
-	return s.persist(ctx, line{s.pool, tellTry, tellTry}, func(ctx context.Context, conn *pgx.Conn, _ *try) error {
+	return s.persist(ctx, line{pool: s.pool, patience: tellTry, limit: tellTry}, func(ctx context.Context, conn *pgx.Conn, _ *try) error {
 		_, err := conn.Exec(ctx, notifyAll, channel, payloads)
 		return err
 	})

@@ -21,6 +21,10 @@ const (
 	// fails over. Then its caller is told; whether it was done only the database knows.
 	patience = 20 * time.Second
 
+	// Of a node whose lease has run out, as its database does not answer, no call but
+	// those that record waits longer than briefly: another node may do better.
+	briefly = 2 * time.Second
+
 	// A connection that does not answer for so long is given up. No setting of the
 	// server ends the wait of a COMMIT for a standby, and none notices from afar
 	// that nobody is there.
@@ -49,6 +53,7 @@ type try struct {
 type line struct {
 	pool            *pgxpool.Pool
 	patience, limit time.Duration
+	brief           bool // it is waited for briefly by a node that has lost its lease
 }
 
 // persist calls f with a connection until it does not fail for a reason that may
@@ -57,13 +62,19 @@ func (s *Store) persist(ctx context.Context, over line, f func(ctx context.Conte
 	if s.closed.Load() {
 		return errClosed
 	}
-	deadline := time.Now().Add(max(over.patience, over.limit))
+	begun := time.Now()
+	deadline := func() time.Time {
+		if over.brief && s.member.away() {
+			return begun.Add(briefly)
+		}
+		return begun.Add(max(over.patience, over.limit))
+	}
 	repeats := false
 	for gap := retryGap; ; gap = min(2*gap, maxGap) {
 		t := try{repeats: repeats}
-		left := max(retryGap, time.Until(deadline))
+		left := max(retryGap, time.Until(deadline()))
 		err := s.connected(ctx, line{pool: over.pool, limit: min(over.limit, left)}, func(ctx context.Context, conn *pgx.Conn) error { return f(ctx, conn, &t) })
-		if !again(err) || time.Now().Add(gap).After(deadline) {
+		if !again(err) || time.Now().Add(gap).After(deadline()) {
 			return fault(err)
 		}
 		repeats = repeats || t.sent
@@ -123,7 +134,7 @@ func (s *Store) wasWarned(conn *pgx.Conn) bool {
 // read calls f with a connection on which it only reads: again if that is lost, so f
 // sets all of its results anew each time.
 func (s *Store) read(ctx context.Context, f func(ctx context.Context, conn *pgx.Conn) error) error {
-	return s.persist(ctx, line{s.pool, s.limits.patience, s.limits.read}, func(ctx context.Context, conn *pgx.Conn, _ *try) error { return f(ctx, conn) })
+	return s.persist(ctx, line{s.pool, s.limits.patience, s.limits.read, true}, func(ctx context.Context, conn *pgx.Conn, _ *try) error { return f(ctx, conn) })
 }
 
 // write calls f in a transaction, and again if that could not be committed for a
@@ -133,11 +144,16 @@ func (s *Store) write(ctx context.Context, f func(ctx context.Context, tx pgx.Tx
 	return s.writeOnce(ctx, nil, f)
 }
 
+// begin has the server end a transaction in which nothing is asked for so long: whoever
+// was stopped, or cut off, amid one would keep its rows locked until it goes on. It was
+// rolled back then, and is done again.
+const begin = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '3s'"
+
 // writeOnce is write for what cannot be done twice. done is asked first when the
 // transaction before may have been committed, and reports whether it was.
 func (s *Store) writeOnce(ctx context.Context, done func(ctx context.Context, tx pgx.Tx) (bool, error), f func(ctx context.Context, tx pgx.Tx) error) error {
-	return s.persist(ctx, line{s.pool, s.limits.patience, s.limits.write}, func(ctx context.Context, conn *pgx.Conn, t *try) error {
-		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	return s.persist(ctx, line{s.pool, s.limits.patience, s.limits.write, true}, func(ctx context.Context, conn *pgx.Conn, t *try) error {
+		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
 			if t.repeats {
 				if _, err := tx.Exec(ctx, countRepeat); err != nil {
 					return err
@@ -159,7 +175,7 @@ func (s *Store) writeOnce(ctx context.Context, done func(ctx context.Context, tx
 // send has the statements that fill queues done in one transaction, in one round
 // trip. What they return is read by functions that set all of it anew each time.
 func (s *Store) send(ctx context.Context, fill func(batch *pgx.Batch)) error {
-	return s.sendOver(ctx, line{s.pool, s.limits.patience, s.limits.write}, fill)
+	return s.sendOver(ctx, line{s.pool, s.limits.patience, s.limits.write, true}, fill)
 }
 
 func (s *Store) sendOver(ctx context.Context, over line, fill func(batch *pgx.Batch)) error {

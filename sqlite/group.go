@@ -87,6 +87,16 @@ func (q *queue) take() (g *group, last bool) {
 	return g, false
 }
 
+// waiting is how much there is to do.
+func (q *queue) waiting() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, g := range q.groups {
+		n += len(g.jobs) + g.attempts
+	}
+	return n
+}
+
 // close lets no further job in. What is in is done.
 func (q *queue) close() {
 	q.mu.Lock()

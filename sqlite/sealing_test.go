@@ -25,11 +25,7 @@ import (
 )
 
 func TestContractSealed(t *testing.T) {
-	dir := t.TempDir()
-	ring := seal.NewRing(seal.NewKey())
-	storetest.Run(t, func(t testing.TB, name string) fanfare.Store {
-		return openWith(t, filepath.Join(dir, name+".db"), ring)
-	})
+	storetest.RunSealed(t, files(t, seal.NewRing(seal.NewKey())))
 }
 
 // openWith opens a store that its caller closes.

@@ -105,7 +105,23 @@ func newWriter(ctx context.Context, s *Store, conn *sqlite.Conn) (*writer, error
 const (
 	busyJobs = 32
 	pause    = 4 * time.Millisecond
+	look     = 500 * time.Microsecond // how often it is looked during a pause whether more comes
 )
+
+// gather pauses, for as long as more comes: when nothing does, those who would
+// bring it wait themselves.
+func (w *writer) gather() {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for before, n := -1, 0; n < int(pause/look); n++ {
+		<-tick.C
+		now := w.store.queue.waiting()
+		if now == before && now > 0 {
+			return
+		}
+		before = now
+	}
+}
 
 // run works until the queue is closed and empty.
 func (w *writer) run() {
@@ -117,7 +133,7 @@ func (w *writer) run() {
 			w.do(g.jobs)
 			close(g.done)
 			if g.busy() {
-				<-time.After(pause)
+				w.gather()
 			}
 			w.unchecked += 1 + g.bytes/checkBytes
 			w.checkpoint()

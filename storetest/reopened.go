@@ -9,7 +9,7 @@ import (
 // RunReopened is [Run] without the tests that never open their store again: for an
 // Opener that gives back another store than was closed, with all that it held.
 func RunReopened(t *testing.T, open Opener) {
-	run(t, open, reopens)
+	run(t, open, groups, reopens)
 }
 
 // reopens finds out on a [Model] whether a test opens its store again.

@@ -47,39 +47,43 @@ type Opener func(t testing.TB, name string) fanfare.Store
 // Run checks that stores keep the contract, each test on a new one. The random
 // histories are rapid's: -rapid.checks=10000 runs more of them.
 func Run(t *testing.T, open Opener) {
-	run(t, open, func(*testing.T, test) bool { return true })
+	run(t, open, groups, func(*testing.T, test) bool { return true })
 }
 
-// run does what Run does with those tests that are wanted.
-func run(t *testing.T, open Opener, wanted func(*testing.T, test) bool) {
-	groups := []struct {
-		name  string
-		tests []test
-	}{
-		{"catalogue", catalogueTests},
-		{"event types", eventTypeTests},
-		{"revisions", revisionTests},
-		{"retries and handshakes", settingTests},
-		{"schemas", schemaTests},
-		{"versions", versionTests},
-		{"accept", acceptTests},
-		{"record", recordTests},
-		{"lanes", laneTests},
-		{"again", againTests},
-		{"log", logTests},
-		{"filters", filterTests},
-		{"within", withinTests},
-		{"pages", pageTests},
-		{"prune", pruneTests},
-		{"keeping", keepingTests},
-		{"audit", auditTests},
-		{"access", accessTests},
-		{"tasks", taskTests},
-		{"exports", exportTests},
-		{"usage", usageTests},
-		{"pollers", pollerTests},
-		{"concurrency", concurrencyTests},
-	}
+// A group of tests is about one thing.
+type group struct {
+	name  string
+	tests []test
+}
+
+var groups = []group{
+	{"catalogue", catalogueTests},
+	{"event types", eventTypeTests},
+	{"revisions", revisionTests},
+	{"retries and handshakes", settingTests},
+	{"schemas", schemaTests},
+	{"versions", versionTests},
+	{"accept", acceptTests},
+	{"record", recordTests},
+	{"lanes", laneTests},
+	{"again", againTests},
+	{"log", logTests},
+	{"filters", filterTests},
+	{"within", withinTests},
+	{"pages", pageTests},
+	{"prune", pruneTests},
+	{"keeping", keepingTests},
+	{"audit", auditTests},
+	{"access", accessTests},
+	{"tasks", taskTests},
+	{"exports", exportTests},
+	{"usage", usageTests},
+	{"pollers", pollerTests},
+	{"concurrency", concurrencyTests},
+}
+
+// run does what Run does with those tests of groups that are wanted.
+func run(t *testing.T, open Opener, groups []group, wanted func(*testing.T, test) bool) {
 	for i, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
 			for j, test := range g.tests {

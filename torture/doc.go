@@ -18,6 +18,9 @@
 //   - every request was signed by the endpoint's secret, over the bytes sent;
 //   - the server's statistics and its rows say the same, and the database is whole.
 //
+// What is quick of it is done by plain go test, and all of it, in a short form, with
+// -proofs.
+//
 // Each run prints one line of JSON with its figures and the seed, which repeats
 // what was random about it but not how the processes were scheduled. None lost
 // of n events puts the chance of losing one below 3/n, with 95 % confidence.
@@ -28,6 +31,7 @@
 // again had been under way on a node when that was harmed, and was never recorded.
 //
 //	go test ./torture
+//	go test ./torture -proofs
 //	go test ./torture -run TestFailover -failovers 20 -timeout 1h -v
 //	go test ./torture -run TestPatroni -patroni 8 -timeout 1h -v
 //	go test ./torture -run TestKill -kills 1000 -timeout 3h -v

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -9,7 +10,7 @@ import (
 	"time"
 )
 
-var failoversFlag = flag.Int("failovers", 3, "how often TestFailover loses the primary")
+var failoversFlag = flag.Int("failovers", 0, "how often TestFailover loses the primary; 0: the short form")
 
 // gentle is some 500 events a second.
 var gentle = pace{clients: 2, interval: 40 * time.Millisecond, backlog: 1000, padding: 600}
@@ -68,6 +69,7 @@ var faults = []fault{
 // it, has its standby take its place, and makes it the other's standby. First it is
 // restarted where it is.
 func TestFailover(t *testing.T) {
+	long(t, *failoversFlag > 0)
 	chance, seed := newChance(t)
 	moments := chance(1)
 	p := newPair(t)
@@ -78,7 +80,7 @@ func TestFailover(t *testing.T) {
 	quiet := w.listen(t)
 	f := &failovers{}
 	f.add(t, w.crash(t, p, nodes, quiet, moments), strictly)
-	for i := range *failoversFlag {
+	for i := range cmp.Or(*failoversFlag, 3) {
 		fault := faults[i%len(faults)]
 		f.add(t, w.lose(t, p, fault, nodes, quiet, moments), fault.bar)
 		begun := time.Now()

@@ -22,6 +22,7 @@ const (
 // TestDiskFull fills the server's disk. What it then refuses it says so, what it
 // had accepted it goes on to deliver, and once there is room it goes on by itself.
 func TestDiskFull(t *testing.T) {
+	long(t, false)
 	t.Parallel()
 	chance, seed := newChance(t)
 	h := newHost(t, chance(1))

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"testing"
 	"time"
 )
@@ -9,11 +10,7 @@ import (
 // at once on what is left.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	kills := *killsFlag
-	if testing.Short() {
-		kills = min(kills, 3)
-	}
-	killing(t, "", kills)
+	killing(t, "", cmp.Or(*killsFlag, 5))
 }
 
 // killing kills a server whose database is at that URL, or in a file.

@@ -12,6 +12,7 @@ import (
 // nodes. With -rounds it does each of that so often, with nodes of its own; else once or
 // twice, one upon the other.
 func TestNodes(t *testing.T) {
+	long(t, *roundsFlag > 0)
 	t.Parallel()
 	db := pgtest.Start(t, "max_connections = 300")
 	if *roundsFlag == 0 {

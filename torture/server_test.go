@@ -24,9 +24,19 @@ import (
 )
 
 var (
-	killsFlag = flag.Int("kills", 20, "how often TestKill kills the server")
-	seedFlag  = flag.Uint64("seed", 0, "seed of what is random; 0 takes a new one")
+	proofsFlag = flag.Bool("proofs", false, "run all that takes long, too, in its short form")
+	killsFlag  = flag.Int("kills", 0, "how often TestKill kills the server; 0: the short form")
+	seedFlag   = flag.Uint64("seed", 0, "seed of what is random; 0 takes a new one")
 )
+
+// long is for a test that takes long: it is run with -proofs, or if it was asked for by
+// a flag of its own.
+func long(t *testing.T, asked bool) {
+	t.Helper()
+	if !asked && !*proofsFlag {
+		t.Skip("it takes long: ask for it with -proofs")
+	}
+}
 
 // binary is the server under test.
 var binary string

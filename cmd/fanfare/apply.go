@@ -47,7 +47,7 @@ func applyCommand(e *env) *cobra.Command {
 			"            url: https://acme.example/hooks\n" +
 			"            eventTypes: [order.*]\n" +
 			"            secret: ${ACME_SECRET}\n\n" +
-			"In url, secret, headers and auth ${NAME} stands for an environment variable; what it\n" +
+			"In url, secret, headers, auth and config ${NAME} stands for an environment variable; what it\n" +
 			"holds is never shown, and a dry run can do without. A field that the file leaves out is set back to what is usual, but for\n" +
 			"disabled, paused, secret, headers and auth, which stay as they are.\n\n" +
 			"What has changed on the server since the plan was made stays untouched, and apply ends.\n\n" +

@@ -30,9 +30,12 @@ type database struct {
 	alone   func(context.Context) error // fails while others have it open; nil: they cannot
 }
 
-// openDatabase opens the database of that URL, or with none the file in the folder.
-func openDatabase(ctx context.Context, url, folder string, keys *secretsKeys) (*database, error) {
-	open := openServer
+// openDatabase opens the database of that URL, whose news are heard at another if there
+// is one, or with none the file in the folder.
+func openDatabase(ctx context.Context, url, news, folder string, keys *secretsKeys) (*database, error) {
+	open := func(ctx context.Context, url string, ring *seal.Ring) (*database, error) {
+		return openServer(ctx, url, news, ring)
+	}
 	from := url
 	if url == "" {
 		open, from = openFile, filepath.Join(folder, databaseFile)
@@ -64,12 +67,12 @@ func openFile(ctx context.Context, path string, ring *seal.Ring) (*database, err
 	return &database{store: store, kind: "sqlite", sealing: sealing, rekey: store.Rekey}, nil
 }
 
-func openServer(ctx context.Context, url string, ring *seal.Ring) (*database, error) {
+func openServer(ctx context.Context, url, news string, ring *seal.Ring) (*database, error) {
 	at, err := pgconn.ParseConfig(url)
 	if err != nil {
 		return nil, usagef("--database: %w", err)
 	}
-	store, err := postgres.Open(ctx, url, &postgres.Options{Keys: ring})
+	store, err := postgres.Open(ctx, url, &postgres.Options{Keys: ring, Listen: news})
 	if err != nil {
 		return nil, refusedBy(at, err)
 	}

@@ -148,8 +148,8 @@ func dayOf(flag, text string) (time.Time, error) {
 	return time.Time{}, usagef("--%s: %q is neither a day, such as 2027-06-30, nor a time, such as 2027-06-30T12:00:00Z", flag, text)
 }
 
-// derived reports whether a field of an event type follows from what a file says of
-// another: deprecated and deprecatedAt are two ways to say the same, and of a file that
+// derived reports whether a field follows from what a file says of another: where an
+// endpoint's config says where it leads, so does its url; of an event type, deprecated and deprecatedAt are two ways to say the same, and of a file that
 // has only the first, the server has kept the date.
 func derived(item *manifest.Item, name string, have thing) bool {
 	said := func(name string) bool {
@@ -157,6 +157,8 @@ func derived(item *manifest.Item, name string, have thing) bool {
 		return f != nil && !unset(name, f.Value)
 	}
 	switch {
+	case item.Kind == manifest.Endpoint:
+		return name == "url" && item.Field(name) == nil && connected(item)
 	case item.Kind != manifest.EventType:
 		return false
 	case name == "deprecated":

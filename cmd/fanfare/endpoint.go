@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -22,6 +23,8 @@ type endpoint struct {
 	UID         string
 	Kind        string
 	URL         string
+	Config      json.RawMessage
+	Filter      string
 	Description string
 	FilterTypes []string
 	Channels    []string
@@ -98,6 +101,9 @@ func (ep *endpoint) show(r *request) error {
 	if ep.Kind == poller {
 		return ep.showPoller(r)
 	}
+	if len(ep.Config) > 0 {
+		return ep.showConnected(r)
+	}
 	ordered := ""
 	if ep.Ordered {
 		ordered = "yes"
@@ -122,7 +128,7 @@ func (ep *endpoint) show(r *request) error {
 		inFlight = fmt.Sprintf("%d at most", ep.MaxInFlight)
 	}
 	return fields(r.out, "id", ep.ID, "uid", ep.UID, "kind", ep.Kind, "url", ep.to(), "description", ep.Description,
-		"state", ep.state(), "why", ep.why(r), "event types", ep.wants(), "pinned versions", pinned(ep.TypeVersions), "channels", strings.Join(ep.Channels, ", "),
+		"state", ep.state(), "why", ep.why(r), "event types", ep.wants(), "pinned versions", pinned(ep.TypeVersions), "channels", strings.Join(ep.Channels, ", "), "filter", ep.Filter,
 		"on pause", onPause, "ordered", ordered, "ordering key", ep.OrderingKey, "debounce", debounce, "batch", ep.Batch.String(), "format", ep.Format, "includes", tells, "signature", ep.Signature, "retry", ep.Retry.String(), "handshake", ep.Handshake, "timeout", timeout, "success", ep.Success.String(), "auth", ep.Auth.String(),
 		"rate limit", perSecond(ep.RateLimit), "in flight", inFlight, "created", stamp(ep.CreatedAt))
 }
@@ -189,8 +195,9 @@ func endpointVerbs(e *env) []*cobra.Command {
 				return showIt(ctx, r, http.MethodGet, path, nil)
 			}},
 		verb{use: "create [URL]", short: "Add an endpoint",
-			long:    "Adds an endpoint: where messages go, which ones, and how.\n" + endpointWords(),
-			example: createEndpoint + "\nfanfare endpoint create https://example.com/hooks --type 'record.*' --ordered --retry 5s,5m,1h",
+			long: "Adds an endpoint: where messages go, which ones, and how.\n" + endpointWords(),
+			example: createEndpoint + "\nfanfare endpoint create https://example.com/hooks --type 'record.*' --ordered --retry 5s,5m,1h\n" +
+				"fanfare endpoint create --kind slack --config @slack.json --type 'record.*'",
 			flags: func(flags *pflag.FlagSet) {
 				s.flags(flags)
 				s.secretFlag(flags, "one is made otherwise")
@@ -202,6 +209,9 @@ func endpointVerbs(e *env) []*cobra.Command {
 					return err
 				}
 				body, err := s.body(r)
+				if err == nil {
+					err = s.tell(e, r, body)
+				}
 				if err != nil {
 					return err
 				}
@@ -226,6 +236,9 @@ func endpointVerbs(e *env) []*cobra.Command {
 			},
 			do: func(ctx context.Context, r *request) error {
 				body, err := s.body(r)
+				if err == nil {
+					err = s.tell(e, r, body)
+				}
 				if err == nil && r.given("url") {
 					err = checkTarget(s.url)
 				}

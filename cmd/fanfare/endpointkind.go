@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,6 +18,9 @@ import (
 // poller is the kind of endpoint that is sent nothing: its messages are polled.
 const poller = "poller"
 
+// webhookKind is the kind of endpoint that is sent its messages at a URL.
+const webhookKind = "webhook"
+
 // to is where an endpoint's messages go, in a word: tables are shown around, so what
 // may be a secret of it is left to --json.
 func (ep *endpoint) to() string {
@@ -28,13 +33,69 @@ func (ep *endpoint) to() string {
 // showPoller is show for an endpoint that is sent nothing.
 func (ep *endpoint) showPoller(r *request) error {
 	return fields(r.out, "id", ep.ID, "uid", ep.UID, "kind", ep.Kind, "description", ep.Description, "state", ep.state(),
-		"poll it with", r.inApp("poll", "--endpoint", cmp.Or(ep.UID, ep.ID)), "event types", ep.wants(), "pinned versions", pinned(ep.TypeVersions), "channels", strings.Join(ep.Channels, ", "), "created", stamp(ep.CreatedAt))
+		"poll it with", r.inApp("poll", "--endpoint", cmp.Or(ep.UID, ep.ID)), "event types", ep.wants(), "pinned versions", pinned(ep.TypeVersions), "channels", strings.Join(ep.Channels, ", "), "filter", ep.Filter, "created", stamp(ep.CreatedAt))
+}
+
+// showConnected is show for an endpoint whose messages go where its config says.
+func (ep *endpoint) showConnected(r *request) error {
+	ordered, timeout, inFlight := "", "", ""
+	if ep.Ordered {
+		ordered = "yes"
+	}
+	if ep.Timeout > 0 {
+		timeout = span(ep.Timeout)
+	}
+	if ep.MaxInFlight > 0 {
+		inFlight = fmt.Sprintf("%d at most", ep.MaxInFlight)
+	}
+	return fields(r.out, "id", ep.ID, "uid", ep.UID, "kind", ep.Kind, "goes to", ep.to(), "config", string(ep.Config), "description", ep.Description,
+		"state", ep.state(), "why", ep.why(r), "event types", ep.wants(), "pinned versions", pinned(ep.TypeVersions), "channels", strings.Join(ep.Channels, ", "), "filter", ep.Filter,
+		"ordered", ordered, "ordering key", ep.OrderingKey, "retry", ep.Retry.String(), "timeout", timeout, "rate limit", perSecond(ep.RateLimit), "in flight", inFlight, "created", stamp(ep.CreatedAt))
+}
+
+// maxConfig bounds what is read of a config or a script, in bytes; the server takes
+// less.
+const maxConfig = 1 << 20
+
+// orFile is what a flag says, or what is in the file that it names behind an @.
+func (e *env) orFile(value string) ([]byte, error) {
+	if file, ok := strings.CutPrefix(value, "@"); ok {
+		return e.readFile(file, maxConfig)
+	}
+	return []byte(value), nil
+}
+
+// tell puts into body what the endpoint's kind is told, and its script.
+func (s *endpointSettings) tell(e *env, r *request, body map[string]any) error {
+	if r.given("transformation") {
+		script, err := e.orFile(s.script)
+		if err != nil {
+			return err
+		}
+		body["transformation"] = orNull(string(script))
+	}
+	if !r.given("config") {
+		return nil
+	}
+	text, err := e.orFile(s.config)
+	if err != nil {
+		return err
+	}
+	var config map[string]json.RawMessage
+	if err := json.Unmarshal(text, &config); err != nil {
+		return usagef("--config is no JSON object, such as {\"url\":\"https://…\"}, nor @ and the name of a file with one: %w", err)
+	}
+	body["config"] = json.RawMessage(text)
+	return nil
 }
 
 // target is the url of an endpoint to be made. One that is polled has none.
 func (s *endpointSettings) target(r *request, example string) (string, error) {
-	if s.kind == poller && len(r.args) == 0 && s.url == "" {
+	if s.kind != webhookKind && len(r.args) == 0 && s.url == "" {
 		return "", nil
+	}
+	if s.kind != webhookKind && s.kind != poller {
+		return "", usagef("an endpoint of kind %s has no url; say in --config where it goes", s.kind)
 	}
 	to, err := r.named("url", s.url, example)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 // endpointSettings are the flags that describe an endpoint.
 type endpointSettings struct {
 	url, uid, description string
-	kind                  string
+	kind, config, filter  string
+	script                string
 	types, channels, pins []string
 	headers               []string
 	secret                string
@@ -36,7 +37,10 @@ type endpointSettings struct {
 
 func (s *endpointSettings) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.url, "url", "", "where messages go")
-	flags.StringVar(&s.kind, "kind", "webhook", "webhook, or poller: it is sent nothing and has no url, and messages are there to be polled")
+	flags.StringVar(&s.kind, "kind", "webhook", "webhook; poller: it is sent nothing and has no url, and messages are there to be polled; or one that \"fanfare kind list\" shows")
+	flags.StringVar(&s.config, "config", "", "what an endpoint of such a kind is told: a JSON object, or @ and the name of a file that has it; @- reads the standard input")
+	flags.StringVar(&s.script, "transformation", "", `JavaScript that makes of each message what is sent, or @ and the name of a file with it: "function handler(webhook) { return webhook }"`)
+	flags.StringVar(&s.filter, "filter", "", `expression that a message has to match, such as "payload.status == 'open'"; "fanfare filter try" shows which do`)
 	flags.StringVar(&s.uid, "uid", "", "your own name for it, which may stand wherever its id may")
 	flags.StringVar(&s.description, "description", "", "what it is for")
 	flags.StringSliceVarP(&s.types, "type", "t", nil, `event types it wants, such as record.created or "record.*"; none means all`)
@@ -84,6 +88,7 @@ func (s *endpointSettings) body(r *request) (map[string]any, error) {
 	}
 	set("url", "url", s.url)
 	set("kind", "kind", s.kind)
+	set("filter", "filter", orNull(s.filter))
 	set("uid", "uid", orNull(s.uid))
 	set("description", "description", s.description)
 	set("type", "filterTypes", s.types)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -25,8 +26,8 @@ func exportCommand(e *env) *cobra.Command {
 		long: "Writes applications, endpoints and event types as YAML that \"fanfare apply\" and \"fanfare\n" +
 			"import\" read. The same server writes the same file. What is as usual is left out, and so\n" +
 			"are signing secrets unless --secrets is given: a server that the file is applied to makes\n" +
-			"its own. URLs that may be secrets, and headers whose values a server does not show, stand as\n" +
-			"${NAME}, to be set by whoever applies the file. REST hooks, which programs subscribe themselves, are not in it.",
+			"its own. URLs that may be secrets, and headers and parts of a config whose values a server does\n" +
+			"not show, stand as ${NAME}, to be set by whoever applies the file. REST hooks, which programs subscribe themselves, are not in it.",
 		example: "fanfare export > fanfare.yaml\nfanfare export --app acme --secrets",
 		flags: func(flags *pflag.FlagSet) {
 			flags.StringVarP(&app, "app", "a", "", "only this application and its endpoints, by id or uid")
@@ -103,7 +104,7 @@ func (x *exporter) item(k manifest.Kind, t thing) *manifest.Item {
 
 // literal writes a value so that ${ in it stands for nothing else.
 func literal(k manifest.Kind, name string, value json.RawMessage) json.RawMessage {
-	if k == manifest.Endpoint && name != "auth" && slices.Contains(manifest.Expanded, name) {
+	if k == manifest.Endpoint && partlyShown[name] == nil && slices.Contains(manifest.Expanded, name) {
 		return json.RawMessage(manifest.Literal(string(value)))
 	}
 	return value
@@ -111,7 +112,7 @@ func literal(k manifest.Kind, name string, value json.RawMessage) json.RawMessag
 
 // hidden adds an endpoint's headers, and its secret if that is asked for.
 func (x *exporter) hidden(ctx context.Context, ep *manifest.Item, path string) error {
-	if err := x.target(ep); err != nil {
+	if err := errors.Join(x.target(ep), x.config(ep)); err != nil {
 		return err
 	}
 	if f := ep.Field("auth"); f != nil {
@@ -158,7 +159,7 @@ func (x *exporter) hidden(ctx context.Context, ep *manifest.Item, path string) e
 // target leaves a URL out that may be a secret.
 func (x *exporter) target(ep *manifest.Item) error {
 	f := ep.Field("url")
-	if f == nil || x.secrets {
+	if f == nil || x.secrets || connected(ep) {
 		return nil
 	}
 	var to string

@@ -21,12 +21,15 @@ import (
 var commands = []func(*env) *cobra.Command{
 	serveCommand,
 	demoCommand,
+	fakeCommand,
 	listenCommand,
 	sendCommand,
 	tailCommand,
 	pollCommand,
 	appCommand,
 	endpointCommand,
+	kindCommand,
+	filterCommand,
 	operationalCommand,
 	eventTypeCommand,
 	messageCommand,
@@ -64,6 +67,9 @@ type env struct {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == runScripts {
+		os.Exit(serveScripts(os.Stdin, os.Stdout, os.Stderr))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -202,13 +202,13 @@ func (p *planner) differences(ctx context.Context, item *manifest.Item, have thi
 		case f != nil && len(f.Unset) > 0:
 			p.unset = append(p.unset, fmt.Sprintf("%s of %s, as %s is not set", name, title(item.Kind.String(), item.Name, item.App), f.Unset[0].Name))
 		case name == "secret" && item.Kind == manifest.Endpoint, name == "headers" && item.Kind == manifest.Endpoint:
-		case f != nil && name == "auth" && item.Kind == manifest.Endpoint:
-			c, blind := authDifference(f, value, p.sendHidden)
+		case f != nil && item.Kind == manifest.Endpoint && partlyShown[name] != nil:
+			c, blind := partlyShown[name](f, value, p.sendHidden || name == "config" && item.EndpointKind() != have.text("kind"))
 			if c != nil {
 				fields = append(fields, *c)
 			}
 			if blind {
-				p.blind = append(p.blind, "the secrets of auth of "+title(item.Kind.String(), item.Name, item.App))
+				p.blind = append(p.blind, "the secrets of "+name+" of "+title(item.Kind.String(), item.Name, item.App))
 			}
 		case derived(item, name, have):
 		case f == nil && (slices.Contains(keptUnless, name) || !shown || unset(name, value)):

@@ -11,7 +11,7 @@ import (
 )
 
 // secretive are fields of endpoints that are not shown, wherever they come from.
-var secretive = []string{"secret", "headers", "auth"}
+var secretive = []string{"secret", "headers", "auth", "config"}
 
 // created are the fields of what is to be made.
 func created(item *manifest.Item) []fieldChange {
@@ -63,7 +63,10 @@ func (c *change) target() string {
 	}
 	url, hidden := value("url")
 	to := valueText("url", url)
-	switch {
+	kind, _ := value("kind")
+	switch name := valueText("kind", kind); {
+	case name != webhookKind && name != poller:
+		to = name
 	case hidden:
 		to = "a hidden url"
 	case unset("url", url):

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/connect/all"
 	"github.com/fanfarehq/fanfare/internal/api"
 )
 
@@ -26,6 +27,7 @@ type serveSettings struct {
 	listen      string
 	data        string
 	database    string // URL; "": a file in data
+	news        string // URL at which a database tells news; "": that of database
 	dev         bool
 	allow       []string
 	egress      []string
@@ -82,6 +84,7 @@ func serveCommand(e *env) *cobra.Command {
 	flags.StringVar(&s.retry, "retry", "standard", "when to try again where neither endpoint, event type nor application says: "+strings.Join(fanfare.RetryPresets, ", ")+", delays such as 5s,5m,1h, or a formula such as \"n^4+5 x24\"")
 	flags.Var(&s.disable, "disable-after", "how long an endpoint may do nothing but fail before it is disabled, such as 120h, though never before its plan of retries is over; never (or 0): it is not")
 	flags.IntVar(&s.perHost, "per-host", 256, "attempts under way at once to one host, whichever applications' endpoints they are for")
+	flags.StringVar(&s.news, "database-listen", "", "URL of the same database at which news of other servers are heard (LISTEN), where --database leads to a pooler in transaction mode")
 	flags.DurationVar(&s.drainWait, "drain-wait", 0, "how long the server, told to stop, goes on to take requests and answers GET /health with 503, so that a load balancer sends nothing more (default 5s with --database)")
 	flags.BoolVar(&s.httpsOnly, "https-only", false, "refuse endpoints, and all else that is called, by http")
 	flags.DurationVar(&s.audit, "audit-retention", 90*24*time.Hour, "how long the audit log is kept")
@@ -138,6 +141,8 @@ func (s *serveSettings) options(log *slog.Logger, ln net.Listener) (*fanfare.Opt
 		HTTPSOnly:      s.httpsOnly,
 		DisableAfter:   time.Duration(s.disable),
 		PerHost:        s.perHost,
+		Connectors:     all.Connectors(),
+		Transformer:    transformer(),
 		DrainTimeout:   drainTime,
 	}
 	if err := s.reachable(opt); err != nil {
@@ -311,7 +316,7 @@ func (s *serveSettings) open(ctx context.Context, e *env) (*database, *secretsKe
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := openDatabase(ctx, s.database, folder, secrets)
+	db, err := openDatabase(ctx, s.database, s.news, folder, secrets)
 	return db, secrets, err
 }
 

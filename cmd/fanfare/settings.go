@@ -45,7 +45,8 @@ func set(flags *pflag.FlagSet, name, text string) error {
 	return err
 }
 
-// configFlag names the flag that names the settings file.
+// configFlag names the flag that names the settings file, of a command whose settings
+// the environment may set too; an endpoint's --config is another.
 const configFlag = "config"
 
 // settle fills in the flags that the command line left alone: from the
@@ -71,7 +72,7 @@ func (e *env) settle(cmd *cobra.Command) error {
 		}
 	}
 	config := cmd.Flags().Lookup(configFlag)
-	if config == nil || config.Value.String() == "" {
+	if config == nil || config.Annotations[fromEnv] == nil || config.Value.String() == "" {
 		return nil
 	}
 	return settleFile(cmd.Flags(), config.Value.String())

@@ -117,10 +117,16 @@ func paged[T, Out any](c *call, l listing[T], show func(T) (Out, error)) (*list[
 	if err := c.mistakes(); err != nil {
 		return nil, err
 	}
+	if err := c.cursors.ready(c.r.Context(), c.hub); err != nil {
+		return nil, err
+	}
 	from := cursor{mark: mark}
 	if text != "" {
-		var ok bool
-		if from, ok = parseCursor(text); !ok || from.mark != mark {
+		plain, ok := c.cursors.open(text)
+		if ok {
+			from, ok = parseCursor(plain)
+		}
+		if !ok || from.mark != mark {
 			return nil, badRequest("This iterator is not of this list with these filters; begin again without one.")
 		}
 	}
@@ -153,24 +159,32 @@ func paged[T, Out any](c *call, l listing[T], show func(T) (Out, error)) (*list[
 		}
 		out.Data = append(out.Data, shown)
 	}
-	out.Iterator, out.PrevIterator = ends(items, from, mark, l.id)
+	out.Iterator, out.PrevIterator = c.ends(ids(items, l.id), from, mark)
 	return out, nil
 }
 
-// ends are the cursors of a page. An empty page keeps the one that led to it,
-// so that one can ask again later.
-func ends[T any](items []T, from cursor, mark [markBytes]byte, id func(T) string) (next, prev *string) {
-	if len(items) > 0 {
-		n := cursor{false, mark, id(items[len(items)-1])}.String()
-		p := cursor{true, mark, id(items[0])}.String()
-		return &n, &p
+// ids are those of the first and the last item of a page; none of an empty one.
+func ids[T any](items []T, id func(T) string) []string {
+	if len(items) == 0 {
+		return nil
 	}
-	if from.id == "" {
+	return []string{id(items[0]), id(items[len(items)-1])}
+}
+
+// ends are the cursors of a page between two items. An empty page keeps the one
+// that led to it, so that one can ask again later.
+func (c *call) ends(outer []string, from cursor, mark [markBytes]byte) (next, prev *string) {
+	sealed := func(to cursor) *string {
+		text := c.cursors.seal(to.String())
+		return &text
+	}
+	switch {
+	case len(outer) > 0:
+		return sealed(cursor{false, mark, outer[1]}), sealed(cursor{true, mark, outer[0]})
+	case from.id == "":
 		return nil, nil
+	case from.back:
+		return nil, sealed(from)
 	}
-	same := from.String()
-	if from.back {
-		return nil, &same
-	}
-	return &same, nil
+	return sealed(from), nil
 }

@@ -102,6 +102,32 @@ func TestCursorsFitTheirListOnly(t *testing.T) {
 	w.do("GET", "/api/v1/app/acme/msg?channel=c&iterator=", "").want(200)
 }
 
+// What a cursor says is no secret, but nobody else can write one, nor change one.
+func TestCursorsCannotBeForged(t *testing.T) {
+	w := newWorld(t)
+	w.app("acme")
+	w.do("POST", "/api/v1/app/acme/endpoint", `{"kind":"poller","uid":"inbox"}`).want(201)
+	for range 2 {
+		w.message("acme", `{"eventType":"x","payload":1}`)
+	}
+	for path, next := range map[string]string{
+		"/api/v1/app/acme/msg?limit=1": "/api/v1/app/acme/msg?limit=1&iterator=", "/api/v1/app/acme/poller/inbox?limit=1": "/api/v1/app/acme/poller/inbox?iterator=",
+		"/api/v1/app/acme/poller/inbox/consumer/c?limit=1": "/api/v1/app/acme/poller/inbox/consumer/c?iterator=",
+	} {
+		p, _ := w.page(path)
+		it := *p.Iterator
+		w.do("GET", next+it, "").want(200)
+		for i := range it {
+			digit := byte('A')
+			if it[i] == digit {
+				digit = 'Q'
+			}
+			w.do("GET", next+it[:i]+string(digit)+it[i+1:], "").want(400)
+		}
+		w.do("GET", next+it[:len(it)-sealDigits], "").want(400) // as one can write it
+	}
+}
+
 func FuzzCursor(f *testing.F) {
 	f.Add(cursor{false, [8]byte{1}, "msg_1"}.String())
 	f.Add(cursor{true, [8]byte{255}, "record.created"}.String())

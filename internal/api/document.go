@@ -10,25 +10,30 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // serveDocument answers with the OpenAPI 3.1 document of the routes, which is
-// made from the very types and parameters that serve them. The paths in it are
-// below server; "": below the root of where the document is.
+// made from the very types and parameters that serve them, when somebody first asks:
+// that takes as long as starting the rest of a server. The paths in it are below
+// server; "": below the root of where the document is.
 func serveDocument(routes []*route, version, server string) http.HandlerFunc {
-	doc := newDocument(routes, version)
-	if server != "" {
-		doc.Servers = []*huma.Server{{URL: server}}
-	}
-	text, err := json.Marshal(doc)
-	if err != nil {
-		panic("api: the OpenAPI document cannot be written: " + err.Error()) // nothing of it comes from outside
-	}
-	return func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusOK, text)
+	document := sync.OnceValue(func() []byte {
+		doc := newDocument(routes, version)
+		if server != "" {
+			doc.Servers = []*huma.Server{{URL: server}}
+		}
+		text, err := json.Marshal(doc)
+		if err != nil {
+			panic("api: the OpenAPI document cannot be written: " + err.Error()) // nothing of it comes from outside
+		}
+		return text
+	})
+	return func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, document())
 	}
 }
 

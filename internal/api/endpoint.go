@@ -59,6 +59,7 @@ type ownFields struct {
 	Ordered     field[bool]               `json:"ordered,omitzero" doc:"Strictly in order of acceptance."`
 	OrderingKey field[string]             `json:"orderingKey,omitzero" doc:"For ordered ones, where in the payload the ordering key of a message stands, as a JSON pointer (RFC 6901) such as /customer/id, read when the message is accepted: a string or a number goes before the message's own orderingKey; null: only that counts."`
 	Filter      field[string]             `json:"filter,omitzero" doc:"An expression (CEL) over eventType, payload, channels and tags that a message has to match to be sent here, such as payload.status == 'open'. Try it first with POST /app/{app}/filter/try."`
+	Transform   field[string]             `json:"transformation,omitzero" doc:"JavaScript that makes of each message what is sent: function handler(webhook) gets eventType, payload, channels and tags, and returns an object with payload, perhaps headers, or cancel: true for nothing to be sent. Try it first with POST /app/{app}/transformation/try."`
 	Format      field[string]             `json:"format,omitzero" doc:"Of the body: raw (unless told), envelope, event, fulcrum, thin, form, mandrill, cloudevents or cloudevents-binary."`
 	Signature   field[string]             `json:"signature,omitzero" doc:"How attempts are signed: standard (unless told), basic, body-token, dropbox, github, intercom, mandrill, none, query, resthooks, shopify, slack, stripe or twilio."`
 	IncludeApp  field[bool]               `json:"includeApplication,omitzero" doc:"Whether the receiver is told whose the message is, by the application's uid or else its id: in the header webhook-application and, with the format envelope, in the member application."`
@@ -96,6 +97,7 @@ func (f *endpointFields) apply(ep *fanfare.Endpoint) {
 	f.Ordered.into(&ep.Ordered)
 	f.Format.into(&ep.Format)
 	f.Filter.into(&ep.Filter)
+	f.Transform.into(&ep.Transformation)
 	f.Signature.into(&ep.Signature)
 	f.IncludeApp.into(&ep.IncludeApplication)
 	f.MaxInFlight.into(&ep.MaxInFlight)
@@ -106,7 +108,9 @@ func (f *endpointFields) apply(ep *fanfare.Endpoint) {
 		ep.Kind = strings.TrimPrefix(f.Kind.value, kindWebhook)
 	}
 	if f.Config.set {
-		ep.Config = json.RawMessage(f.Config.value)
+		if ep.Config = json.RawMessage(f.Config.value); string(ep.Config) == "null" {
+			ep.Config = nil
+		}
 	}
 	if f.Debounce.set {
 		ep.Debounce = f.Debounce.value.duration()
@@ -145,6 +149,7 @@ type endpointOut struct {
 	UID            *string            `json:"uid"`
 	Kind           string             `json:"kind" newer:"true" doc:"What becomes of its messages: they go to its url (webhook), are there to be polled (poller), go to a function of the program that runs the server (function), or where config says."`
 	Filter         *string            `json:"filter" newer:"true" doc:"The expression that a message has to match; null: none."`
+	Transformation *string            `json:"transformation" newer:"true" doc:"The script that makes of each message what is sent; null: none."`
 	Config         jsontext.Value     `json:"config,omitzero" newer:"true" doc:"Of an endpoint of another kind, with its secrets masked."`
 	URL            string             `json:"url"`
 	Description    string             `json:"description"`
@@ -195,7 +200,7 @@ func (c *call) shownEndpoint(ep *fanfare.Endpoint) (*endpointOut, error) {
 		FailingSince: pointer(ep.FailingSince), DisabledReason: pointer(ep.DisabledReason),
 		CreatedAt: ep.CreatedAt, UpdatedAt: ep.UpdatedAt,
 	}
-	out.Filter = pointer(ep.Filter)
+	out.Filter, out.Transformation = pointer(ep.Filter), pointer(ep.Transformation)
 	out.Config = jsontext.Value(c.hub.ShownConfig(ep))
 	out.Batch = showBatching(ep.Batch)
 	out.TypePins = ep.EventTypeVersions

@@ -111,10 +111,13 @@ func problemOf(err error) *problem {
 
 // faultProblem is what is told of a fault.
 func faultProblem(err error) *problem {
-	if !errors.Is(err, fanfare.ErrAway) {
+	detail := "The database does not answer, and may have done this or not; send the same again, under the same Idempotency-Key or event ids, so that it is done once."
+	if _, late := errors.AsType[*fanfare.OvertakenError](err); late {
+		detail = "It took so long to store this that others have read past where it would stand, and nothing was kept; send the same again."
+	} else if !errors.Is(err, fanfare.ErrAway) {
 		return internal
 	}
-	p := refuse(http.StatusServiceUnavailable, "unavailable", "The database does not answer, and may have done it or not; send the same request again.")
+	p := refuse(http.StatusServiceUnavailable, "unavailable", detail)
 	p.retryAfter = "1"
 	return p
 }

@@ -42,6 +42,7 @@ func TestErrorsOfTheStore(t *testing.T) {
 		{fanfare.ErrBroken, 503, "unavailable", false},
 		{context.Canceled, 503, "unavailable", false},
 		{fanfare.ErrAway, 503, "unavailable", true},
+		{&fanfare.OvertakenError{}, 503, "unavailable", true},
 		{errors.New("disk 7 is on fire"), 500, "internal_error", true},
 		{nil, 500, "internal_error", true},
 	} {

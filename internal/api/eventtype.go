@@ -98,7 +98,7 @@ type eventTypeOut struct {
 	GroupName    *string        `json:"groupName"`
 	Schemas      jsontext.Value `json:"schemas" doc:"JSON Schemas by version, or null."`
 	Examples     jsontext.Value `json:"examples" newer:"true" doc:"A list of payloads, or null."`
-	Validation   string         `json:"validation" newer:"true" enum:"off,warn,reject" doc:"What becomes of messages that the newest schema does not allow."`
+	Validation   string         `json:"validation" newer:"true" enum:"off,warn,reject" doc:"What becomes of messages that the schema of their version, or else the current one, does not allow."`
 	FeatureFlags *[]string      `json:"featureFlags" newer:"true"`
 	FeatureFlag  *string        `json:"featureFlag"`
 	Archived     bool           `json:"archived"`

@@ -4,7 +4,7 @@ import "github.com/fanfarehq/fanfare"
 
 type exampleIn struct {
 	EventType    string     `json:"eventType" doc:"The event type whose example is sent."`
-	ExampleIndex field[int] `json:"exampleIndex,omitzero" doc:"Which of the examples of its newest schema; 0, the first, unless told."`
+	ExampleIndex field[int] `json:"exampleIndex,omitzero" doc:"Which of the examples of its current schema, or of the version that the endpoint has pinned; 0, the first, unless told."`
 }
 
 func sendExample(c *call, in *exampleIn) (*messageOut, error) {

@@ -57,6 +57,7 @@ var grants = map[string]string{
 	"POST /app/{app}/msg":                                "messages:write - in channels",
 	"POST /app/{app}/msg/batch":                          "messages:write - in channels",
 	"POST /app/{app}/msg/precheck/active":                "messages:write -",
+	"POST /app/{app}/transformation/try":                 "messages:read ViewBase",
 	"POST /app/{app}/filter/try":                         "messages:read ViewBase",
 	"GET /app/{app}/msg":                                 "messages:read ViewBase in channels",
 	"GET /app/{app}/msg/{msg}":                           "messages:read ViewBase in channels",
@@ -156,5 +157,6 @@ var bodies = map[string]string{
 	"POST /app/{app}/msg/batch":                          `[{"eventType":"x","payload":1,"application":{"name":"x"}}]`,
 	"POST /app/{app}/msg/precheck/active":                `{"eventType":"x"}`,
 	"POST /app/{app}/filter/try":                         `{"filter":"true"}`,
+	"POST /app/{app}/transformation/try":                 `{"code":"1","payload":1}`,
 	"POST /auth/app-portal-access/{app}":                 `{"application":{"name":"x"}}`,
 }

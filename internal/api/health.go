@@ -10,7 +10,7 @@ func (s *server) healthRoutes() []*route {
 }
 
 // isAlive says which store there is in a header: the answer has no body. While the
-// server takes its leave it is refused.
+// server takes its leave it is refused, and while it is no node that should be one.
 func isAlive(c *call, _ *none) (none, error) {
 	if c.kind != "" {
 		c.w.Header().Set("Fanfare-Store", c.kind)
@@ -19,6 +19,11 @@ func isAlive(c *call, _ *none) (none, error) {
 	case <-c.leaving:
 		return none{}, refuse(http.StatusServiceUnavailable, "stopping", "The server is about to stop, and still answers; send requests to another one.")
 	default:
-		return none{}, nil
 	}
+	if c.hub.OutOfTouch() {
+		p := refuse(http.StatusServiceUnavailable, "unavailable", "The server has been out of touch with its database for so long that others do its work; send requests to another one.")
+		p.retryAfter = "1"
+		return none{}, p
+	}
+	return none{}, nil
 }

@@ -61,7 +61,7 @@ func (s *server) serveMetrics(figures http.Handler) http.HandlerFunc {
 				p := problemOf(err)
 				if p == nil {
 					s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", r.URL.Path, "error", err)
-					p = internal
+					p = faultProblem(err)
 				}
 				p.write(w)
 				return

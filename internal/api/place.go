@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"sync"
 
 	"github.com/fanfarehq/fanfare"
@@ -27,18 +25,13 @@ type placeCipher struct {
 }
 
 // ready makes the key, or reads the one made before.
-func (p *placeCipher) ready(ctx context.Context, store fanfare.Store) error {
+func (p *placeCipher) ready(ctx context.Context, hub *fanfare.Hub) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.block != nil {
 		return nil
 	}
-	key, err := store.Setting(ctx, placeSetting)
-	if errors.Is(err, fanfare.ErrNotFound) || err == nil && len(key) != 16 {
-		key = make([]byte, 16)
-		rand.Read(key) // never fails: crypto/rand ends the process instead
-		err = store.SetSetting(ctx, placeSetting, key)
-	}
+	key, err := hub.StoredKey(ctx, placeSetting)
 	if err != nil {
 		return err
 	}

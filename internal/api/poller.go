@@ -85,13 +85,21 @@ func (c *call) markOf(ep *fanfare.Endpoint, consumer string) (m [markBytes]byte)
 	return m
 }
 
+// stand reads an iterator; ok is false if it is none of ours.
+func (c *call) stand(iterator string) (s stand, ok bool) {
+	if text, ok := c.cursors.open(iterator); ok {
+		return parseStand(text)
+	}
+	return s, false
+}
+
 // iterator is what the query has; ok is false if it has none.
 func (c *call) iterator(mark [markBytes]byte) (s stand, ok bool, err error) {
 	text := c.one("iterator")
 	if err := c.mistakes(); err != nil || text == "" {
 		return s, false, err
 	}
-	if s, ok = parseStand(text); !ok || s.mark != mark {
+	if s, ok = c.stand(text); !ok || s.mark != mark {
 		return s, false, badRequest("This iterator is not of this poller; begin again without one.")
 	}
 	return s, true, nil
@@ -119,6 +127,9 @@ func (out *pollOut) appendJSON(b []byte) ([]byte, error) {
 
 // poller is of the endpoint that the path names. Of one in use nothing is read.
 func (c *call) poller() (*fanfare.Poller, error) {
+	if err := c.cursors.ready(c.r.Context(), c.hub); err != nil {
+		return nil, err
+	}
 	app, err := c.ref("app")
 	if err != nil {
 		return nil, err
@@ -159,7 +170,7 @@ func (c *call) read(p *fanfare.Poller, s stand) (*pollOut, error) {
 	c.idle = len(b.Messages) == 0 && b.Done
 	s.place = b.Next
 	s.moved = s.moved || len(b.Messages) > 0
-	out := &pollOut{Data: make([]*messageOut, len(b.Messages)), Iterator: s.String(), Done: b.Done}
+	out := &pollOut{Data: make([]*messageOut, len(b.Messages)), Iterator: c.cursors.seal(s.String()), Done: b.Done}
 	for i, msg := range b.Messages {
 		out.Data[i] = c.showMessage(msg, payloadOf(msg, true))
 	}
@@ -262,7 +273,7 @@ func seekConsumer(c *call, in *seekIn) (*seekOut, error) {
 	var place fanfare.MessageID
 	mark := c.markOf(p.Endpoint(), cons.Name)
 	if iterator != "" {
-		s, ok := parseStand(iterator)
+		s, ok := c.stand(iterator)
 		if !ok || s.mark != mark && s.mark != c.markOf(p.Endpoint(), "") {
 			return nil, &fanfare.InvalidError{Field: "iterator", Reason: "must be one of this endpoint's or of this consumer's"}
 		}
@@ -273,7 +284,7 @@ func seekConsumer(c *call, in *seekIn) (*seekOut, error) {
 	if err := confirming(p.Seek(c.r.Context(), cons, place)); err != nil {
 		return nil, err
 	}
-	return &seekOut{stand{mark: mark, epoch: cons.Epoch, place: cons.After}.String()}, nil
+	return &seekOut{c.cursors.seal(stand{mark: mark, epoch: cons.Epoch, place: cons.After}.String())}, nil
 }
 
 type consumerOut struct {
@@ -295,7 +306,7 @@ func listConsumers(c *call, _ *none) (*list[*consumerOut], error) {
 		fetch: func(page fanfare.Page) ([]*fanfare.Consumer, error) { return p.Consumers(c.r.Context(), page) },
 	}, func(cons *fanfare.Consumer) (*consumerOut, error) {
 		s := stand{mark: c.markOf(ep, cons.Name), epoch: cons.Epoch, place: cons.After}
-		return &consumerOut{cons.Name, s.String(), cons.SeenAt, cons.CreatedAt}, nil
+		return &consumerOut{cons.Name, c.cursors.seal(s.String()), cons.SeenAt, cons.CreatedAt}, nil
 	})
 }
 

@@ -143,6 +143,7 @@ func TestEventTypesGoOutOfUse(t *testing.T) {
 		`{"versions":{"two":{}}}`:                                                {"versions", `"two" is not a version`},
 		`{"versions":{"2":{"sunsetAt":"` + from + `"}}}`:                         {"versions.2.sunsetAt", "needs a deprecatedAt"},
 		`{"schemas":{"1":{}},"currentVersion":2}`:                                {"currentVersion", "there is no version 2; there are 1"},
+		`{"schemas":{"1":{}},"currentVersion":2,"validation":"reject"}`:          {"currentVersion", "there is no version 2; there are 1"},
 		`{"schemas":null,"versions":{"2":{"deprecatedAt":"` + from + `"}}}`:      {"versions", "has no versions"},
 		`{"versions":{"99999999999999999999":{"deprecatedAt":"` + from + `"}}}`:  {"versions", "is not a version"},
 		`{"versions":{"2":{"deprecatedAt":"2020-01-01T00:00:00Z","sunset":""}}}`: {"versions.2.sunset", ""},

@@ -92,7 +92,7 @@ func (s *stream) begin() (err error) {
 	if lines := s.r.Header[lastEventID]; len(lines) > 0 {
 		id = lines[0]
 	}
-	if err := s.places.ready(s.r.Context(), s.store); err != nil {
+	if err := s.places.ready(s.r.Context(), s.hub); err != nil {
 		return err
 	}
 	if id == "" {

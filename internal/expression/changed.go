@@ -38,10 +38,14 @@ func (l library) ProgramOptions() []cel.ProgramOption { return nil }
 // changed reports whether what stands at path, names with dots between, differs from
 // what stood there before. Where a payload does not tell what was before, nothing did.
 func changed(payload ref.Val, path string) ref.Val {
-	if attributes := at(payload, "data.previous_attributes"); attributes != nil {
-		return types.Bool(at(attributes, path) != nil)
+	attributes, before := at(payload, "data.previous_attributes"), at(payload, "previous")
+	was := at(attributes, path)
+	if err := firstError(attributes, before, was); err != nil {
+		return err
 	}
-	before := at(payload, "previous")
+	if attributes != nil {
+		return types.Bool(was != nil)
+	}
 	if _, ok := before.(traits.Mapper); !ok {
 		return types.False
 	}
@@ -50,10 +54,23 @@ func changed(payload ref.Val, path string) ref.Val {
 		now = data
 	}
 	a, b := at(before, path), at(now, path)
+	if err := firstError(a, b); err != nil {
+		return err
+	}
 	if a == nil || b == nil {
 		return types.Bool((a == nil || a == types.NullValue) != (b == nil || b == types.NullValue))
 	}
 	return types.Bool(a.Equal(b) != types.True)
+}
+
+// firstError is the first of some values that could not be read; nil: all could.
+func firstError(values ...ref.Val) ref.Val {
+	for _, v := range values {
+		if types.IsError(v) {
+			return v
+		}
+	}
+	return nil
 }
 
 // at is the value at a path of names with dots between; nil: there is none.
@@ -67,6 +84,9 @@ func at(v ref.Val, path string) ref.Val {
 		}
 		if v, ok = m.Find(types.String(name)); !ok {
 			return nil
+		}
+		if types.IsError(v) {
+			return v
 		}
 	}
 	return v

@@ -26,6 +26,7 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 )
@@ -59,22 +60,50 @@ func newEnvironment() *cel.Env {
 	return env
 }
 
+// A program is a compiled expression.
+type program struct {
+	counted cel.Program // stops when it has cost too much
+	simple  cel.Program // does not count, for what is short whatever it is asked; nil: it may be long
+}
+
+// simpleMost is how long a payload is at most that an expression without loops need
+// not be counted on, in bytes.
+const simpleMost = 16 << 10
+
+// eval is the expression's value for in.
+func (p *program) eval(in *Input) (ref.Val, error) {
+	run := p.counted
+	if p.simple != nil && len(in.Payload) <= simpleMost {
+		run = p.simple
+	}
+	out, _, err := run.Eval(in)
+	return out, err
+}
+
 // compile makes a program of an expression whose result is of one of types.
-func compile(source string, want ...*cel.Type) (cel.Program, error) {
+func compile(source string, want ...*cel.Type) (*program, error) {
 	if len(source) > MaxSource {
 		return nil, fmt.Errorf("%d bytes; at most %d are allowed", len(source), MaxSource)
 	}
 	if strings.TrimSpace(source) == "" {
 		return nil, errors.New("is empty")
 	}
-	ast, issues := environment.Compile(source)
+	checked, issues := environment.Compile(source)
 	if err := issues.Err(); err != nil {
 		return nil, errors.New(firstIssue(issues))
 	}
-	if len(want) > 0 && !isOneOf(ast.OutputType(), want) {
-		return nil, fmt.Errorf("is %s, not %s", ast.OutputType(), want[0])
+	if len(want) > 0 && !isOneOf(checked.OutputType(), want) {
+		return nil, fmt.Errorf("is %s, not %s", checked.OutputType(), want[0])
 	}
-	return environment.Program(ast, cel.CostLimit(maxCost), cel.CostTracking(costs{}), cel.EvalOptions(cel.OptOptimize))
+	counted, err := environment.Program(checked, cel.CostLimit(maxCost), cel.CostTracking(costs{}), cel.EvalOptions(cel.OptOptimize))
+	if err != nil {
+		return nil, err
+	}
+	p := &program{counted: counted}
+	if loops := ast.MatchDescendants(ast.NavigateAST(checked.NativeRep()), ast.KindMatcher(ast.ComprehensionKind)); len(loops) == 0 {
+		p.simple, err = environment.Program(checked, cel.EvalOptions(cel.OptOptimize))
+	}
+	return p, err
 }
 
 func isOneOf(t *cel.Type, want []*cel.Type) bool {

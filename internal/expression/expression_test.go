@@ -138,6 +138,26 @@ func TestFilterOnOtherPayloads(t *testing.T) {
 	}
 }
 
+// TestBrokenPayloads has expressions that are true of a payload if what cannot be read of
+// it is taken for something.
+func TestBrokenPayloads(t *testing.T) {
+	for _, source := range []string{
+		`has(payload.a)`, `"a" in payload`, `!("z" in payload)`, `size(payload) == 0`, `payload == {}`, `payload == payload`,
+		`payload.all(k, k == "z")`, `!has(payload.z)`, `!changed("a")`, `payload.size() < 9`,
+	} {
+		f, err := ParseFilter(source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		for _, payload := range []string{`{"a" 1}`, `{"a":1,2}`, `{a:1}`} {
+			if got, why := f.Match(input(payload)); got || why != "the payload is not JSON" {
+				t.Errorf("%s of %s = %v, %q", source, payload, got, why)
+			}
+		}
+	}
+}
+
 // TestBombs has expressions that would take long on payloads made for it.
 func TestBombs(t *testing.T) {
 	numbers := `{"a":[` + strings.Repeat("1,", 200_000) + `1],"s":"` + strings.Repeat("a", 500_000) + `"}`

@@ -6,7 +6,7 @@ import (
 )
 
 // A Filter says of each message whether it is wanted. It may be used by many at once.
-type Filter struct{ program cel.Program }
+type Filter struct{ program *program }
 
 // ParseFilter reads a filter. Its error says what is wrong, and where.
 func ParseFilter(source string) (*Filter, error) {
@@ -20,7 +20,7 @@ func ParseFilter(source string) (*Filter, error) {
 // Match reports whether a message is wanted. One of which that cannot be said, as it
 // lacks what the filter asks for, is not; why says so, in the words of a sentence's end.
 func (f *Filter) Match(in *Input) (wanted bool, why string) {
-	out, _, err := f.program.Eval(in)
+	out, err := f.program.eval(in)
 	switch {
 	case err != nil:
 		return false, fault(err)

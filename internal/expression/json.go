@@ -112,15 +112,21 @@ var ends = [256]bool{',': true, '}': true, ']': true, ':': true, ' ': true, '\n'
 
 // passString returns where the string whose quote is at i ends.
 func passString(text []byte, i int) int {
-	for i++; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			return i + 1
-		case '\\':
-			i++
+	for from := i + 1; ; {
+		n := bytes.IndexByte(text[from:], '"')
+		if n < 0 {
+			return -1
+		}
+		quote := from + n
+		before := quote
+		for before > i+1 && text[before-1] == '\\' {
+			before--
+		}
+		from = quote + 1
+		if (quote-before)%2 == 0 { // the backslashes before it escape each other
+			return from
 		}
 	}
-	return -1
 }
 
 // passNested returns where the object or array that begins at i ends.

@@ -135,6 +135,9 @@ func (o *object) Get(key ref.Val) ref.Val {
 // Contains is traits.Container's.
 func (o *object) Contains(key ref.Val) ref.Val {
 	_, ok := o.Find(key)
+	if o.err != nil {
+		return o.err
+	}
 	return types.Bool(ok)
 }
 
@@ -155,13 +158,28 @@ func (o *object) plain() traits.Mapper {
 }
 
 // Size is traits.Sizer's.
-func (o *object) Size() ref.Val { return o.plain().Size() }
+func (o *object) Size() ref.Val {
+	if o.read(); o.err != nil {
+		return o.err
+	}
+	return o.plain().Size()
+}
 
-// Iterator is traits.Iterable's.
-func (o *object) Iterator() traits.Iterator { return o.plain().Iterator() }
+// Iterator is traits.Iterable's. The only key of what cannot be read is an error.
+func (o *object) Iterator() traits.Iterator {
+	if o.read(); o.err != nil {
+		return types.NewRefValList(types.DefaultTypeAdapter, []ref.Val{o.err}).Iterator()
+	}
+	return o.plain().Iterator()
+}
 
 // Equal is ref.Val's.
-func (o *object) Equal(other ref.Val) ref.Val { return o.plain().Equal(other) }
+func (o *object) Equal(other ref.Val) ref.Val {
+	if o.read(); o.err != nil {
+		return o.err
+	}
+	return o.plain().Equal(other)
+}
 
 // ConvertToNative is ref.Val's.
 func (o *object) ConvertToNative(to reflect.Type) (any, error) { return o.plain().ConvertToNative(to) }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -29,7 +28,7 @@ type Template struct {
 // A piece is text, or an expression whose result stands there.
 type piece struct {
 	text    string
-	program cel.Program // nil: text
+	program *program // nil: text
 }
 
 // ParseTemplate reads a template. Its error says what is wrong, and where.
@@ -73,7 +72,7 @@ func (t *Template) Text(in *Input, escape func(string) string) (string, error) {
 			b.WriteString(p.text)
 			continue
 		}
-		out, _, err := p.program.Eval(in)
+		out, err := p.program.eval(in)
 		if err != nil {
 			if strings.HasPrefix(err.Error(), "no such key: ") {
 				continue

@@ -13,6 +13,10 @@ type load struct {
 	stale bool // the answer is of no use
 	ask   Load
 
+	// These are as they were when it was asked: the edge behind which it reads, and up
+	// to where all was settled.
+	edge, settled Position
+
 	// touched are deliveries that ended, moved or were cancelled.
 	touched map[string]struct{}
 
@@ -89,14 +93,22 @@ func (s *Scheduler) ask(l *lane) Load {
 		Limit:    max(1, s.base(l)-max(0, l.others())),
 		seq:      s.seq,
 	}
+	edge, unsettled := l.edge, s.unsettled(l)
+	if unsettled && l.sure.Compare(l.edge) < 0 {
+		ask.After = l.sure
+		ask.Limit += l.held(l.sure) + l.stretch
+	}
 	// Queues and the rest of the lane take turns, so that neither starves.
 	if len(l.hungry) > 0 && !(l.load.ask.OneKey && l.more && l.others() <= half) {
 		q := l.hungry[0]
 		l.hungry = l.hungry[1:]
 		q.hungry = false
 		ask.OneKey, ask.Key, ask.After, ask.Limit = true, q.key, q.edge, max(1, half)
+		if edge = q.edge; unsettled {
+			ask.After = Position{} // memory has nothing of it
+		}
 	}
-	l.load = load{on: true, ask: ask}
+	l.load = load{on: true, ask: ask, edge: edge, settled: s.settled}
 	return ask
 }
 
@@ -119,11 +131,13 @@ func (s *Scheduler) Loaded(now time.Time, ask Load, ds []Delivery, more bool) {
 			edge = &q.edge
 		}
 	}
-	if !l.load.stale && *edge == ask.After && (!ask.OneKey || q != nil && q.shelved) {
+	if !l.load.stale && *edge == l.load.edge && (!ask.OneKey || q != nil && q.shelved) {
+		full := more
 		more = s.merge(l, ds, more, edge)
 		switch {
 		case !ask.OneKey:
 			l.more = more
+			s.vouch(at(now), l, ds, full)
 		case !more:
 			l.unshelve(q)
 		}

@@ -19,8 +19,10 @@ type Scheduler struct {
 	ready    ring
 	timers   heap[*timer]
 	inFlight int
-	created  uint64 // lanes and applications so far
-	seq      uint64 // loads so far
+	created  uint64   // lanes and applications so far
+	seq      uint64   // loads so far
+	shared   bool     // others accept too
+	settled  Position // if so: nothing comes any more before it
 	last     instant
 
 	stirred []*lane // to settle at the next Step

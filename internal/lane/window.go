@@ -12,14 +12,16 @@ type lane struct {
 	hold   instant // nothing starts before
 	bucket bucket
 
-	window row
-	edge   Position
-	more   bool
-	flying map[string]*flight
-	riders int // of those, how many hold no place, as another of their party does
-	sent   int // how many places in flight were given to another
-	apart  int // in the window, how many wait for no others
-	wide   bool
+	window  row
+	edge    Position
+	more    bool
+	sure    Position // all before it is settled, and was read; see Settled
+	stretch int      // how much more is asked for, to get past what is shelved
+	flying  map[string]*flight
+	riders  int // of those, how many hold no place, as another of their party does
+	sent    int // how many places in flight were given to another
+	apart   int // in the window, how many wait for no others
+	wide    bool
 
 	// Ordered lanes only.
 	queues  map[string]*queue
@@ -277,6 +279,7 @@ func (s *Scheduler) reset(l *lane) {
 	l.window.reset()
 	l.apart = 0
 	l.edge, l.more = Position{}, true
+	l.sure, l.stretch = Position{}, 0
 	l.queues, l.heads.items, l.hungry, l.shelved = nil, nil, nil, 0
 	l.load.stale = true
 	if !l.set.Ordered {

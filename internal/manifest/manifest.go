@@ -101,11 +101,14 @@ func (i *Item) Field(name string) *Field {
 	return nil
 }
 
-// polled reports whether the item is an endpoint that is sent nothing, and needs no
-// url.
-func (i *Item) polled() bool {
-	f := i.Field("kind")
-	return f != nil && string(f.Value) == `"poller"`
+// EndpointKind is what kind of endpoint the item is, if it is one: webhook, unless the
+// file says otherwise. Those of other kinds need no url.
+func (i *Item) EndpointKind() string {
+	kind := "webhook"
+	if f := i.Field("kind"); f != nil {
+		_ = json.Unmarshal(f.Value, &kind) // the grammar has seen to it that it is text
+	}
+	return kind
 }
 
 // Add takes in what another file says. It fails where both say the same thing.

@@ -19,7 +19,7 @@ import (
 const openapi = `{
   "components": {"schemas": {
     "App": {"type":"object","required":["name"],"properties":{"uid":{"type":["string","null"]},"name":{"type":"string"},"rateLimit":{"type":["integer","null"]},"throttleRate":{"type":["integer","null"]},"metadata":{"type":["object","null"],"additionalProperties":{"type":"string"}}}},
-    "Ep": {"type":"object","required":["url"],"properties":{"uid":{"type":["string","null"]},"url":{"type":"string"},"kind":{"type":["string","null"]},"description":{"type":["string","null"]},"eventTypes":{"type":["array","null"],"items":{"type":"string"}},"filterTypes":{"type":["array","null"],"items":{"type":"string"}},"rateLimit":{"type":["integer","null"]},"timeout":{"type":["number","null"]},"version":{"type":["integer","null"]},"disabled":{"type":["boolean","null"]},"secret":{"type":["string","null"]},"headers":{"type":["object","null"],"additionalProperties":{"type":"string"}},"retry":{"$ref":"#/components/schemas/Retry"}}},
+    "Ep": {"type":"object","required":["url"],"properties":{"uid":{"type":["string","null"]},"url":{"type":"string"},"kind":{"type":["string","null"]},"config":{},"description":{"type":["string","null"]},"eventTypes":{"type":["array","null"],"items":{"type":"string"}},"filterTypes":{"type":["array","null"],"items":{"type":"string"}},"rateLimit":{"type":["integer","null"]},"timeout":{"type":["number","null"]},"version":{"type":["integer","null"]},"disabled":{"type":["boolean","null"]},"secret":{"type":["string","null"]},"headers":{"type":["object","null"],"additionalProperties":{"type":"string"}},"retry":{"$ref":"#/components/schemas/Retry"}}},
     "Type": {"type":"object","required":["name"],"properties":{"name":{"type":"string"},"description":{"type":["string","null"]},"schemas":{}}},
     "Retry": {"type":"object","properties":{"preset":{"type":"string","enum":["standard","none"]},"delays":{"type":["array","null"],"items":{"type":"number"}}}}
   }},
@@ -96,6 +96,26 @@ applications:
 	}
 	if !m.HasApplications || !m.HasEventTypes {
 		t.Error("the lists are not noted to be there")
+	}
+}
+
+func TestAnEndpointThatItsConfigLeads(t *testing.T) {
+	m, err := read(t, `
+applications:
+  - uid: acme
+    name: Acme
+    endpoints:
+      - uid: chat
+        kind: slack
+        config: {url: "https://${HOST}/${TOKEN}", text: "$${x} {{payload}}", blocks: [{n: 1.0, text: "${TOKEN}"}]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := m.Endpoints[0].Field("config")
+	const want = `{"url":"https://example.com/t0ken","text":"${x} {{payload}}","blocks":[{"n":1.0,"text":"t0ken"}]}`
+	if m.Endpoints[0].EndpointKind() != "slack" || string(f.Value) != want || !f.Hidden {
+		t.Errorf("read: %s %s %v; want %s", m.Endpoints[0].EndpointKind(), f.Value, f.Hidden, want)
 	}
 }
 

@@ -257,7 +257,7 @@ func (r *reader) item(k Kind, n *yaml.Node, other func(member) bool) *Item {
 		r.fail(n, "the %s has no %s; it is known by that", k, k.identity())
 		return nil
 	}
-	if k == Endpoint && item.Field("url") == nil && !item.polled() && (!seen["url"] || len(r.problems) == before) {
+	if k == Endpoint && item.Field("url") == nil && item.EndpointKind() == "webhook" && (!seen["url"] || len(r.problems) == before) {
 		r.fail(n, "%s %q has no url", k, item.Name)
 	}
 	for _, name := range schema.Required {

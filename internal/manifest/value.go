@@ -29,7 +29,7 @@ func kindOf(n *yaml.Node) string {
 
 // Expanded are the fields of endpoints in which ${NAME} stands for a variable of
 // the environment.
-var Expanded = []string{"url", "secret", "headers", "auth"}
+var Expanded = []string{"url", "secret", "headers", "auth", "config"}
 
 var variable = regexp.MustCompile(`\$?\$\{([^}]*)\}?`)
 

@@ -27,6 +27,7 @@ type settings struct {
 	Kind           string            `json:"kind,omitempty"`
 	Config         json.RawMessage   `json:"config,omitempty"`
 	Filter         string            `json:"filter,omitempty"`
+	Transformation string            `json:"transformation,omitempty"`
 	RateLimit      int               `json:"rateLimit,omitempty"`
 	MaxInFlight    int               `json:"maxInFlight,omitempty"`
 	Timeout        int64             `json:"timeout,omitempty"`
@@ -64,7 +65,7 @@ func Settings(ep *fanfare.Endpoint) []byte {
 	}
 	v.BatchSize, v.BatchWindow = ep.Batch.Size, ep.Batch.Window.Microseconds()
 	v.TypeVersions, v.Application = ep.EventTypeVersions, ep.IncludeApplication
-	v.Config, v.Filter = ep.Config, ep.Filter
+	v.Config, v.Filter, v.Transformation = ep.Config, ep.Filter, ep.Transformation
 	for _, s := range ep.Secrets {
 		v.Secrets = append(v.Secrets, secret{s.Text, Micros(s.ExpiresAt)})
 	}
@@ -93,7 +94,7 @@ func (v *settings) fill(ep *fanfare.Endpoint) {
 	ep.RateLimit, ep.MaxInFlight = v.RateLimit, v.MaxInFlight
 	ep.Timeout = time.Duration(v.Timeout) * time.Microsecond
 	ep.Kind, ep.EventTypeVersions = v.Kind, v.TypeVersions
-	ep.Config, ep.Filter = v.Config, v.Filter
+	ep.Config, ep.Filter, ep.Transformation = v.Config, v.Filter, v.Transformation
 	ep.IncludeApplication = v.Application
 	ep.Debounce = time.Duration(v.Debounce) * time.Microsecond
 	ep.Batch = fanfare.Batching{Size: v.BatchSize, Window: time.Duration(v.BatchWindow) * time.Microsecond}

@@ -314,14 +314,15 @@ CREATE INDEX consumer_age ON consumer (seen_at);
 
 -- A node holds its row as long as it lives: it says until when, by the database's clock, and whoever
 -- finds that past removes the row. What a node writes of deliveries, it writes only with its row locked.
--- process is which one of its machine it is, where that can be told.
+-- process is which one of its machine it is, where that can be told. One that is about to leave takes no shards.
 CREATE TABLE node (
 	id uuid PRIMARY KEY,
 	name text NOT NULL,
 	process text,
 	horizon bigint NOT NULL,
 	started_at timestamptz NOT NULL,
-	expires_at timestamptz NOT NULL
+	expires_at timestamptz NOT NULL,
+	takes boolean NOT NULL DEFAULT true
 );
 
 -- The lanes of an endpoint's shard run on its owner; NULL: on none. The last shard has no lanes but
