@@ -104,8 +104,15 @@ func evaluate(vm *quickjs.VM, r *request) (string, error) {
 	return text, nil
 }
 
-// words is an error of the engine in a line.
+// words is an error of the engine in a line. What has no words left is out of memory.
 func words(err error) string {
+	if text := sentence(err); text != "" && text != "null" {
+		return text
+	}
+	return "it takes too much memory"
+}
+
+func sentence(err error) string {
 	var e *quickjs.Error
 	if !errors.As(err, &e) {
 		return firstLine(err.Error())
