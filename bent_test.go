@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -87,4 +88,5 @@ func (w *world) bend(b *bent, opt *fanfare.Options) {
 		cancel()
 		return <-ended
 	})
+	synctest.Wait() // so that it runs
 }

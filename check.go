@@ -1,6 +1,7 @@
 package fanfare
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,7 +31,7 @@ const (
 )
 
 // checkEndpoint tells all that is wrong with ep at once.
-func (h *Hub) checkEndpoint(ep *Endpoint) error {
+func (h *Hub) checkEndpoint(ctx context.Context, ep *Endpoint) error {
 	return allWrong(
 		checkUID(ep.UID),
 		h.checkTarget(ep),
@@ -44,7 +45,7 @@ func (h *Hub) checkEndpoint(ep *Endpoint) error {
 		ep.checkEventTypes(),
 		ep.checkPins(),
 		ep.checkFilter(h),
-		h.checkTransformation(ep),
+		h.checkTransformation(ctx, ep),
 		checkText("description", ep.Description),
 		checkLabels("channels", ep.Channels),
 		checkMetadata(ep.Metadata),

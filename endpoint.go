@@ -143,7 +143,7 @@ const maxSecrets = 10
 // no such application, and ErrExists when the application has another endpoint of
 // that uid.
 func (h *Hub) CreateEndpoint(ctx context.Context, ep *Endpoint) error {
-	if err := h.checkEndpoint(ep); err != nil {
+	if err := h.checkEndpoint(ctx, ep); err != nil {
 		return err
 	}
 	if len(ep.Secrets) == 0 {
@@ -204,7 +204,7 @@ func (h *Hub) UpdateEndpoint(ctx context.Context, ep *Endpoint) error {
 	if err := h.checkKind(ctx, ep); err != nil {
 		return err
 	}
-	if err := h.checkEndpoint(ep); err != nil {
+	if err := h.checkEndpoint(ctx, ep); err != nil {
 		return err
 	}
 	if err := h.checkChangedCertificates(ctx, ep); err != nil {

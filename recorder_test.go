@@ -40,8 +40,10 @@ func gathering(t *testing.T, w *world, n int, record func(ctx context.Context, s
 	}})
 	rcv := w.receiver("a.test", nil)
 	w.endpoint(fanfare.Endpoint{URL: rcv.url, MaxInFlight: 1000})
-	for i := range n + 1 {
-		w.send("a.b", i)
+	w.send("a.b", 0)
+	synctest.Wait() // it is alone at the gate
+	for i := range n {
+		w.send("a.b", i+1)
 	}
 	synctest.Wait()
 	close(gate)

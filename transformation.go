@@ -81,7 +81,7 @@ func (h *Hub) Transform(ctx context.Context, code string, msg *Message) (*Transf
 var errNoTransformer = errors.New("this program runs no transformations")
 
 // checkTransformation says what is wrong with ep's script.
-func (h *Hub) checkTransformation(ep *Endpoint) error {
+func (h *Hub) checkTransformation(ctx context.Context, ep *Endpoint) error {
 	switch {
 	case ep.Transformation == "":
 		return nil
@@ -92,7 +92,10 @@ func (h *Hub) checkTransformation(ep *Endpoint) error {
 	case ep.Batch != Batching{}:
 		return &InvalidError{"transformation", "does not go with batch; turn one of the two off"}
 	}
-	if err := h.opt.Transformer.Check(context.Background(), ep.Transformation); err != nil {
+	if err := h.opt.Transformer.Check(ctx, ep.Transformation); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
 		return &InvalidError{"transformation", plain(err.Error())}
 	}
 	return nil

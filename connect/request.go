@@ -1,6 +1,8 @@
 package connect
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -53,6 +55,21 @@ func Do(way fanfare.Way, req *http.Request, hide ...string) (*Answer, error) {
 	a.Status, a.Header = res.StatusCode, res.Header
 	a.Body, a.Cut = io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	return a, nil
+}
+
+// Post sends a body of that content type and replies with what judge makes of the
+// answer.
+func Post(ctx context.Context, way fanfare.Way, to *url.URL, contentType string, body []byte, judge func(*Answer) (fanfare.Class, string)) (fanfare.Reply, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
+	if err != nil {
+		return fanfare.Reply{}, err
+	}
+	req.Header.Set("Content-Type", contentType)
+	a, err := Do(way, req)
+	if err != nil {
+		return fanfare.Reply{}, err
+	}
+	return a.Reply(judge(a)), nil
 }
 
 // Class is what the status by itself says, where the service's documentation says

@@ -3,7 +3,6 @@
 package discord
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -109,16 +108,7 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 	if err != nil {
 		return connect.Unfit("embeds: %v", err), nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url.String(), bytes.NewReader(body))
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	a, err := connect.Do(s.way, req)
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
-	return a.Reply(judge(a)), nil
+	return connect.Post(ctx, s.way, s.url, "application/json", body, judge)
 }
 
 // post fills the config in for msg.

@@ -101,16 +101,7 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 	if err := enc.Encode(p); err != nil {
 		return connect.Unfit("blocks: %v", err), nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url.String(), &body)
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
-	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	a, err := connect.Do(s.way, req)
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
-	return a.Reply(judge(a)), nil
+	return connect.Post(ctx, s.way, s.url, "application/json; charset=utf-8", body.Bytes(), judge)
 }
 
 // post fills the config in for msg.

@@ -4,7 +4,6 @@
 package teams
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,16 +113,7 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 	if err != nil {
 		return connect.Unfit("card: %v", err), nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url.String(), bytes.NewReader(body))
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	a, err := connect.Do(s.way, req)
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
-	return a.Reply(judge(a)), nil
+	return connect.Post(ctx, s.way, s.url, "application/json", body, judge)
 }
 
 // shown fills the config in for msg: it is the card.

@@ -144,6 +144,15 @@ func (f *endpointFields) replace(ep *fanfare.Endpoint) {
 	f.apply(ep)
 }
 
+// settle sees to what of an endpoint, with the fields f applied to it, depends on who
+// the caller is and on what else there is. anew is whether it is written as a whole.
+func (c *call) settle(ep *fanfare.Endpoint, f *endpointFields, anew bool) error {
+	if err := c.writable(ep, f.Channels, anew); err != nil {
+		return err
+	}
+	return c.knownPins(f.TypePins)
+}
+
 type endpointOut struct {
 	ID             fanfare.EndpointID `json:"id"`
 	UID            *string            `json:"uid"`
@@ -265,10 +274,7 @@ func createEndpoint(c *call, in *endpointIn) (*endpointOut, error) {
 	}
 	ep := &fanfare.Endpoint{Application: app.ID, URL: in.URL, Headers: in.Headers.value}
 	in.apply(ep)
-	if err := c.writable(ep, in.Channels, true); err != nil {
-		return nil, err
-	}
-	if err := c.knownPins(in.TypePins); err != nil {
+	if err := c.settle(ep, &in.endpointFields, true); err != nil {
 		return nil, err
 	}
 	if in.Secret.value != "" {
@@ -294,10 +300,7 @@ func replaceEndpoint(c *call, in *endpointPut) (*endpointOut, error) {
 	ep, err := c.amendEndpoint(func(ep *fanfare.Endpoint) error {
 		ep.URL = in.URL
 		in.replace(ep)
-		if err := c.writable(ep, in.Channels, true); err != nil {
-			return err
-		}
-		if err := c.knownPins(in.TypePins); err != nil {
+		if err := c.settle(ep, &in.endpointFields, true); err != nil {
 			return err
 		}
 		return taken(c.hub.UpdateEndpoint(c.r.Context(), ep), "uid", ep.UID, byEndpoint)
@@ -324,10 +327,7 @@ func (c *call) endpointUnder(ref string, in *endpointPut, absent error) (*endpoi
 	}
 	ep := &fanfare.Endpoint{Application: app.ID, URL: in.URL}
 	in.apply(ep)
-	if err := c.writable(ep, in.Channels, true); err != nil {
-		return nil, err
-	}
-	if err := c.knownPins(in.TypePins); err != nil {
+	if err := c.settle(ep, &in.endpointFields, true); err != nil {
 		return nil, err
 	}
 	if ep.UID == "" {
@@ -344,10 +344,7 @@ func changeEndpoint(c *call, in *endpointPatch) (*endpointOut, error) {
 	ep, err := c.amendEndpoint(func(ep *fanfare.Endpoint) (err error) {
 		in.URL.into(&ep.URL)
 		in.apply(ep)
-		if err := c.writable(ep, in.Channels, false); err != nil {
-			return err
-		}
-		if err := c.knownPins(in.TypePins); err != nil {
+		if err := c.settle(ep, &in.endpointFields, false); err != nil {
 			return err
 		}
 		if in.Secret.value != "" {
