@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func TestWhoStopsAmidATransactionLetsGo(t *testing.T) {
 	t.Parallel()
 	at := database(t)
 	s := openAt(t, at, nil)
-	execute(t, at, "UPDATE counter SET n = 0 WHERE name = 'repeat'")
+	execute(t, at, "INSERT INTO counter (name, n) VALUES ('test', 0)")
 	other, err := pgx.Connect(t.Context(), at+"&lock_timeout=6000")
 	if err != nil {
 		t.Fatal(err)
@@ -29,12 +30,12 @@ func TestWhoStopsAmidATransactionLetsGo(t *testing.T) {
 	calls := 0
 	err = s.Write(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
 		calls++
-		if _, err := tx.Exec(ctx, "UPDATE counter SET n = n + 1 WHERE name = 'repeat'"); err != nil {
+		if _, err := tx.Exec(ctx, "UPDATE counter SET n = n + 1 WHERE name = 'test'"); err != nil {
 			return err
 		}
 		if calls == 1 {
 			begun := time.Now()
-			if _, err := other.Exec(t.Context(), "UPDATE counter SET n = n + 10 WHERE name = 'repeat'"); err != nil {
+			if _, err := other.Exec(t.Context(), "UPDATE counter SET n = n + 10 WHERE name = 'test'"); err != nil {
 				t.Errorf("the other: %v", err)
 			}
 			if took := time.Since(begun); took < 2*time.Second {
@@ -45,9 +46,36 @@ func TestWhoStopsAmidATransactionLetsGo(t *testing.T) {
 		return err
 	})
 	n := 0
-	if row(t, at, "SELECT n FROM counter WHERE name = 'repeat'", &n); err != nil || calls != 2 || n != 11 {
+	if row(t, at, "SELECT n FROM counter WHERE name = 'test'", &n); err != nil || calls != 2 || n != 11 {
 		t.Errorf("it was called %d times and ended with %v; the row says %d, want 11", calls, err, n)
 	}
+}
+
+// TestRepeatsDoNotWaitForEachOther has two transactions repeated at once, as all are that
+// were under way in an outage: both get as far as what they are to do.
+func TestRepeatsDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, database(t), nil)
+	var both, done sync.WaitGroup
+	both.Add(2)
+	for range 2 {
+		done.Go(func() {
+			calls := 0
+			err := s.Write(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
+				if calls++; calls == 1 {
+					s.Warn(tx)
+					return nil
+				}
+				both.Done()
+				both.Wait()
+				return nil
+			})
+			if err != nil || calls != 2 {
+				t.Errorf("it was called %d times, and ended with %v", calls, err)
+			}
+		})
+	}
+	done.Wait()
 }
 
 // TestANodeThatIsCutOffSaysSoSoon has nothing come through between a node and its

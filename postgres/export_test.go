@@ -40,3 +40,6 @@ func ProcessOf(pid int) string {
 func (s *Store) Twin() *Store {
 	return &Store{pool: s.pool, leasing: s.leasing, limits: s.limits}
 }
+
+// Warn has the COMMIT of tx taken for one that the database warned of.
+func (s *Store) Warn(tx pgx.Tx) { s.warned.Store(tx.Conn().PgConn(), true) }

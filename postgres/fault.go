@@ -27,6 +27,7 @@ const (
 	codeDiskFull      = "53100"
 	codeTooMany       = "53300" // connections
 	codeLocked        = "55P03" // for longer than lock_timeout
+	codeCancelled     = "57014" // by an administrator, or at the server's statement_timeout
 	codeEnded         = "57P01" // by an administrator
 	codeIdle          = "25P03" // in a transaction, for too long: it was rolled back
 	classConnection   = "08"
@@ -58,7 +59,8 @@ func again(err error) bool {
 	case errors.Is(err, context.DeadlineExceeded): // the caller's, or connect_timeout
 		return errors.As(err, &refused)
 	case errors.As(err, &fault):
-		return fault.Code == codeSerialization || fault.Code == codeDeadlock || fault.Code == codeTooMany || fault.Code == codeIdle || isElsewhere(err)
+		return fault.Code == codeSerialization || fault.Code == codeDeadlock || fault.Code == codeTooMany || fault.Code == codeIdle ||
+			fault.Code == codeCancelled || isElsewhere(err)
 	}
 	return isLost(err)
 }

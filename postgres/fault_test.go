@@ -28,6 +28,7 @@ func TestFaults(t *testing.T) {
 		{of("57P03"), true, nil}, // starting
 		{of("25006"), true, nil}, // a standby by now
 		{of("25P03"), true, nil}, // it was stopped amid a transaction
+		{of("57014"), true, nil}, // cancelled by an administrator
 		{of("08006"), true, nil}, // the connection broke
 		{io.ErrUnexpectedEOF, true, nil},
 		{errUnsure, true, nil},

@@ -199,11 +199,13 @@ const planByIndex = `
 		set_config('plan_cache_mode', 'force_generic_plan', true)`
 
 // countRepeat has a transaction write something. One that finds all done by the one
-// before it would not wait for the standby, as that one may not have either.
+// before it would not wait for the standby, as that one may not have either. Each
+// connection has a row of its own, nearly: after an outage all of them repeat what they
+// did, and one that is slow, or stopped, must not keep the renewals of others waiting.
 const countRepeat = `
-	UPDATE counter
-	SET n = n + 1
-	WHERE name = 'repeat'`
+	INSERT INTO counter (name, n)
+	VALUES ('repeat ' || pg_backend_pid() % 256, 1)
+	ON CONFLICT (name) DO UPDATE SET n = counter.n + 1`
 
 // exists is whether a query has a row: what writeOnce is to ask.
 func exists(query string, args ...any) func(ctx context.Context, tx pgx.Tx) (bool, error) {

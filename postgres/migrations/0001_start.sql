@@ -352,4 +352,4 @@ CREATE TABLE counter (
 	n bigint NOT NULL
 );
 
-INSERT INTO counter (name, n) VALUES ('change', 0), ('repeat', 0), ('shard', 0), ('horizon', 0), ('cluster', 0), ('place', 0);
+INSERT INTO counter (name, n) VALUES ('change', 0), ('shard', 0), ('horizon', 0), ('cluster', 0), ('place', 0);
