@@ -98,10 +98,7 @@ func (s *session) hangPart(ctx context.Context, part string) ([]Line, error) {
 		paths[last] = hangPrefix + "here"
 	}
 	return s.withServer(ctx, paths, types, func(srv *server) ([]Line, error) {
-		shots := make([]*shot, count)
-		for i, eventType := range types {
-			shots[i] = srv.event(eventType, s.payload)
-		}
+		shots := srv.each(types, s.payload)
 		lines, err := s.throughput(ctx, &run{
 			arm: part, server: srv, clients: s.settings.Clients, shots: shots,
 			warm: shots[:last], // so that nothing hangs yet when the clock starts
@@ -109,6 +106,46 @@ func (s *session) hangPart(ctx context.Context, part string) ([]Line, error) {
 		})
 		return lines, errors.Join(err, s.sink.empty(ctx)) // which lets go what hangs
 	})
+}
+
+// The three parts of the nodes arm, as Line.Arm names them.
+const (
+	NodesBefore = "nodes-one-1"
+	NodesTwo    = "nodes-two"
+	NodesAfter  = "nodes-one-2"
+)
+
+// nodes sends the same to many endpoints three times, each message to one of them. The
+// second time two servers have one database, and each is sent half of it.
+func (s *session) nodes(ctx context.Context) ([]Line, error) {
+	count := s.settings.Endpoints
+	n := max(s.settings.Events/count, 1)
+	paths, types, expect := make([]string, count), make([]string, count), make(map[string]int, count)
+	for i := range count {
+		paths[i], types[i] = fmt.Sprintf("/nodes/%d", i), fmt.Sprintf("bench.event_%d", i)
+		expect[paths[i]] = n
+	}
+	var all []Line
+	for _, part := range []string{NodesBefore, NodesTwo, NodesAfter} {
+		lines, err := s.withServer(ctx, paths, types, func(srv *server) ([]Line, error) {
+			shots := srv.each(types, s.payload)
+			if part == NodesTwo {
+				if err := s.join(ctx, srv); err != nil {
+					return nil, err
+				}
+				shots = append(shots, srv.twin.each(types, s.payload)...)
+			}
+			return s.throughput(ctx, &run{
+				arm: part, server: srv, clients: s.settings.Clients, shots: shots,
+				n: n * count, events: 1, copies: 1, expect: expect,
+			})
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", part, err)
+		}
+		all = append(all, lines...)
+	}
+	return all, nil
 }
 
 // latency sends few events by the clock and looks how long they take.

@@ -7,6 +7,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,23 +22,26 @@ const (
 	Fanout  = "fanout"  // one event a request, many endpoints
 	Latency = "latency" // few events, sent by the clock
 	Hang    = "hang"    // many endpoints, first none of them hanging, then one
+	Nodes   = "nodes"   // many endpoints, first one server, then two on the same database
 )
 
 // arms are measured in this order within a round. Beside those whose rate is
 // held against the bare loop's, before and after, that is measured too: the
 // speed of a shared machine may change within seconds.
 var arms = []arm{
-	{Bare, false, (*session).bare},
-	{Single, true, (*session).single},
-	{Batch, true, (*session).batch},
-	{Fanout, true, (*session).fanout},
-	{Latency, false, (*session).latency},
-	{Hang, false, (*session).hang},
+	{name: Bare, measure: (*session).bare},
+	{name: Single, beside: true, measure: (*session).single},
+	{name: Batch, beside: true, measure: (*session).batch},
+	{name: Fanout, beside: true, measure: (*session).fanout},
+	{name: Latency, measure: (*session).latency},
+	{name: Hang, measure: (*session).hang},
+	{name: Nodes, shared: true, measure: (*session).nodes},
 }
 
 type arm struct {
 	name    string
 	beside  bool // the bare loop
+	shared  bool // with PostgreSQL only
 	measure func(*session, context.Context) ([]Line, error)
 }
 
@@ -111,6 +115,9 @@ func (s Settings) Check() error {
 		if !slices.Contains(Arms(), name) {
 			return fmt.Errorf("there is no arm %q; there are %s", name, strings.Join(Arms(), ", "))
 		}
+		if name == Nodes && s.Database == "" {
+			return errors.New("servers share a database in PostgreSQL only: say which")
+		}
 	}
 	for _, field := range []struct {
 		name            string
@@ -137,7 +144,7 @@ func (s Settings) Check() error {
 func (s *Settings) plan() (names []string) {
 	for _, arm := range arms {
 		switch {
-		case len(s.Only) > 0 && !slices.Contains(s.Only, arm.name):
+		case len(s.Only) > 0 && !slices.Contains(s.Only, arm.name), arm.shared && s.Database == "":
 		case !arm.beside:
 			names = append(names, arm.name)
 		case len(names) > 0 && names[len(names)-1] == Bare:

@@ -123,9 +123,10 @@ func TestMemoryIsReadInMiB(t *testing.T) {
 
 func TestASettingThatMakesNoSenseIsRefusedBeforeAnythingStarts(t *testing.T) {
 	for want, settings := range map[string]*Settings{
-		`there is no arm "singel"; there are bare, single, batch, fanout, latency, hang`: {Only: []string{"singel"}},
-		"rounds must be from 1 to 100, not -1":                                           {Rounds: -1},
-		"events must be from 100 to 10000000, not 5":                                     {Events: 5},
+		`there is no arm "singel"; there are bare, single, batch, fanout, latency, hang, nodes`: {Only: []string{"singel"}},
+		"rounds must be from 1 to 100, not -1":                                                  {Rounds: -1},
+		"servers share a database in PostgreSQL only: say which":                                {Only: []string{"nodes"}},
+		"events must be from 100 to 10000000, not 5":                                            {Events: 5},
 	} {
 		report, err := Run(t.Context(), "/nonexistent", settings)
 		if err == nil || err.Error() != want {
@@ -138,13 +139,17 @@ func TestASettingThatMakesNoSenseIsRefusedBeforeAnythingStarts(t *testing.T) {
 }
 
 func TestARatioHasTheBareLoopOnBothSides(t *testing.T) {
-	for _, c := range []struct{ only, want []string }{
-		{nil, []string{Bare, Single, Bare, Batch, Bare, Fanout, Bare, Latency, Hang}},
-		{[]string{Batch}, []string{Bare, Batch, Bare}},
-		{[]string{Fanout, Bare, Single}, []string{Bare, Single, Bare, Fanout, Bare}},
-		{[]string{Hang, Latency}, []string{Latency, Hang}},
+	for _, c := range []struct {
+		database   string
+		only, want []string
+	}{
+		{"", nil, []string{Bare, Single, Bare, Batch, Bare, Fanout, Bare, Latency, Hang}},
+		{"postgres:", nil, []string{Bare, Single, Bare, Batch, Bare, Fanout, Bare, Latency, Hang, Nodes}},
+		{"", []string{Batch}, []string{Bare, Batch, Bare}},
+		{"", []string{Fanout, Bare, Single}, []string{Bare, Single, Bare, Fanout, Bare}},
+		{"", []string{Hang, Latency}, []string{Latency, Hang}},
 	} {
-		if got := (&Settings{Only: c.only}).plan(); !slices.Equal(got, c.want) {
+		if got := (&Settings{Database: c.database, Only: c.only}).plan(); !slices.Equal(got, c.want) {
 			t.Errorf("of %v it measures %v, want %v", c.only, got, c.want)
 		}
 	}

@@ -51,7 +51,8 @@ var figures = []struct {
 	{Figure{Name: "server CPU per delivery, one event a request", Unit: "µs", Bar: 160, AtMost: true}, 230, serverCPU},
 	{Figure{Name: "latency at a low rate, p50", Unit: "ms", Bar: 3, AtMost: true}, 0, arrival(func(q *Quantiles) float64 { return q.P50 })},
 	{Figure{Name: "latency at a low rate, p99", Unit: "ms", Bar: 15, AtMost: true}, 0, arrival(func(q *Quantiles) float64 { return q.P99 })},
-	{Figure{Name: "one endpoint hangs, delivered/s of the others ÷ none hanging", Bar: 0.98}, 0, calm},
+	{Figure{Name: "one endpoint hangs, delivered/s of the others ÷ none hanging", Bar: 0.98}, 0, between(HangBefore, HangOne, HangAfter)},
+	{Figure{Name: "two servers on one database, delivered/s ÷ one server", Bar: 0.85}, 0, between(NodesBefore, NodesTwo, NodesAfter)},
 }
 
 // roundLines are the lines of one round in the order of measurement.
@@ -108,14 +109,15 @@ func arrival(quantile func(*Quantiles) float64) func(roundLines) (float64, bool)
 	}
 }
 
-// calm is the rate with one endpoint hanging over the mean of those without,
-// before and after.
-func calm(lines roundLines) (float64, bool) {
-	before, one, after := lines.of(HangBefore), lines.of(HangOne), lines.of(HangAfter)
-	if before == nil || one == nil || after == nil {
-		return 0, false
+// between is the rate of an arm's middle part over the mean of those before and after it.
+func between(first, middle, last string) func(roundLines) (float64, bool) {
+	return func(lines roundLines) (float64, bool) {
+		before, one, after := lines.of(first), lines.of(middle), lines.of(last)
+		if before == nil || one == nil || after == nil {
+			return 0, false
+		}
+		return ratio(one.PerSecond, (before.PerSecond+after.PerSecond)/2)
 	}
-	return ratio(one.PerSecond, (before.PerSecond+after.PerSecond)/2)
 }
 
 // conclude makes figures and failures of the lines.

@@ -26,6 +26,9 @@ func measured() *Report {
 			{Round: 1, Arm: HangAfter, PerSecond: 1100},
 			{Round: 2, Arm: Bare, PerSecond: 8000},
 			{Round: 2, Arm: Single, PerSecond: 4000, ServerCPU: 180},
+			{Round: 2, Arm: NodesBefore, PerSecond: 500},
+			{Round: 2, Arm: NodesTwo, PerSecond: 480},
+			{Round: 2, Arm: NodesAfter, PerSecond: 700},
 			{Round: 2, Arm: Latency, Arrival: &Quantiles{P50: 3, P99: 30}, Accept: &Quantiles{P50: 1, P99: 5}},
 		},
 	}
@@ -46,6 +49,7 @@ func TestFiguresCompareWithinTheirRound(t *testing.T) {
 		"latency at a low rate, p50":                                   {"2.0 ms, 3.0 ms", 2.5, true},
 		"latency at a low rate, p99":                                   {"10.0 ms, 30.0 ms", 20, false},
 		"one endpoint hangs, delivered/s of the others ÷ none hanging": {"0.99", 0.99, true},
+		"two servers on one database, delivered/s ÷ one server":        {"0.80", 0.80, false},
 	}
 	r := measured()
 	for _, f := range r.Figures {

@@ -142,6 +142,9 @@ func (s *session) usage(srv *server) usage {
 	u.busy, u.idle = cpuOfMachine()
 	if srv != nil {
 		u.server = cpuOf(srv.pid)
+		if srv.twin != nil {
+			u.server += cpuOf(srv.twin.pid)
+		}
 	}
 	if s.postmaster != nil {
 		u.database = s.postmaster.cpu()

@@ -73,8 +73,10 @@ func (s *session) remove() {
 type server struct {
 	*process
 	dir   string
-	drop  func() // its database; nil: that is in dir
-	url   string // of its API
+	at    string  // URL of its database; "": that is in dir
+	drop  func()  // removes that; nil: it is not its own
+	twin  *server // another on the same database; nil: there is none
+	url   string  // of its API
 	key   string
 	pprof string // address of its profiles; "" if nobody asked
 	http  *http.Client
@@ -86,6 +88,33 @@ const adminKey = "key_benchbenchbenchbenchbenchbench"
 
 // startServer starts a server with an empty store and returns when it answers.
 func (s *session) startServer(ctx context.Context) (*server, error) {
+	if s.postmaster == nil {
+		return s.startOn(ctx, "")
+	}
+	at, drop, err := s.postmaster.create(ctx)
+	if err != nil {
+		return nil, err
+	}
+	srv, err := s.startOn(ctx, at)
+	if err != nil {
+		drop()
+		return nil, err
+	}
+	srv.drop = drop
+	return srv, nil
+}
+
+// join starts another server on the database of srv, and returns when both have their
+// shares of the work.
+func (s *session) join(ctx context.Context, srv *server) (err error) {
+	if srv.twin, err = s.startOn(ctx, srv.at); err != nil {
+		return err
+	}
+	return srv.shared(ctx)
+}
+
+// startOn starts a server on that database; "": on files of its own.
+func (s *session) startOn(ctx context.Context, at string) (*server, error) {
 	dir, err := os.MkdirTemp(s.dir, "data-")
 	if err != nil {
 		return nil, err
@@ -94,7 +123,7 @@ func (s *session) startServer(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &server{dir: dir, url: "http://" + address + "/api/v1", key: adminKey, http: newClient(2)}
+	srv := &server{dir: dir, at: at, url: "http://" + address + "/api/v1", key: adminKey, http: newClient(2)}
 	args := []string{"serve"}
 	if s.profiling {
 		if srv.pprof, err = freeAddress(ctx); err != nil {
@@ -104,12 +133,7 @@ func (s *session) startServer(ctx context.Context) (*server, error) {
 	}
 	args = append(args, "--data", filepath.Join(dir, "data"), "--listen", address)
 	environ := []string{"FANFARE_ADMIN_KEY=" + adminKey}
-	if s.postmaster != nil {
-		at, drop, err := s.postmaster.create(ctx)
-		if err != nil {
-			return nil, err
-		}
-		srv.drop = drop
+	if at != "" {
 		environ = append(environ, "FANFARE_DATABASE="+at, "FANFARE_SECRETS_KEY="+secretsKey)
 	}
 	srv.process, err = start(ctx, s.program, io.Discard, environ, args...)
@@ -126,6 +150,9 @@ func (s *session) startServer(ctx context.Context) (*server, error) {
 
 // close ends the server and removes its data.
 func (srv *server) close() {
+	if srv.twin != nil {
+		srv.twin.close()
+	}
 	srv.stop()
 	srv.remove()
 }
@@ -168,6 +195,28 @@ func (srv *server) ready(ctx context.Context) error {
 	}
 }
 
+// shared waits until both of two servers do about half of the work.
+func (srv *server) shared(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("the two servers do not share the work"))
+	defer cancel()
+	for {
+		var nodes struct {
+			Data []struct{ Shards int }
+		}
+		if err := call(ctx, srv.http, http.MethodGet, srv.url+"/nodes", srv.key, nil, &nodes); err != nil {
+			return err
+		}
+		if d := nodes.Data; len(d) == 2 && max(d[0].Shards, d[1].Shards)-min(d[0].Shards, d[1].Shards) <= 1 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // oneType is what arms send whose endpoints all want the same.
 var oneType = []string{"bench.event"}
 
@@ -202,6 +251,15 @@ func (srv *server) event(eventType string, payload []byte) *shot {
 		url: srv.url + "/app/bench/msg?with_content=false", key: srv.key,
 		contentType: "application/json", body: message(eventType, payload), want: http.StatusAccepted,
 	}
+}
+
+// each is a request for a message of each type.
+func (srv *server) each(eventTypes []string, payload []byte) []*shot {
+	shots := make([]*shot, len(eventTypes))
+	for i, eventType := range eventTypes {
+		shots[i] = srv.event(eventType, payload)
+	}
+	return shots
 }
 
 // events is a request for n messages.
