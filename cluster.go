@@ -149,9 +149,9 @@ func (d *dispatcher) elsewhere(ctx context.Context, app ApplicationID, id Endpoi
 
 // acceptedElsewhere is for what this node accepted in a lane that it does not run.
 // The store has told of it, unless the lane was just about to leave.
-func (d *dispatcher) acceptedElsewhere(ctx context.Context, t *target) {
+func (d *dispatcher) acceptedElsewhere(t *target) {
 	if c := d.cluster; time.Since(c.left[c.store.ShardOf(t.ID)]) < tellFor {
-		d.elsewhere(ctx, t.Application, t.ID)
+		c.store.TellMore([]Lane{{t.Application, t.ID}})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -124,9 +125,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 			in.apply(inFlight, d, now)
 		}
 		actions := d.lanes.Step(now)
-		for _, s := range actions.Start {
-			d.start(inFlight, s)
-		}
+		d.begin(inFlight, actions.Start)
 		for _, l := range actions.Load {
 			d.work.Go(func() { d.load(background, l) })
 		}
@@ -296,12 +295,52 @@ type job struct {
 // at once before.
 const idleMost = 64
 
+// begin has attempts made. Where several are of messages that are not in memory, those
+// of an application are read together beforehand.
+func (d *dispatcher) begin(ctx context.Context, starts []lane.Start) {
+	var unread map[ApplicationID][]job
+	for _, s := range starts {
+		j := job{d.targets[EndpointID(s.Endpoint)], s}
+		d.h.counters.inFlight.Add(1)
+		d.takeOff(EndpointID(s.Endpoint), 1+len(s.More))
+		if len(starts) == 1 || d.h.recent.use(MessageID(s.Message)) {
+			d.start(ctx, j)
+			continue
+		}
+		if unread == nil {
+			unread = make(map[ApplicationID][]job)
+		}
+		unread[j.target.Application] = append(unread[j.target.Application], j)
+	}
+	for app, jobs := range unread {
+		for some := range slices.Chunk(jobs, readMost) {
+			d.work.Go(func() { d.readFor(ctx, app, some) })
+		}
+	}
+}
+
+// readMost is how many messages are read together at most: as many are in memory then
+// as attempts are under way, and these may be large.
+const readMost = 64
+
+// readFor reads the messages of jobs, and has those done. What it cannot read is read
+// by each job itself, which tells what is wrong with it.
+func (d *dispatcher) readFor(ctx context.Context, app ApplicationID, jobs []job) {
+	uses := make(map[MessageID]int, len(jobs))
+	for _, j := range jobs {
+		uses[MessageID(j.Message)]++
+	}
+	if msgs, err := d.h.store.NamedMessages(ctx, app, slices.Collect(maps.Keys(uses))); err == nil {
+		d.h.recent.keep(msgs, uses)
+	}
+	for _, j := range jobs {
+		d.work.Go(func() { d.makeAttempts(ctx, j) })
+	}
+}
+
 // start has an attempt made. A goroutine that made others before is the better
 // one for it, as its stack has grown already.
-func (d *dispatcher) start(ctx context.Context, s lane.Start) {
-	j := job{d.targets[EndpointID(s.Endpoint)], s}
-	d.h.counters.inFlight.Add(1)
-	d.takeOff(EndpointID(s.Endpoint), 1+len(s.More))
+func (d *dispatcher) start(ctx context.Context, j job) {
 	select {
 	case d.jobs <- j:
 	default:

@@ -10,7 +10,8 @@ const (
 )
 
 // recent keeps messages that are being accepted or just were, so that their
-// first attempts need not read them back. What it does not have is in the store.
+// first attempts need not read them back, and those read for attempts that are about to
+// be made. What it does not have is in the store.
 //
 // It also knows which messages are arriving: those the store may have already,
 // but whose acceptance the scheduler was not yet told of. A load must pass over
@@ -27,6 +28,7 @@ type recentMessage struct {
 	*Message     // nil if its place was needed: only that it is arriving is known
 	uses     int // first attempts still to come
 	arriving bool
+	kept     bool // uses are counted as they come
 }
 
 // expect notes messages that are about to be stored.
@@ -41,10 +43,34 @@ func (r *recent) expect(intakes []*Intake) {
 			continue
 		}
 		id := in.Message.ID
-		r.byID[id] = &recentMessage{in.Message, len(in.Deliveries), true}
+		r.byID[id] = &recentMessage{Message: in.Message, uses: len(in.Deliveries), arriving: true}
 		r.order = append(r.order, id)
 		r.bytes += len(in.Message.Payload) + recentOverhead
 	}
+	r.shrink()
+}
+
+// keep notes messages that were read from the store, for so many attempts each.
+func (r *recent) keep(msgs []*Message, uses map[MessageID]int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byID == nil {
+		r.byID = make(map[MessageID]*recentMessage)
+	}
+	for _, msg := range msgs {
+		if m := r.byID[msg.ID]; m != nil {
+			m.uses += uses[msg.ID]
+			continue
+		}
+		r.byID[msg.ID] = &recentMessage{Message: msg, uses: uses[msg.ID], kept: true}
+		r.order = append(r.order, msg.ID)
+		r.bytes += len(msg.Payload) + recentOverhead
+	}
+	r.shrink()
+}
+
+// shrink keeps to the budget.
+func (r *recent) shrink() {
 	for r.bytes > recentBudget || len(r.order) > 2*len(r.byID)+1024 {
 		r.dropLocked(r.order[0])
 		r.order = r.order[1:]
@@ -91,6 +117,20 @@ func (r *recent) get(id MessageID) *Message {
 		return m.Message
 	}
 	return nil
+}
+
+// use reports whether a message is here for an attempt that is about to be made.
+func (r *recent) use(id MessageID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.byID[id]
+	if m == nil || m.Message == nil {
+		return false
+	}
+	if m.kept {
+		m.uses++
+	}
+	return true
 }
 
 // used says that one first attempt has been made.

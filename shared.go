@@ -93,6 +93,9 @@ type Shared interface {
 	// Tell has other nodes hear that lanes have other deliveries. Accept tells by
 	// itself of more in lanes whose shards the caller does not hold.
 	Tell(ctx context.Context, lanes []Lane) error
+	// TellMore has them hear, soon, that lanes have more. Who runs a lane and does not
+	// hear of it finds out by itself.
+	TellMore(lanes []Lane)
 	// Hear returns when there is news. What is told can be lost: all of it is found
 	// in the store too.
 	Hear(ctx context.Context) (*News, error)

@@ -78,6 +78,7 @@ func (s *table) GiveUp(context.Context, []int) error                          { 
 func (s *table) Leave(context.Context) error                                  { return s.answer() }
 func (s *table) Nodes(context.Context) ([]*fanfare.Node, error)               { return nil, s.answer() }
 func (s *table) Tell(context.Context, []fanfare.Lane) error                   { return s.answer() }
+func (s *table) TellMore([]fanfare.Lane)                                      {}
 func (s *table) ShardOf(fanfare.EndpointID) int                               { return 7 }
 func (s *table) LanesOf(ctx context.Context, _ []int) ([]fanfare.Lane, error) { return s.Lanes(ctx) }
 

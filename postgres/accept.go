@@ -172,12 +172,12 @@ func (s *Store) acceptTogether(calls []*intake) error {
 
 func (s *Store) store(ctx context.Context, g *acceptance) error {
 	if !slices.ContainsFunc(g.calls, (*intake).locks) {
-		return s.send(ctx, func(batch *pgx.Batch) {
+		return s.send(ctx, func(batch *pgx.Batch, end string) {
 			g.begin()
 			g.guard(batch)
 			batch.Queue(planByIndex)
 			batch.Queue(selectApplications, g.applications(), g.place()).Query(g.findApplications)
-			g.store(batch)
+			g.store(batch, end)
 		})
 	}
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -196,7 +196,7 @@ func (s *Store) store(ctx context.Context, g *acceptance) error {
 			return err
 		}
 		batch := &pgx.Batch{}
-		g.store(batch)
+		g.store(batch, unlessThere)
 		return tx.SendBatch(ctx, batch).Close()
 	})
 }

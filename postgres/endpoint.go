@@ -126,7 +126,7 @@ const updateEndpoint = `
 const updateRanks = `
 	UPDATE delivery
 	SET rank = CASE WHEN $2 THEN 0 ELSE due_at END
-	WHERE endpoint = $1 AND state = 0 AND rank <> CASE WHEN $2 THEN 0 ELSE due_at END`
+	WHERE shard = $3 AND endpoint = $1 AND state = 0 AND rank <> CASE WHEN $2 THEN 0 ELSE due_at END`
 
 // UpdateEndpoint implements [fanfare.Catalogue].
 func (s *Store) UpdateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error {
@@ -144,7 +144,7 @@ func (s *Store) UpdateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 		if err := mustChange(tx.Exec(ctx, updateEndpoint, append(s.endpointArgs(ep, raw, app), next)...)); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, updateRanks, raw, ep.Ordered); err != nil {
+		if _, err := tx.Exec(ctx, updateRanks, raw, ep.Ordered, shardOf(raw)); err != nil {
 			return err
 		}
 		return changed(ctx, tx, app)

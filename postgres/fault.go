@@ -73,6 +73,12 @@ func isElsewhere(err error) bool {
 		(fault.Code == codeReadOnly || strings.HasPrefix(fault.Code, classConnection) || strings.HasPrefix(fault.Code, classShutdown))
 }
 
+// isThere reports whether err says that what was to be inserted is there already.
+func isThere(err error) bool {
+	var fault *pgconn.PgError
+	return errors.As(err, &fault) && fault.Code == codeDuplicate
+}
+
 // isLost reports whether err is of a connection that broke off, or was not made.
 func isLost(err error) bool {
 	var refused *pgconn.ConnectError

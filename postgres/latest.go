@@ -43,7 +43,7 @@ func (g *acceptance) replace(ctx context.Context, tx pgx.Tx) (err error) {
 			if err == nil {
 				var ds deliveries
 				ds.add(call.app, p, i)
-				_, err = tx.Exec(ctx, insertDeliveries, ds.args()...)
+				_, err = tx.Exec(ctx, insertDeliveries+unlessThere, ds.args()...)
 			}
 		}
 	})

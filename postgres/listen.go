@@ -54,7 +54,13 @@ func laneNews(what string, lanes []route) (payloads []string) {
 
 // Tell implements [fanfare.Shared].
 func (s *Store) Tell(ctx context.Context, lanes []fanfare.Lane) error {
-	var told []route
+	return s.tell(ctx, laneNews(newsOther, routes(lanes)))
+}
+
+// TellMore implements [fanfare.Shared].
+func (s *Store) TellMore(lanes []fanfare.Lane) { s.telling.put(routes(lanes)) }
+
+func routes(lanes []fanfare.Lane) (told []route) {
 	for _, l := range lanes {
 		app, ok1 := parse(applicationPrefix, l.Application)
 		ep, ok2 := parse(endpointPrefix, l.Endpoint)
@@ -62,7 +68,7 @@ func (s *Store) Tell(ctx context.Context, lanes []fanfare.Lane) error {
 			told = append(told, route{app, ep})
 		}
 	}
-	return s.tell(ctx, laneNews(newsOther, told))
+	return told
 }
 
 // A hearing is the connection on which news are heard.

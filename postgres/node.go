@@ -183,7 +183,7 @@ func (s *Store) Leave(ctx context.Context) error {
 // hold has statements done in one transaction, over a connection that is there for the
 // lease alone, so that no load holds it up. Like those of send they may be done twice.
 func (s *Store) hold(ctx context.Context, fill func(batch *pgx.Batch)) error {
-	return s.sendOver(ctx, s.leasing, fill)
+	return s.sendOver(ctx, s.leasing, func(batch *pgx.Batch, _ string) { fill(batch) })
 }
 
 const selectNodes = `

@@ -100,7 +100,7 @@ func (o *outlet) Accept(ctx context.Context, application fanfare.ApplicationID, 
 	if lanes := g.abroad(); len(lanes) > 0 {
 		batch.Queue(notifyAll, channel, laneNews(newsMore, lanes))
 	}
-	if g.store(batch); batch.Len() > 0 {
+	if g.store(batch, ""); batch.Len() > 0 {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/fanfarehq/fanfare/internal/stored"
 )
 
-// selectLanes hops through the index delivery_lanes from endpoint to endpoint. One
+// selectLanes hops through the index delivery_waiting from endpoint to endpoint. One
 // that was deleted has no row any more, so its deliveries are no lane.
 const selectLanes = `
 	WITH RECURSIVE lane (shard, endpoint) AS (
@@ -88,7 +88,8 @@ func (s *Store) lanes(ctx context.Context, query string, args ...any) (lanes []f
 const waitingWhere = `
 	SELECT ` + deliveryColumns + `
 	FROM delivery
-	WHERE endpoint = $1
+	WHERE shard = $5
+		AND endpoint = $1
 		AND state = 0
 		AND (rank, message) > ($2, $3)
 		AND EXISTS (SELECT 1 FROM endpoint WHERE id = $1)`
@@ -99,7 +100,7 @@ const waitingEnd = `
 
 const (
 	selectWaiting           = waitingWhere + waitingEnd
-	selectWaitingOfKey      = waitingWhere + " AND ordering_key = $5" + waitingEnd
+	selectWaitingOfKey      = waitingWhere + " AND ordering_key = $6" + waitingEnd
 	selectWaitingWithoutKey = waitingWhere + " AND ordering_key IS NULL" + waitingEnd
 )
 
@@ -110,7 +111,7 @@ func (s *Store) Waiting(ctx context.Context, q fanfare.WaitingQuery) (ds []*fanf
 		return nil, nil
 	}
 	after, _ := parse(messagePrefix, q.AfterMessage)
-	query, args := selectWaiting, []any{ep, q.AfterRank, after, q.Limit}
+	query, args := selectWaiting, []any{ep, q.AfterRank, after, q.Limit, shardOf(ep)}
 	switch {
 	case q.Key != nil && *q.Key == "":
 		query = selectWaitingWithoutKey
@@ -252,7 +253,7 @@ const cancelSome = `
 	WHERE endpoint = $1 AND state = 0 AND message IN (
 		SELECT message
 		FROM delivery
-		WHERE endpoint = $1 AND state = 0 AND message <= $2
+		WHERE shard = $4 AND endpoint = $1 AND state = 0 AND message <= $2
 		ORDER BY message
 		LIMIT $3)`
 
@@ -274,7 +275,7 @@ func (s *Store) CancelLane(ctx context.Context, application fanfare.ApplicationI
 			if err := mustHaveEndpoint(ctx, tx, app, ep); err != nil {
 				return err
 			}
-			tag, err := tx.Exec(ctx, cancelSome, ep, newest, cancelChunk)
+			tag, err := tx.Exec(ctx, cancelSome, ep, newest, cancelChunk, shardOf(ep))
 			some = int(tag.RowsAffected())
 			return err
 		})

@@ -103,7 +103,7 @@ func (s *Store) recordTogether(all []*report) error {
 	}
 	fenced := false
 	patient := line{pool: s.pool, patience: s.limits.patience, limit: s.limits.write}
-	err = s.sendOver(context.Background(), patient, func(batch *pgx.Batch) { // once begun it is seen through
+	err = s.sendOver(context.Background(), patient, func(batch *pgx.Batch, end string) { // once begun it is seen through
 		fenced = false
 		batch.Queue(planByIndex)
 		if node != nil {
@@ -113,7 +113,7 @@ func (s *Store) recordTogether(all []*report) error {
 			})
 		}
 		for some, rest := once(all); len(some) > 0; some, rest = once(rest) {
-			record(batch, node, some, len(all)-len(rest)-len(some))
+			record(batch, end, node, some, len(all)-len(rest)-len(some))
 		}
 	})
 	if err == nil && fenced {
@@ -161,7 +161,8 @@ func once(all []*report) (some, rest []*report) {
 // them that wait to where they stand now. It returns the round of each attempt. The
 // state is hidden from the planner, which else may look for the delivery among all
 // that wait; and each step takes over the columns of the one before, so that it joins
-// nothing but a delivery by its key.
+// nothing but a delivery by its key. Between its two parts comes unlessThere where some
+// may have been stored before.
 const insertOutcomes = `
 	WITH standing AS (
 		SELECT new.*, there.manual, (SELECT ordered FROM endpoint WHERE endpoint.id = new.endpoint) AS ordered
@@ -187,8 +188,9 @@ const insertOutcomes = `
 			started_at, duration, first_byte, status, class, detail, state, next_at, truncated, request_header,
 			response_header, response_body
 		FROM standing
-		WHERE ordered IS NOT NULL
-		ON CONFLICT DO NOTHING
+		WHERE ordered IS NOT NULL`
+
+const outcomesEnd = `
 		RETURNING id
 	), moved AS (
 		UPDATE delivery
@@ -203,12 +205,12 @@ const insertOutcomes = `
 
 // record queues reports of deliveries that are unlike each other. first is how many
 // this transaction has stored before.
-func record(batch *pgx.Batch, node *id, some []*report, first int) {
+func record(batch *pgx.Batch, end string, node *id, some []*report, first int) {
 	var o outcomes
 	for _, r := range some {
 		o.add(r)
 	}
-	batch.Queue(insertOutcomes, o.args(first, node)...).Query(func(rows pgx.Rows) error {
+	batch.Queue(insertOutcomes+end+outcomesEnd, o.args(first, node)...).Query(func(rows pgx.Rows) error {
 		manual := make(map[way]bool, len(some))
 		var w way
 		var m bool

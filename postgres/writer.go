@@ -173,19 +173,26 @@ func (s *Store) writeOnce(ctx context.Context, done func(ctx context.Context, tx
 }
 
 // send has the statements that fill queues done in one transaction, in one round
-// trip. What they return is read by functions that set all of it anew each time.
-func (s *Store) send(ctx context.Context, fill func(batch *pgx.Batch)) error {
+// trip. What they return is read by functions that set all of it anew each time. end is
+// how its inserts are to end: unlessThere, if what they insert was found to be there, or
+// may have been done.
+func (s *Store) send(ctx context.Context, fill func(batch *pgx.Batch, end string)) error {
 	return s.sendOver(ctx, line{s.pool, s.limits.patience, s.limits.write, true}, fill)
 }
 
-func (s *Store) sendOver(ctx context.Context, over line, fill func(batch *pgx.Batch)) error {
-	return s.persist(ctx, over, func(ctx context.Context, conn *pgx.Conn, t *try) error {
+func (s *Store) sendOver(ctx context.Context, over line, fill func(batch *pgx.Batch, end string)) error {
+	return s.persist(ctx, over, func(ctx context.Context, conn *pgx.Conn, t *try) (err error) {
 		t.sent = true
-		batch := &pgx.Batch{}
-		if t.repeats {
-			batch.Queue(countRepeat)
+		if !t.repeats {
+			batch := &pgx.Batch{}
+			fill(batch, "")
+			if err = conn.SendBatch(ctx, batch).Close(); !isThere(err) {
+				return err
+			}
 		}
-		fill(batch)
+		batch := &pgx.Batch{}
+		batch.Queue(countRepeat)
+		fill(batch, unlessThere)
 		return conn.SendBatch(ctx, batch).Close()
 	})
 }

@@ -41,6 +41,7 @@ func (s *lone) GiveUp(context.Context, []int) error                    { return 
 func (s *lone) Leave(context.Context) error                            { return nil }
 func (s *lone) Nodes(context.Context) ([]*fanfare.Node, error)         { return nil, nil }
 func (s *lone) Tell(context.Context, []fanfare.Lane) error             { return nil }
+func (s *lone) TellMore([]fanfare.Lane)                                {}
 func (s *lone) LanesOf(context.Context, []int) ([]fanfare.Lane, error) { return nil, nil }
 func (s *lone) ShardOf(fanfare.EndpointID) int                         { return 0 }
 func (s *lone) Hear(ctx context.Context) (*fanfare.News, error) {

@@ -124,9 +124,8 @@ CREATE TABLE delivery (
 
 CREATE TABLE delivery_other PARTITION OF delivery DEFAULT;
 
-CREATE INDEX delivery_waiting ON delivery (endpoint, rank, message) WHERE state = 0;
+CREATE INDEX delivery_waiting ON delivery (shard, endpoint, rank, message) WHERE state = 0;
 CREATE INDEX delivery_keyed ON delivery (endpoint, ordering_key, rank, message) WHERE state = 0 AND ordering_key IS NOT NULL;
-CREATE INDEX delivery_lanes ON delivery (shard, endpoint) WHERE state = 0;
 
 -- place is where the attempt stands among all, in the order in which they were committed: the
 -- transaction, and the number within it, and what counter says. It is read only as far as no transaction that began earlier
