@@ -102,8 +102,11 @@ func (h *Hub) sendOnce(ctx context.Context, r *roster, msgs []*Message, key *Ide
 	// Asked only now: a Hub that is not running yet will find what is stored
 	// already, and one that is must be told.
 	running := h.inbox.open.Load()
-	if err != nil || earlier != nil || !running {
+	switch {
+	case err != nil || earlier != nil:
 		h.recent.forget(intakes)
+	case !running:
+		h.leave(ctx, intakes)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("application %s: accepting: %w", r.app.ID, err)
@@ -125,6 +128,25 @@ func (h *Hub) sendOnce(ctx context.Context, r *roster, msgs []*Message, key *Ide
 		}
 	}
 	return errs, nil
+}
+
+// leave leaves what was just stored to be found there. If the Hub has begun to run in
+// this very moment, it may have looked already, and passed over what was arriving: so it
+// looks again.
+func (h *Hub) leave(ctx context.Context, intakes []*Intake) {
+	h.recent.forget(intakes)
+	if !h.inbox.open.Load() {
+		return
+	}
+	seen := make(map[EndpointID]bool)
+	for _, in := range intakes {
+		for i := range in.Deliveries {
+			if ep := in.Deliveries[i].Endpoint; !seen[ep] {
+				seen[ep] = true
+				h.rouse(ctx, in.Message.Application, ep)
+			}
+		}
+	}
 }
 
 // intake makes msg ready to be stored, with a delivery to each endpoint that

@@ -42,6 +42,12 @@ func newWorld(t *testing.T, opt *fanfare.Options) *world {
 // run starts a Hub on the world's store.
 func (w *world) run(opt *fanfare.Options) {
 	w.t.Helper()
+	w.prepare(opt)
+	w.begin()
+}
+
+// prepare makes a Hub that does not run yet.
+func (w *world) prepare(opt *fanfare.Options) {
 	if opt == nil {
 		opt = &fanfare.Options{}
 	}
@@ -55,6 +61,10 @@ func (w *world) run(opt *fanfare.Options) {
 		o.Chance = func() float64 { return 0.5 }
 	}
 	w.hub = fanfare.New(w.store, &o)
+}
+
+// begin has it run.
+func (w *world) begin() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.hub.Run(ctx) }()

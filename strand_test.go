@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -194,6 +195,37 @@ func TestAnApplicationsNewSettingsHoldInTheEnd(t *testing.T) {
 		time.Sleep(10 * time.Hour)
 		if n := len(rcv.requests()); n != 2 {
 			t.Errorf("%d requests, want 2: there is to be no retry after the one that was planned", n)
+		}
+	})
+}
+
+// TestWhatWasStoredAsTheHubBeganIsSent stores a message for a Hub that is not running,
+// which begins to run, and looks for what there is, while the message counts as arriving.
+func TestWhatWasStoredAsTheHubBeganIsSent(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("a.test", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		synctest.Wait()
+		if err := w.stop(); err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		msg := &fanfare.Message{ID: "msg_03E6NKXC01R05AVR7WTVMBCE7W", Application: w.app.ID, EventType: "a.b", Payload: []byte("1"), CreatedAt: now}
+		in := []*fanfare.Intake{{Message: msg, Deliveries: []fanfare.Delivery{{Message: msg.ID, Endpoint: ep.ID, Due: now}}}}
+		w.prepare(nil)
+		w.hub.Expect(in)
+		if _, err := w.store.Accept(t.Context(), w.app.ID, in, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.begin()
+		synctest.Wait()
+		if n := len(rcv.requests()); n != 0 {
+			t.Fatalf("it was sent %d times while it was arriving: nothing is tested", n)
+		}
+		w.hub.Leave(t.Context(), in)
+		synctest.Wait()
+		if n := len(rcv.requests()); n != 1 {
+			t.Errorf("it was sent %d times, want once", n)
 		}
 	})
 }
