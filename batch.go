@@ -204,7 +204,7 @@ func (h *Hub) deliverTogether(ctx context.Context, t *target, members []member) 
 	for _, m := range members {
 		digest.Write([]byte(m.Message + "\n"))
 		size += len(m.part) + len(",")
-		hops = max(hops, m.msg.hops())
+		hops = max(hops, m.msg.Hops())
 	}
 	body := append(make([]byte, 0, size), '[')
 	for i, m := range members {

@@ -59,7 +59,7 @@ func (h *Hub) checkEndpoint(ctx context.Context, ep *Endpoint) error {
 		ep.checkHandshake(),
 		ep.checkOnPause(),
 		ep.checkOrderingKey(),
-		ep.Success.check(),
+		ep.Success.Check(),
 	)
 }
 

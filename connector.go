@@ -38,6 +38,11 @@ type Connector struct {
 	// Rate and InFlight hold for endpoints that have no RateLimit or MaxInFlight of
 	// their own; 0: the Hub's.
 	Rate, InFlight int
+	// Timeout is of an attempt to an endpoint that names none; 0: the Hub's.
+	Timeout time.Duration
+	// ByHTTP says that Send does nothing but make requests with Way.HTTP, and waits for
+	// nothing else: so a dry run can show them.
+	ByHTTP bool
 }
 
 // A Way is how a Sink reaches what is outside: within what the Hub allows. A Sink
@@ -335,7 +340,7 @@ func (s *sinks) closeAll() {
 // connect makes the attempt a through the connector of t.
 func (h *Hub) connect(ctx context.Context, t *target, msg *Message, a *Attempt) {
 	begun := time.Now()
-	within, cancel := context.WithTimeout(ctx, orDefault(t.Timeout, h.opt.Timeout))
+	within, cancel := context.WithTimeout(ctx, orDefault(t.Timeout, orDefault(t.connector.Timeout, h.opt.Timeout)))
 	defer cancel()
 	reply, err := h.sendThrough(within, t, msg)
 	a.Duration = time.Since(begun).Truncate(time.Microsecond)

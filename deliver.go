@@ -48,7 +48,7 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 		h.connect(ctx, t, msg, a)
 		return a
 	}
-	if n := msg.hops(); n > 0 {
+	if n := msg.Hops(); n > 0 {
 		t = t.passing(n)
 	}
 	out := t.format(msg, t.owner)
@@ -110,7 +110,7 @@ func (h *Hub) transmit(ctx context.Context, t *target, msg *Message, out formatt
 	}
 	a.FirstByte = res.HeaderAfter.Truncate(time.Microsecond)
 	a.Status = res.Status
-	class, why := t.Success.judge(a.Status, res.Header.Get("Location"), res.Body)
+	class, why := t.Success.Judge(a.Status, res.Header.Get("Location"), res.Body)
 	if e != nil {
 		class, why = e.end(res, class, why)
 	}

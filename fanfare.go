@@ -144,6 +144,7 @@ type Hub struct {
 	bearers   bearers
 	functions functions
 	filters   filters
+	inflow    inflow
 	transport *http.Transport // of sinks
 	sinks     sinks
 	ran       atomic.Bool

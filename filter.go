@@ -44,7 +44,7 @@ func (f *filters) of(text string) (*expression.Filter, error) {
 
 // inputOf is msg as expressions see it.
 func inputOf(msg *Message) *expression.Input {
-	return &expression.Input{EventType: msg.EventType, Payload: msg.Payload, Channels: msg.Channels, Tags: msg.Tags}
+	return &expression.Input{EventType: msg.EventType, Payload: msg.View(), Headers: msg.Headers(), Channels: msg.Channels, Tags: msg.Tags}
 }
 
 // A sieve is one message on its way through the filters of many endpoints.

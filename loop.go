@@ -43,8 +43,9 @@ func (msg *Message) Passed(value string) error {
 
 func isHopsTag(tag string) bool { return strings.HasPrefix(tag, hopsTag) }
 
-// hops is how many deliveries have led to msg.
-func (msg *Message) hops() int {
+// Hops is how many deliveries have led to msg. Who sends it on says one more in
+// [HeaderHops].
+func (msg *Message) Hops() int {
 	for _, tag := range msg.Tags {
 		if text, ok := strings.CutPrefix(tag, hopsTag); ok {
 			n, _ := strconv.Atoi(text)
@@ -55,20 +56,24 @@ func (msg *Message) hops() int {
 }
 
 // checkTags is checkLabels for tags, of which there may be one more that says where
-// the message has been.
+// the message has been, and some that keep headers.
 func (msg *Message) checkTags() error {
-	at := slices.IndexFunc(msg.Tags, isHopsTag)
-	if at < 0 {
-		return checkLabels("tags", msg.Tags)
+	tags, err := withoutHeaders(msg.Tags)
+	if err != nil {
+		return err
 	}
-	n := msg.hops()
-	if msg.Tags[at] != hopsTag+strconv.Itoa(n) || slices.ContainsFunc(msg.Tags[at+1:], isHopsTag) {
+	at := slices.IndexFunc(tags, isHopsTag)
+	if at < 0 {
+		return checkLabels("tags", tags)
+	}
+	n := msg.Hops()
+	if tags[at] != hopsTag+strconv.Itoa(n) || slices.ContainsFunc(tags[at+1:], isHopsTag) {
 		return &InvalidError{"tags", fmt.Sprintf("%s… is kept for how many deliveries have led to the message; send it in the header %s", hopsTag, HeaderHops)}
 	}
 	if n > MaxHops {
 		return fmt.Errorf("%d deliveries have led to it, and at most %d may: %w", n, MaxHops, ErrLoop)
 	}
-	return checkLabels("tags", slices.Delete(slices.Clone(msg.Tags), at, at+1))
+	return checkLabels("tags", slices.Delete(slices.Clone(tags), at, at+1))
 }
 
 // firstHop is the field as it is in nearly all attempts.

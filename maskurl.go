@@ -71,10 +71,14 @@ func MaskURL(text string) string {
 }
 
 // namesNoHost reports whether text is what a function or a [Connector] has for a URL: its
-// kind, a colon and where that goes.
+// kind, a colon and where that goes. Of the kind http that begins with a method, which
+// no URL does.
 func namesNoHost(text string) bool {
 	kind, to, ok := strings.Cut(text, ":")
-	return ok && !slices.Contains([]string{"", "http", "https", "localhost"}, kind) && strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz-") == "" && !strings.HasPrefix(to, "//")
+	if method, _, spaced := strings.Cut(to, " "); kind == "http" && spaced {
+		return slices.Contains([]string{"POST", "PUT", "PATCH", "GET", "DELETE"}, method)
+	}
+	return ok && !slices.Contains([]string{"", "http", "https", "localhost"}, kind) && kind[0] > '9' && strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz0123456789-") == "" && !strings.HasPrefix(to, "//")
 }
 
 func isSecretHost(host string) bool {

@@ -91,7 +91,7 @@ func (h *Hub) storeFunction(ctx context.Context, ep *Endpoint) error {
 // was called with. So what goes round in a circle of functions ends, with ErrLoop,
 // after MaxHops.
 func (msg *Message) Follow(cause *Message) error {
-	return msg.Passed(strconv.Itoa(cause.hops() + 1))
+	return msg.Passed(strconv.Itoa(cause.Hops() + 1))
 }
 
 // checkFunction is checkTarget for an endpoint of a function. Only who has the

@@ -51,9 +51,9 @@ const (
 	ClassInterrupted    Class = "interrupted"    // the server stopped while the attempt was under way
 )
 
-// judge decides what a response means; location is where it points. When it is a
+// Judge decides what a response means; location is where it points. When it is a
 // preset that refuses it, why says in words what for.
-func (s Success) judge(status int, location string, body []byte) (class Class, why string) {
+func (s Success) Judge(status int, location string, body []byte) (class Class, why string) {
 	if rule, ok := successRules[s.Preset]; ok {
 		if rule.judge != nil {
 			if class, why = rule.judge(status, location, body); class != "" {
@@ -102,7 +102,9 @@ func statusRange(text string) (low, high int, ok bool) {
 	return low, high, err1 == nil && err2 == nil && 200 <= low && low <= high && high <= 599
 }
 
-func (s Success) check() error {
+// Check refuses what cannot be, as an [*InvalidError] with fields such as
+// "success.statuses".
+func (s Success) Check() error {
 	switch {
 	case s.Redirects != "" && !slices.Contains(Redirects, s.Redirects):
 		return &InvalidError{"success.redirects", oneOf(Redirects)}

@@ -91,7 +91,7 @@ func TestEverySuccessPresetJudges(t *testing.T) {
 	}
 	for name, answers := range tests {
 		for _, a := range answers {
-			class, why := Success{Preset: name}.judge(a.status, a.location, []byte(a.body))
+			class, why := Success{Preset: name}.Judge(a.status, a.location, []byte(a.body))
 			if class != a.class || why != a.why {
 				t.Errorf("%q makes of %d to %q with %q: %q, %s; want %q, %s", name, a.status, a.location, a.body, class, why, a.class, a.why)
 			}
@@ -121,7 +121,7 @@ func TestASuccessIsChecked(t *testing.T) {
 	}
 	for _, test := range tests {
 		var invalid *InvalidError
-		err := test.success.check()
+		err := test.success.Check()
 		if errors.As(err, &invalid); invalid == nil && (test.field != "" || err != nil) || invalid != nil && invalid.Field != test.field {
 			t.Errorf("%+v: %v; want an error of %q", test.success, err, test.field)
 		}
@@ -162,7 +162,7 @@ func TestWhatAPresetRefusesIsExplained(t *testing.T) {
 		if test.location != "" {
 			a.ResponseHeader = []Header{{Name: "Location", Value: test.location}}
 		}
-		a.Class, a.Detail = Success{Preset: test.preset}.judge(test.status, test.location, []byte(test.body))
+		a.Class, a.Detail = Success{Preset: test.preset}.Judge(test.status, test.location, []byte(test.body))
 		if got := a.Explanation(); got != test.want {
 			t.Errorf("%s: %s\nwant: %s", name, got, test.want)
 		}

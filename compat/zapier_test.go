@@ -11,11 +11,13 @@ import (
 	"time"
 )
 
-// TestZapier runs a Zap from on to off by Zapier's own platform library.
+// TestZapier runs a Zap of the app in examples/zapier from on to off, by Zapier's own
+// platform library.
 func TestZapier(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	s.call(t, "POST", "/app", `{"name":"Acme","uid":"acme"}`, http.StatusCreated, nil)
+	s.call(t, "POST", "/event-type", `{"name":"record.created","description":"A record was made."}`, http.StatusCreated, nil)
 	got := make(chan string, 10)
 	zap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -25,7 +27,7 @@ func TestZapier(t *testing.T) {
 	defer zap.Close()
 	target := zap.URL + "/hooks/standard/1/a/"
 	out := node(t, nil, "zapier.mjs", s.url, s.key, target)
-	at := bytes.LastIndex(out, []byte(`{"test":`)) // before it the library speaks of itself
+	at := bytes.LastIndex(out, []byte("\n")) // before it the library speaks of itself
 	var steps map[string]struct {
 		Result json.RawMessage
 		Error  string
@@ -33,9 +35,10 @@ func TestZapier(t *testing.T) {
 	if at < 0 || json.Unmarshal(out[at:], &steps) != nil {
 		t.Fatalf("the session printed %s", out)
 	}
+	refused := map[string]string{"unknown": "the key", "onNowhere": "target_url: "}
 	for name, step := range steps {
-		if step.Error != "" {
-			t.Errorf("%s: %s", name, step.Error)
+		if want := refused[name]; (want == "") != (step.Error == "") || !strings.Contains(step.Error, want) {
+			t.Errorf("%s: %s; want %q", name, step.Error, want)
 		}
 	}
 	var subscribed struct {
@@ -46,12 +49,19 @@ func TestZapier(t *testing.T) {
 		t.Errorf("turned on: %s", steps["on"].Result)
 	}
 	for name, want := range map[string]string{
-		"list": `[]`, "sent": `202`, "listNow": `[{"id":7,"name":"seven"}]`, "perform": `[{"id":7,"name":"seven"}]`,
+		"wrong": `[]`, "types": `[{"id":"record.created","name":"record.created"}]`, "list": `[]`, "listNow": `[{"id":7,"name":"seven"}]`, "perform": `[{"id":7,"name":"seven"}]`,
 		"off": `{"unsubscribed":1}`, "offAgain": `{"unsubscribed":0}`,
 	} {
 		if step := steps[name]; string(step.Result) != want {
 			t.Errorf("%s: %s, want %s", name, step.Result, want)
 		}
+	}
+	var sent struct{ ID, EventType, EventID string }
+	if err := json.Unmarshal(steps["sent"].Result, &sent); err != nil || sent.ID == "" || sent.EventType != "record.created" || sent.EventID != "seven" {
+		t.Errorf("sent: %s", steps["sent"].Result)
+	}
+	if string(steps["sentAgain"].Result) == "" || !strings.Contains(string(steps["sentAgain"].Result), sent.ID) {
+		t.Errorf("sent again: %s", steps["sentAgain"].Result)
 	}
 	select {
 	case body := <-got:

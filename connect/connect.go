@@ -151,7 +151,7 @@ func URL(member, text, example string) (*url.URL, error) {
 
 // InputOf is msg as templates see it. It is for one goroutine.
 func InputOf(msg *fanfare.Message) *expression.Input {
-	return &expression.Input{EventType: msg.EventType, Payload: msg.Payload, Channels: msg.Channels, Tags: msg.Tags}
+	return &expression.Input{EventType: msg.EventType, Payload: msg.View(), Headers: msg.Headers(), Channels: msg.Channels, Tags: msg.Tags}
 }
 
 // Unfit is the Reply for a message that a config cannot be applied to, whatever is

@@ -26,6 +26,7 @@ const (
 // many at once.
 type Shape struct {
 	pieces []shapePiece
+	values bool // see ValuesOf
 }
 
 // A shapePiece is JSON as it is, or a template whose text stands there as a string.
@@ -73,6 +74,16 @@ func ShapeOf(member string, value json.RawMessage) (*Shape, error) {
 	}
 }
 
+// ValuesOf is ShapeOf for JSON in which a text that is one expression and nothing else
+// stands for that expression's value, such as a number, and not for a text.
+func ValuesOf(member string, value json.RawMessage) (*Shape, error) {
+	s, err := ShapeOf(member, value)
+	if err == nil {
+		s.values = true
+	}
+	return s, err
+}
+
 // Fill fills the templates in for a message. escape, if it is not nil, is applied to
 // what comes from the message.
 func (s *Shape) Fill(in *expression.Input, escape func(string) string) (json.RawMessage, error) {
@@ -82,11 +93,8 @@ func (s *Shape) Fill(in *expression.Input, escape func(string) string) (json.Raw
 			b = append(b, p.raw...)
 			continue
 		}
-		text, err := p.text.Text(in, escape)
-		if err != nil {
-			return nil, err
-		}
-		if b, err = jsontext.AppendQuote(b, text); err != nil {
+		var err error
+		if b, err = s.append(b, p.text, in, escape); err != nil {
 			return nil, err
 		}
 		if len(b) > maxFilled {
@@ -94,6 +102,19 @@ func (s *Shape) Fill(in *expression.Input, escape func(string) string) (json.Raw
 		}
 	}
 	return b, nil
+}
+
+// append adds what stands in place of a template.
+func (s *Shape) append(b []byte, t *Template, in *expression.Input, escape func(string) string) ([]byte, error) {
+	if s.values {
+		value, err := t.JSON(in)
+		return append(b, value...), err
+	}
+	text, err := t.Text(in, escape)
+	if err != nil {
+		return nil, err
+	}
+	return jsontext.AppendQuote(b, text)
 }
 
 // Shorten cuts text that is longer than most, counted as services do that count in

@@ -37,6 +37,18 @@ func TestShape(t *testing.T) {
 	}
 }
 
+// TestValues has texts that are one expression stand for its value.
+func TestValues(t *testing.T) {
+	shape, err := connect.ValuesOf("body", json.RawMessage(`{"n":"{{payload.n}}","{{n}}":["{{payload.all}}","n {{payload.n}}","{{payload.no}}",1.0],"who":"{{payload.who}}"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := shape.Fill(connect.InputOf(connecttest.Message("a.b", `{"who":"<\"me\">","n":1234567890123456789,"all":[1, {}]}`)), nil)
+	if want := `{"n":1234567890123456789,"{{n}}":[[1,{}],"n 1234567890123456789",null,1.0],"who":"<\"me\">"}`; string(got) != want || err != nil {
+		t.Errorf("%s, %v; want %s", got, err, want)
+	}
+}
+
 func TestShapeIsBounded(t *testing.T) {
 	shape, err := connect.ShapeOf("card", json.RawMessage(`["{{payload}}","{{payload}}"]`))
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/api"
+	"github.com/fanfarehq/fanfare/source"
 )
 
 // Options are the settings of the API. The zero value of each field is a good
@@ -48,7 +49,8 @@ const (
 func NewKey() string { return api.NewAdminKey() }
 
 // New returns the API of hub, with its routes below /api/v1, and /openapi.json,
-// /metrics and /.well-known/webhook-ips.json. The store is the hub's.
+// /metrics and /.well-known/webhook-ips.json, and its sources below /in/. The store is
+// the hub's.
 //
 // The key opens everything; with it, keys that open less are made through the API.
 func New(hub *fanfare.Hub, store fanfare.Store, key string, opt *Options) (http.Handler, error) {
@@ -66,8 +68,9 @@ func New(hub *fanfare.Hub, store fanfare.Store, key string, opt *Options) (http.
 		}
 		server = strings.TrimRight(opt.PublicURL, "/")
 	}
-	return api.New(hub, store, &api.Options{
+	handler := api.New(hub, store, &api.Options{
 		Logger: opt.Logger, Version: opt.Version, MaxBody: opt.MaxBody, RateLimit: opt.RateLimit, Egress: opt.Egress,
 		BaseURL: opt.PublicURL, Server: server, KeyHash: api.HashKey(key),
-	}), nil
+	})
+	return source.NewHandler(hub, &source.Options{Logger: opt.Logger, MaxBody: opt.MaxBody, BaseURL: opt.PublicURL}).Before(handler), nil
 }

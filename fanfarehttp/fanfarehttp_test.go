@@ -66,6 +66,7 @@ func TestTheAPIIsBelowThePathItIsMountedAt(t *testing.T) {
 		{"GET", "/webhooks/api/v1/app", "fan_admin_not_this_one", "", 401, "authentication_failed"},
 		{"GET", "/webhooks/api/v1/health", "", "", 204, ""},
 		{"GET", "/webhooks/", key, "", 404, "not_found"},
+		{"POST", "/webhooks/in/nobody", "", "{}", 404, "There is nothing at this address; check it"},
 		{"GET", "/api/v1/app", key, "", 200, "the program's"},
 	} {
 		if status, body := ask(t, c.method, base+c.path, c.key, c.body); status != c.status || !strings.Contains(body, c.has) {

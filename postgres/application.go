@@ -151,6 +151,7 @@ var goneWith = []string{
 	`DELETE FROM task WHERE application = $1`,
 	`DELETE FROM key WHERE application = $1`,
 	`DELETE FROM session WHERE application = $1`,
+	`DELETE FROM source WHERE application = $1`,
 	`DELETE FROM application WHERE id = $1`,
 }
 

@@ -69,12 +69,20 @@ const selectKeysInUse = `
 		SELECT (SELECT min(sealed_by) FROM task_part WHERE sealed_by > used)
 		FROM of_parts
 		WHERE used IS NOT NULL
+	), of_sources (used) AS (
+		SELECT min(sealed_by) FROM source
+		UNION ALL
+		SELECT (SELECT min(sealed_by) FROM source WHERE sealed_by > used)
+		FROM of_sources
+		WHERE used IS NOT NULL
 	)
 	SELECT used FROM of_endpoints WHERE used IS NOT NULL
 	UNION
 	SELECT used FROM of_answers WHERE used IS NOT NULL
 	UNION
 	SELECT used FROM of_parts WHERE used IS NOT NULL
+	UNION
+	SELECT used FROM of_sources WHERE used IS NOT NULL
 	UNION
 	SELECT sealed_by FROM setting
 	ORDER BY 1`
@@ -146,6 +154,9 @@ type sealedColumn struct {
 var sealedColumns = []sealedColumn{
 	{"endpoint", "settings", []string{"id"}, func(key []string) string {
 		return "endpoint/" + strings.ToUpper(strings.ReplaceAll(key[0], "-", "")) + "/settings"
+	}},
+	{"source", "settings", []string{"id"}, func(key []string) string {
+		return "source/" + strings.ToUpper(strings.ReplaceAll(key[0], "-", "")) + "/settings"
 	}},
 	{"setting", "value", []string{"name"}, func(key []string) string { return settingPlace(key[0]) }},
 	{"answer", "body", []string{"scope", "key"}, func(key []string) string { return answerPlace(key[0], key[1]) }},

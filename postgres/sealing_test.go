@@ -85,8 +85,15 @@ func TestKeysAreChangedWhileAllIsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	src := &fanfare.Source{Application: app.ID, Name: "n", Profile: "github", Secrets: []fanfare.Secret{{Text: "a secret of a source"}}}
+	if err := hub.CreateSource(t.Context(), src); err != nil {
+		t.Fatal(err)
+	}
 	holds := func(s *postgres.Store) {
 		t.Helper()
+		if got, err := s.SourceOf(t.Context(), fanfare.TokenHash(src.Token)); err != nil || got.Token != src.Token || got.Secrets[0].Text != src.Secrets[0].Text {
+			t.Fatalf("the source: %+v, %v", got, err)
+		}
 		for i, ep := range eps {
 			got, err := s.Endpoint(t.Context(), app.ID, string(ep.ID))
 			if err != nil || got.Secrets[0].Text != ep.Secrets[0].Text {

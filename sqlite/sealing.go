@@ -193,7 +193,7 @@ const resealChunk = 100
 
 // reseals seal at most some rows that are not sealed with a key. A column that is
 // text has quotes around what is sealed: it must be JSON.
-var reseals = []string{resealEndpoints, resealSettings, resealAnswers, resealParts}
+var reseals = []string{resealEndpoints, resealSettings, resealAnswers, resealParts, resealSources}
 
 const resealEndpoints = `
 	UPDATE endpoint

@@ -42,6 +42,7 @@ func openWith(t testing.TB, path string, ring *seal.Ring) *sqlite.Store {
 var secrets = []string{
 	"whsec_bmV3LW5ldy1uZXctbmV3LW5ldw==", "whsec_b2xkLW9sZC1vbGQtb2xkLW9sZA==",
 	"Bearer of-good-tidings", "hmac-secret-of-api-keys", "fan_key_shown_once",
+	"token-of-a-source", "secret-of-a-source",
 }
 
 // store puts each of the secrets where such things stand.
@@ -57,6 +58,13 @@ func store(t *testing.T, s *sqlite.Store) {
 	}
 	ep.Secrets = append([]fanfare.Secret{{Text: secrets[0]}}, ep.Secrets...)
 	if err := s.UpdateEndpoint(t.Context(), ep); err != nil {
+		t.Fatal(err)
+	}
+	src := &fanfare.Source{
+		ID: fanfare.SourceID(idOf("src_", 3)), Application: application, Name: "n", Profile: "github", CreatedAt: now, UpdatedAt: now,
+		Token: secrets[5], Secrets: []fanfare.Secret{{Text: secrets[6]}},
+	}
+	if err := s.CreateSource(t.Context(), src, 1); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.SetSetting(t.Context(), "pepper", []byte(secrets[3])); err != nil {
@@ -84,6 +92,10 @@ func holds(t *testing.T, s *sqlite.Store) {
 	}
 	if len(ep.Secrets) != 2 || ep.Secrets[0].Text != secrets[0] || ep.Secrets[1].Text != secrets[1] || ep.Headers["Authorization"] != secrets[2] {
 		t.Errorf("the endpoint has %v and %v", ep.Secrets, ep.Headers)
+	}
+	src, err := s.SourceOf(t.Context(), fanfare.TokenHash(secrets[5]))
+	if err != nil || src.Token != secrets[5] || src.Secrets[0].Text != secrets[6] {
+		t.Errorf("the source is %+v, %v", src, err)
 	}
 	if got, err := s.Setting(t.Context(), "pepper"); err != nil || string(got) != secrets[3] {
 		t.Errorf("the setting is %q, %v", got, err)

@@ -33,6 +33,7 @@ type Model struct {
 	tasks        map[fanfare.TaskID]*fanfare.Task
 	parts        map[partOf][]byte
 	keys         map[fanfare.KeyID]*fanfare.Key
+	sources      map[fanfare.SourceID]*fanfare.Source
 	sessions     map[[32]byte]*fanfare.Session
 	newest       [16]byte
 	consumers    map[consumerKey]*fanfare.Consumer

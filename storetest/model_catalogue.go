@@ -108,6 +108,7 @@ func (m *Model) DeleteApplicationAt(_ context.Context, id fanfare.ApplicationID,
 	}
 	delete(m.applications, id)
 	m.dropAccessLocked(id)
+	m.dropSourcesLocked(id)
 	for _, ep := range m.endpoints {
 		if ep.Application == id {
 			m.dropEndpointLocked(ep.ID)

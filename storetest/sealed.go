@@ -4,7 +4,7 @@ import "testing"
 
 // RunSealed is [Run] without the tests of what no key seals, which are the same on a
 // store that has one: what is sealed are settings of endpoints and of the store itself,
-// answers, and the parts of exports.
+// answers, sources, and the parts of exports.
 func RunSealed(t *testing.T, open Opener) {
 	run(t, open, []group{
 		{"catalogue", catalogueTests},
@@ -12,6 +12,7 @@ func RunSealed(t *testing.T, open Opener) {
 		{"retries and handshakes", settingTests},
 		{"keeping", keepingTests},
 		{"exports", exportTests},
+		{"sources", sourceTests},
 		{"concurrency", concurrencyTests},
 	}, func(*testing.T, test) bool { return true })
 }

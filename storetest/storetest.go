@@ -79,6 +79,7 @@ var groups = []group{
 	{"exports", exportTests},
 	{"usage", usageTests},
 	{"pollers", pollerTests},
+	{"sources", sourceTests},
 	{"concurrency", concurrencyTests},
 }
 

@@ -57,8 +57,19 @@ func (a *attempt) result() string {
 		return strconv.Itoa(a.StatusCode)
 	case a.ErrorClass != "":
 		return a.ErrorClass
+	case !a.failed():
+		return "taken" + a.byKind() // by what answers with no status, such as a queue
 	}
 	return "no answer"
+}
+
+// byKind says what kind of endpoint an attempt was to, if that has no URL of the web's.
+func (a *attempt) byKind() string {
+	kind, _, ok := strings.Cut(a.URL, ":")
+	if !ok || kind == "http" || kind == "https" {
+		return ""
+	}
+	return " by " + kind
 }
 
 // took is how long it took, to the millisecond.
@@ -69,12 +80,16 @@ func (a *attempt) took() string {
 	return (time.Duration(a.Milliseconds) * time.Millisecond).String()
 }
 
-// why is what a failure was in a sentence; of a success there is nothing to say.
+// why is what a failure was in a sentence. Of a success there is nothing to say, unless
+// there is no status that says it: then it is what was done.
 func (a *attempt) why() string {
-	if !a.failed() {
-		return ""
+	switch {
+	case a.failed():
+		return a.Explanation.What
+	case a.StatusCode == 0:
+		return a.Detail
 	}
-	return a.Explanation.What
+	return ""
 }
 
 // line shows an attempt the way tail does:

@@ -33,15 +33,31 @@ var fakes = []fakeService{
 		"a token that is the name of an error, such as no_service", byHTTP(fake.Slack)},
 	{"discord", "Takes posts to webhooks, as Discord does", `"url":"http://%s/api/webhooks/1/any"`,
 		"a token that is the name of an error, such as unknown-webhook", byHTTP(fake.Discord)},
+	{"carto", "Runs SQL, as CARTO's SQL API does", `"url":"http://%s","apiKey":"any","table":"sightings","columns":{"species":"{{payload.species}}"}`,
+		"the keys wrong, readonly, limited, timed-out, broken, late, cut; and SQL that is wrong. There is a table sightings; GET /api/v2/sql?q=SELECT… reads it", byHTTP(fake.Carto)},
+	{"sqs", "Takes messages for queues, as Amazon SQS does", `"queue":"http://%s/1/orders","region":"eu-central-1","accessKeyId":"` + fake.AWSKey + `","secretAccessKey":"` + fake.AWSSecret + `"`,
+		"the queues unknown, denied, throttled, kms-throttled, broken, busy; another key, and what is signed otherwise", byHTTP(fake.SQS)},
+	{"s3", "Takes objects, as Amazon S3 does", `"endpoint":"http://%s","bucket":"events","region":"eu-central-1","accessKeyId":"` + fake.AWSKey + `","secretAccessKey":"` + fake.AWSSecret + `"`,
+		"the buckets unknown, denied, elsewhere, small, slow, broken; another key, and what is signed otherwise", byHTTP(fake.S3)},
+	{"pubsub", "Takes what is published to topics, as Google Cloud Pub/Sub's emulator does", `"url":"http://%s","topic":"projects/acme-prod/topics/orders"`,
+		"the topics unknown, denied, limited, broken, busy", byHTTP(func() http.Handler { return fake.Pubsub(nil) })},
 	{"teams", "Takes cards for a channel, as Teams' workflows do", `"url":"http://%s/workflows/1/triggers/manual/paths/invoke"`,
 		"a workflow whose id is the name of an error, such as turned-off", byHTTP(fake.Teams)},
+	{"apps-script", "Runs nothing, and answers as web apps of Google Apps Script do", `"url":"http://%s/macros/s/any/exec"`,
+		"the ids throws, no-dopost, login, gone, forbidden, busy, broken; says-no returns {\"ok\":false}", byHTTP(fake.AppsScript)},
+	{"openmeteo", "Makes up the weather, in the way of Open-Meteo", `"forecastUrl":"http://%[1]s","archiveUrl":"http://%[1]s","url":"http://%[1]s/records/{{payload.data.id}}"`,
+		"the latitudes -89.1 to -89.4; at -89.5 no weather is known", byHTTP(fake.OpenMeteo)},
+	{"github", "Sends webhooks of repositories, as GitHub does", "",
+		"the token unknown, the owner nowhere, and more than 20 hooks for an event", byHTTP(func() http.Handler { return fake.GitHub(nil) })},
+	{"stripe", "Sends events, as Stripe does", "",
+		"the keys sk_unknown and sk_limited", byHTTP(func() http.Handler { return fake.Stripe(nil) })},
 }
 
 // A fakeService is a service that only pretends.
 type fakeService struct {
 	name   string
 	about  string
-	config string // which members of an endpoint's config lead to its address
+	config string // which members of an endpoint's config lead to its address; "": it sends
 	errors string // what it refuses for the asking
 	serve  func(s *faking, ln net.Listener) fakeServer
 }
@@ -85,8 +101,11 @@ func (f fakeService) command(e *env) *cobra.Command {
 			return err
 		}
 		address := ln.Addr().String()
-		fmt.Fprintf(e.stderr, "What pretends to be %s is at %s; Ctrl-C ends it.\nAn endpoint gets there with this in its config: %s\n",
-			f.name, e.paint(e.stderr).bold(address), fmt.Sprintf(f.config, address))
+		use := "It sends what POST http://" + address + "/fake/push tells it to, and without a body says how."
+		if f.config != "" {
+			use = "An endpoint gets there with this in its config: " + fmt.Sprintf(f.config, address)
+		}
+		fmt.Fprintf(e.stderr, "What pretends to be %s is at %s; Ctrl-C ends it.\n%s\n", f.name, e.paint(e.stderr).bold(address), use)
 		return f.run(cmd.Context(), s, ln)
 	}
 	return cmd

@@ -24,6 +24,8 @@ type polling struct {
 	channel   string
 	after     string
 	follow    bool
+
+	took func(page []json.RawMessage, iterator string) error // of each page; nil: they are printed
 }
 
 func pollCommand(e *env) *cobra.Command {
@@ -121,10 +123,8 @@ func (p *polling) run(ctx context.Context, r *request, path string, query url.Va
 			continue
 		}
 		begun, told = true, false
-		for _, text := range page.Data {
-			if err := printMessage(r, text); err != nil {
-				return err
-			}
+		if err := p.print(r, page.Data, page.Iterator); err != nil {
+			return err
 		}
 		printed += len(page.Data)
 		query.Del("after")
@@ -136,6 +136,19 @@ func (p *polling) run(ctx context.Context, r *request, path string, query url.Va
 			query.Set("wait", strconv.Itoa(pollWait))
 		}
 	}
+}
+
+// print shows a page of messages, which ends at iterator.
+func (p *polling) print(r *request, page []json.RawMessage, iterator string) error {
+	if p.took != nil {
+		return p.took(page, iterator)
+	}
+	for _, text := range page {
+		if err := printMessage(r, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // end confirms what was printed last.

@@ -20,6 +20,7 @@ import (
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/connect/all"
 	"github.com/fanfarehq/fanfare/internal/api"
+	"github.com/fanfarehq/fanfare/source"
 )
 
 // serveSettings are what serve can be told.
@@ -45,6 +46,7 @@ type serveSettings struct {
 	logFormat   string
 	logLevel    slog.Level
 	newAdminKey bool
+	connectors  all.Options
 }
 
 func serveCommand(e *env) *cobra.Command {
@@ -89,6 +91,8 @@ func serveCommand(e *env) *cobra.Command {
 	flags.BoolVar(&s.httpsOnly, "https-only", false, "refuse endpoints, and all else that is called, by http")
 	flags.DurationVar(&s.audit, "audit-retention", 90*24*time.Hour, "how long the audit log is kept")
 	flags.StringVar(&s.secretsKey, "secrets-key-file", "", "file of the keys that secrets in the database are sealed with, one a line, the one in use first; unless told, "+secretsKeyFile+" in the folder of the data, which is made at the first start")
+	flags.StringVar(&s.connectors.Files, "files", "", "folder in which endpoints of the kinds that write files may write; without it they may nowhere")
+	flags.Var(runnable{&s.connectors.Programs}, "run", "program that endpoints of the kind exec may run, and the name that they know it by, such as build=/usr/local/bin/build; repeatable")
 	flags.Var(&s.rateLimit, "rate-limit", "requests that each key may make, such as 100/s; 0: any; the admin key may make any")
 	flags.Var(&s.maxBody, "max-body", "largest request body that is taken, such as 512KiB or 4MiB")
 	flags.StringVar(&s.logFormat, "log-format", "text", "text or json")
@@ -141,7 +145,7 @@ func (s *serveSettings) options(log *slog.Logger, ln net.Listener) (*fanfare.Opt
 		HTTPSOnly:      s.httpsOnly,
 		DisableAfter:   time.Duration(s.disable),
 		PerHost:        s.perHost,
-		Connectors:     all.Connectors(),
+		Connectors:     all.Connectors(&s.connectors),
 		Transformer:    transformer(),
 		DrainTimeout:   drainTime,
 	}
@@ -278,6 +282,7 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 		return err
 	}
 	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), RateLimit: float64(s.rateLimit), KeyHash: key.hash, Secrets: secrets, Egress: egress, Store: db.kind, Leaving: ctx.Done(), BaseURL: cmp.Or(s.publicURL, localURL(ln.Addr()))})
+	handler = source.NewHandler(hub, &source.Options{Logger: log, MaxBody: int64(s.maxBody), BaseURL: s.publicURL}).Before(handler)
 	if key.replaced {
 		if err := hub.Audit(ctx, &fanfare.AuditEntry{Actor: "cli", Action: "admin-key.replace"}); err != nil {
 			return err

@@ -17,9 +17,14 @@ import (
 	"github.com/fanfarehq/fanfare/fanfaretest"
 )
 
+// connectors are all of them, allowed what their examples want.
+func connectors(t *testing.T) map[string]fanfare.Connector {
+	return all.Connectors(&all.Options{Files: t.TempDir(), Programs: map[string]string{"ledger": "/bin/true"}})
+}
+
 // newHub runs a Hub that has every connector, with an application.
 func newHub(t *testing.T) (*fanfaretest.Hub, *fanfare.Application) {
-	hub := fanfaretest.New(t, &fanfare.Options{Connectors: all.Connectors()})
+	hub := fanfaretest.New(t, &fanfare.Options{Connectors: connectors(t)})
 	app := &fanfare.Application{Name: "Acme", UID: "acme"}
 	if err := hub.CreateApplication(t.Context(), app); err != nil {
 		t.Fatal(err)
@@ -31,7 +36,7 @@ func newHub(t *testing.T) (*fanfaretest.Hub, *fanfare.Application) {
 func TestExamplesAreEndpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub, app := newHub(t)
-		for kind, c := range all.Connectors() {
+		for kind, c := range connectors(t) {
 			ep := &fanfare.Endpoint{Application: app.ID, Kind: kind, Config: c.Example}
 			if err := hub.CreateEndpoint(t.Context(), ep); err != nil {
 				t.Errorf("%s: %v", kind, err)

@@ -3,9 +3,11 @@ package connecttest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"syscall"
 	"testing"
@@ -127,4 +129,16 @@ func (w *way) refuse() {
 	w.dial = func(_ context.Context, network, _ string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 	}
+}
+
+// Taken is what a fake says it took.
+func Taken(t *testing.T, fake http.Handler) []json.RawMessage {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	fake.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/fake/taken", nil))
+	var all []json.RawMessage
+	if err := json.Unmarshal(answer.Body.Bytes(), &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

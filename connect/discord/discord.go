@@ -26,6 +26,7 @@ func Connector() fanfare.Connector {
 		About:   "Posts it to a channel of Discord through a webhook.",
 		Example: json.RawMessage(`{"url":"` + example + `","text":"{{eventType}}: {{payload}}"}`),
 		Hidden:  []string{"url"},
+		ByHTTP:  true,
 		New:     open,
 		Rate:    2, // a webhook has five requests for two seconds
 	}

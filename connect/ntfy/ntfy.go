@@ -36,6 +36,7 @@ func Connector() fanfare.Connector {
 		Example: json.RawMessage(`{"topic":"bears-8c2f41","title":"{{eventType}}","text":"{{payload}}","priority":"4","tags":"bear","link":"{{payload.url}}"}`),
 		Hidden:  []string{"token", "password"},
 		Where:   []string{"url"},
+		ByHTTP:  true,
 		New:     open,
 	}
 }

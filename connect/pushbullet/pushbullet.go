@@ -31,6 +31,7 @@ func Connector() fanfare.Connector {
 		Example: json.RawMessage(`{"accessToken":"o.0123456789abcdefghijklmnopqrstuv","title":"{{eventType}}","text":"{{payload}}","link":"{{payload.url}}"}`),
 		Hidden:  []string{"accessToken"},
 		Where:   []string{"url"},
+		ByHTTP:  true,
 		New:     open,
 	}
 }

@@ -28,6 +28,7 @@ func Connector() fanfare.Connector {
 		About:   "Posts it to a channel of Slack through an incoming webhook.",
 		Example: json.RawMessage(`{"url":"` + example + `","text":"{{eventType}}: {{payload}}"}`),
 		Hidden:  []string{"url"},
+		ByHTTP:  true,
 		New:     open,
 		Rate:    1, // as Slack's documentation has it
 	}

@@ -27,6 +27,7 @@ func Connector() fanfare.Connector {
 		About:   "Posts it to a channel or chat of Microsoft Teams, as a card, through a workflow.",
 		Example: json.RawMessage(`{"url":"` + example + `","title":"{{eventType}}","text":"{{payload}}"}`),
 		Hidden:  []string{"url"},
+		ByHTTP:  true,
 		New:     open,
 		Rate:    2, // Teams takes four requests a second
 	}

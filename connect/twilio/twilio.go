@@ -38,6 +38,7 @@ func Connector() fanfare.Connector {
 			`"from":"+15005550006","to":"{{payload.phone}}","text":"{{eventType}}: {{payload}}"}`),
 		Hidden:   []string{"authToken"},
 		Where:    []string{"url"},
+		ByHTTP:   true,
 		New:      open,
 		InFlight: 8,
 	}

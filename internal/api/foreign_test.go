@@ -17,10 +17,11 @@ func TestForeignIsLikeAbsent(t *testing.T) {
 	w.endpoint("acme", "ep")
 	parts := map[string]string{"{app}": other, "{endpoint}": w.endpoint("other", "theirs")}
 	parts["{msg}"] = w.message("other", `{"eventType":"record.created","payload":{},"eventId":"theirs"}`)
+	parts["{source}"] = w.do("POST", "/api/v1/app/other/source", `{"uid":"theirs","profile":"none"}`).want(201).id()
 	parts["{attempt}"] = "atmpt_" + parts["{msg}"][len("msg_"):]
 	parts["{task}"] = w.do("POST", "/api/v1/app/other/endpoint/theirs/replay-missing", `{"since":"2026-01-02T00:00:00Z"}`).want(202).id()
 	own := w.message("acme", `{"eventType":"record.created","payload":{}}`)
-	uids := map[string]string{"{app}": "other", "{endpoint}": "theirs", "{msg}": "theirs"}
+	uids := map[string]string{"{app}": "other", "{endpoint}": "theirs", "{msg}": "theirs", "{source}": "theirs"}
 	w.do("POST", "/api/v1/event-type", `{"name":"record.created"}`).want(201)
 	k := &fanfare.Key{Name: "k", Scopes: []fanfare.Scope{fanfare.ScopeAdmin}, Application: fanfare.ApplicationID(acme)}
 	key, err := w.hub.CreateKey(t.Context(), k)
@@ -29,7 +30,7 @@ func TestForeignIsLikeAbsent(t *testing.T) {
 	token, err := w.hub.CreateSession(t.Context(), session, time.Hour)
 	w.ok(err)
 	photograph := func() (all string) {
-		for _, path := range []string{"", "/endpoint", "/msg", "/endpoint/theirs/msg", "/endpoint/theirs/secret", "/endpoint/theirs/headers"} {
+		for _, path := range []string{"", "/endpoint", "/msg", "/endpoint/theirs/msg", "/endpoint/theirs/secret", "/endpoint/theirs/headers", "/source"} {
 			all += string(w.do("GET", "/api/v1/app/other"+path, "").want(200).body) + "\n"
 		}
 		return all
@@ -43,7 +44,7 @@ func TestForeignIsLikeAbsent(t *testing.T) {
 		}
 		for _, names := range []map[string]string{parts, uids} {
 			for hole, name := range names {
-				if !strings.Contains(rt.path, hole) || hole == "{endpoint}" && rt.method == "PUT" && name == "theirs" {
+				if !strings.Contains(rt.path, hole) || (hole == "{endpoint}" || hole == "{source}") && rt.method == "PUT" && name == "theirs" {
 					continue // a PUT makes what has another's uid, within its own application
 				}
 				at := strings.Replace(rt.path, hole, "\x00", 1)

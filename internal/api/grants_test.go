@@ -54,6 +54,18 @@ var grants = map[string]string{
 	"PUT /app/{app}/subscriptions/{endpoint}":    "endpoints:write ManageEndpoint in channels",
 	"DELETE /app/{app}/subscriptions/{endpoint}": "endpoints:write ManageEndpoint in channels",
 
+	"GET /app/{app}/source":                   "messages:write -",
+	"POST /app/{app}/source":                  "messages:write -",
+	"GET /app/{app}/source/{source}":          "messages:write -",
+	"PUT /app/{app}/source/{source}":          "messages:write -",
+	"PATCH /app/{app}/source/{source}":        "messages:write -",
+	"DELETE /app/{app}/source/{source}":       "messages:write -",
+	"POST /app/{app}/source/{source}/rotate":  "messages:write -",
+	"GET /app/{app}/source/{source}/secret":   "messages:write -",
+	"POST /app/{app}/source/{source}/secret":  "messages:write -",
+	"GET /app/{app}/source/{source}/activity": "messages:read -",
+	"GET /app/{app}/source/{source}/refused":  "messages:read -",
+
 	"POST /app/{app}/msg":                                "messages:write - in channels",
 	"POST /app/{app}/msg/batch":                          "messages:write - in channels",
 	"POST /app/{app}/msg/precheck/active":                "messages:write -",
@@ -157,6 +169,9 @@ var bodies = map[string]string{
 	"POST /app/{app}/msg/batch":                          `[{"eventType":"x","payload":1,"application":{"name":"x"}}]`,
 	"POST /app/{app}/msg/precheck/active":                `{"eventType":"x"}`,
 	"POST /app/{app}/filter/try":                         `{"filter":"true"}`,
+	"POST /app/{app}/source":                             `{"profile":"none"}`,
+	"PUT /app/{app}/source/{source}":                     `{"profile":"none"}`,
+	"POST /app/{app}/source/{source}/secret":             `{"secret":"a secret of some length"}`,
 	"POST /app/{app}/transformation/try":                 `{"code":"1","payload":1}`,
 	"POST /auth/app-portal-access/{app}":                 `{"application":{"name":"x"}}`,
 }

@@ -118,6 +118,7 @@ var (
 	endedDesc    = prometheus.NewDesc("fanfare_deliveries_ended_total", "Deliveries that ended, by how.", []string{"state"}, nil)
 	schemaDesc   = prometheus.NewDesc("fanfare_schema_violations_total", "Messages that the schema of their event type does not allow, by what became of them.", []string{"validation"}, nil)
 	filteredDesc = prometheus.NewDesc("fanfare_deliveries_filtered_total", "Deliveries that were not made, as an endpoint's filter did not match.", nil, nil)
+	receivedDesc = prometheus.NewDesc("fanfare_source_received_total", "What came by sources, by profile and outcome: messages accepted, repeated or filtered out, and requests refused.", []string{"profile", "outcome"}, nil)
 	inFlightDesc = prometheus.NewDesc("fanfare_attempts_in_flight", "Attempts under way.", nil, nil)
 	lanesDesc    = prometheus.NewDesc("fanfare_lanes", "Endpoints with deliveries in memory.", nil, nil)
 	windowDesc   = prometheus.NewDesc("fanfare_deliveries_in_memory", "Deliveries in memory.", nil, nil)
@@ -152,6 +153,9 @@ func (c hubCollector) Collect(figures chan<- prometheus.Metric) {
 	counter(filteredDesc, n.Filtered)
 	for class, v := range n.Attempts {
 		counter(attemptsDesc, v, string(class))
+	}
+	for of, v := range c.hub.Received() {
+		counter(receivedDesc, v, of.Profile, string(of.Outcome))
 	}
 	gauge(inFlightDesc, float64(n.InFlight))
 	gauge(lanesDesc, float64(n.Lanes))

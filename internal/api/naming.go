@@ -53,4 +53,5 @@ const (
 	byEndpoint    = "another endpoint of this application"
 	byEventType   = "another event type"
 	byMessage     = "another message of this application"
+	bySource      = "another source of this application"
 )

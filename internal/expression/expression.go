@@ -9,6 +9,7 @@
 //	headers    map of strings   of what a source received, by lower-case name
 //	channels   list of strings
 //	tags       list of strings
+//	answer     any JSON value   of what was looked up for the message; null elsewhere
 //
 // and has, beside CEL's own functions,
 //
@@ -47,6 +48,7 @@ func newEnvironment() *cel.Env {
 		cel.Variable("headers", cel.MapType(cel.StringType, cel.StringType)),
 		cel.Variable("channels", cel.ListType(cel.StringType)),
 		cel.Variable("tags", cel.ListType(cel.StringType)),
+		cel.Variable("answer", cel.DynType),
 		cel.CrossTypeNumericComparisons(true),
 		cel.ParserRecursionLimit(maxDepth),
 		cel.ParserExpressionSizeLimit(MaxSource),
@@ -73,7 +75,7 @@ const simpleMost = 16 << 10
 // eval is the expression's value for in.
 func (p *program) eval(in *Input) (ref.Val, error) {
 	run := p.counted
-	if p.simple != nil && len(in.Payload) <= simpleMost {
+	if p.simple != nil && len(in.Payload)+len(in.Answer) <= simpleMost {
 		run = p.simple
 	}
 	out, _, err := run.Eval(in)
@@ -132,8 +134,9 @@ type Input struct {
 	Payload        []byte
 	Headers        map[string]string // by lower-case name
 	Channels, Tags []string
+	Answer         []byte // nil: nothing was looked up
 
-	payload ref.Val // nil: not looked at yet
+	payload, answer ref.Val // nil: not looked at yet
 }
 
 // ResolveName finds a variable, for CEL.
@@ -146,6 +149,14 @@ func (in *Input) ResolveName(name string) (any, bool) {
 			in.payload = document(in.Payload, &reading{readingFree + readingMost*len(in.Payload)})
 		}
 		return in.payload, true
+	case "answer":
+		switch {
+		case in.Answer == nil:
+			return types.NullValue, true
+		case in.answer == nil:
+			in.answer = document(in.Answer, &reading{readingFree + readingMost*len(in.Answer)})
+		}
+		return in.answer, true
 	case "headers":
 		return in.Headers, true
 	case "channels":

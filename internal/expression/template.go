@@ -10,6 +10,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Bounds of a template.
@@ -89,6 +91,45 @@ func (t *Template) Text(in *Input, escape func(string) string) (string, error) {
 		}
 	}
 	return b.String(), nil
+}
+
+// JSON fills the template in for a message as a JSON value: if it is one expression and
+// nothing else that expression's, and null where the message does not have what is
+// asked for; else its text.
+func (t *Template) JSON(in *Input) (json.RawMessage, error) {
+	if len(t.pieces) != 1 || t.pieces[0].program == nil {
+		text, err := t.Text(in, nil)
+		if err != nil {
+			return nil, err
+		}
+		return jsontext.AppendQuote(nil, text)
+	}
+	out, err := t.pieces[0].program.eval(in)
+	if err != nil {
+		if strings.HasPrefix(err.Error(), "no such key: ") {
+			return json.RawMessage("null"), nil
+		}
+		return nil, errors.New(fault(err))
+	}
+	value, err := jsonv2.Marshal(plainOf(out), jsonv2.Deterministic(true), jsontext.AllowDuplicateNames(true))
+	switch {
+	case err != nil:
+		return nil, errors.New("it is nothing that JSON can say")
+	case len(value) > maxText:
+		return nil, fmt.Errorf("more than %d bytes", maxText)
+	}
+	return value, nil
+}
+
+// Holes is how many expressions there are in it.
+func (t *Template) Holes() int {
+	n := 0
+	for _, p := range t.pieces {
+		if p.program != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // textOf is a value as it stands in text.

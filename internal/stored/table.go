@@ -49,6 +49,10 @@ var Tables = []Table{
 		{"failing_since", Number}, {"settings", Bytes}, {"sealed_by", Text}, {"revision", Number},
 		{"created_at", Number}, {"updated_at", Number},
 	}},
+	{"source", []Column{
+		{"id", ID}, {"application", ID}, {"uid", Text}, {"token", Bytes}, {"old_token", Bytes}, {"settings", Bytes}, {"sealed_by", Text},
+		{"revision", Number}, {"created_at", Number}, {"updated_at", Number},
+	}},
 	{"event_type", []Column{
 		{"name", Text}, {"id", ID}, {"description", Text}, {"group_name", Text}, {"schemas", Bytes}, {"examples", Bytes},
 		{"validation", Text}, {"feature_flags", Text}, {"retry", Text}, {"lifecycle", Text}, {"archived", Truth}, {"deprecated", Truth},

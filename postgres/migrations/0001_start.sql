@@ -39,6 +39,24 @@ CREATE INDEX endpoint_application ON endpoint (application, id);
 CREATE UNIQUE INDEX endpoint_uid ON endpoint (application, uid) WHERE uid IS NOT NULL;
 CREATE INDEX endpoint_sealed ON endpoint (sealed_by);
 
+-- token and old_token are hashes of the ends of its addresses.
+CREATE TABLE source (
+	id uuid PRIMARY KEY,
+	application uuid NOT NULL,
+	uid text COLLATE "C",
+	token bytea NOT NULL UNIQUE,
+	old_token bytea UNIQUE,
+	settings bytea NOT NULL,
+	sealed_by text COLLATE "C" NOT NULL,
+	revision bigint NOT NULL,
+	created_at bigint NOT NULL,
+	updated_at bigint NOT NULL
+);
+
+CREATE INDEX source_application ON source (application, id);
+CREATE UNIQUE INDEX source_uid ON source (application, uid) WHERE uid IS NOT NULL;
+CREATE INDEX source_sealed ON source (sealed_by);
+
 CREATE TABLE event_type (
 	name text COLLATE "C" PRIMARY KEY,
 	id uuid NOT NULL,

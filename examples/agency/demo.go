@@ -1,0 +1,211 @@
+package agency
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/fanfarehq/fanfare/examples/stage"
+	"github.com/fanfarehq/fanfare/fanfarehttp"
+	hook "github.com/fanfarehq/fanfare/webhook"
+)
+
+// Port is the usual one of the agency's pages.
+const Port = 8090
+
+// Open makes an agency on a stage, with its own form, and runs it until ctx ends. Of the
+// form itself nobody is told who comes later.
+func Open(ctx context.Context, s *stage.Stage, opt Options) (*Agency, error) {
+	opt.Dir, opt.Hub = s.Dir, s.Hub
+	a, err := New(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	s.AtEnd(a.Close)
+	if err := a.Establish(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := a.relay.Drain(ctx); err != nil { // before there is anybody to hear of it
+		return nil, err
+	}
+	s.Go(ctx, a.Run)
+	return a, nil
+}
+
+// Seen are the events that came by webhook, in order.
+type Seen struct {
+	Events []Heard `json:"events"`
+}
+
+// Heard is an event as a receiver has it.
+type Heard struct {
+	Type     string          `json:"type"`
+	Data     json.RawMessage `json:"data"`
+	Previous json.RawMessage `json:"previous,omitempty"`
+}
+
+func (s *Seen) String() string {
+	types := make([]string, len(s.Events))
+	for i, e := range s.Events {
+		types[i] = e.Type
+	}
+	return fmt.Sprintf("%d webhooks came: %s", len(types), strings.Join(types, ", "))
+}
+
+// Demo is the agency, and a receiver that is told of all that happens there.
+func Demo() *stage.Program {
+	token := ""
+	return &stage.Program{
+		Name: "agency", Short: "The Government Agency for Bear Attacks, an application that announces what happens",
+		Long: "Starts an application with forms, records, pages and an API, in the style of Fulcrum.\n" +
+			"File a report of a bear attack, or give one another status: each change is stored, and\n" +
+			"announced by a webhook, in one transaction. A receiver is there that prints them; add\n" +
+			"your own on the page.",
+		Flags: func(flags *flag.FlagSet) {
+			flags.StringVar(&token, "token", "", "opens the agency's API; one is made unless told")
+		},
+		Play: func(ctx context.Context, s *stage.Stage) (fmt.Stringer, error) { return play(ctx, s, token) },
+	}
+}
+
+func play(ctx context.Context, s *stage.Stage, token string) (fmt.Stringer, error) {
+	ln, err := s.Listen(Port)
+	if err != nil {
+		return nil, err
+	}
+	at := stage.URL(ln)
+	key := fanfarehttp.NewKey()
+	api, err := fanfarehttp.New(s.Hub, s.Store, key, &fanfarehttp.Options{PublicURL: at + "/webhooks"})
+	if err != nil {
+		return nil, err
+	}
+	opt := Options{Token: token}
+	if has(api, "/portal") {
+		opt.Portal = Portal(s.Hub, DefaultOwner, at+"/webhooks")
+	}
+	a, err := Open(ctx, s, opt)
+	if err != nil {
+		return nil, err
+	}
+	heard, err := receive(ctx, s, a)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/webhooks/", http.StripPrefix("/webhooks", api))
+	mux.Handle("/", a)
+	s.ServeOn(ctx, ln, mux)
+	s.Say("The agency is at   %s/\nIts API is at      %s/api/v2/records.json  (X-ApiToken: %s)\nFanfare's API is   %s/webhooks/api/v1  (Authorization: Bearer %s)\n", at, at, a.Token, at, key)
+	if s.Once {
+		return once(ctx, a, at, heard)
+	}
+	s.Say("Every change is a webhook, which is shown here:")
+	s.Go(ctx, func(ctx context.Context) error {
+		for {
+			select {
+			case e := <-heard:
+				s.Say("%s  %s", e.Type, e.Data)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+	s.UntilDone(ctx)
+	return nil, nil
+}
+
+// receive starts a receiver and has the agency send it everything. What comes verified
+// is in the channel.
+func receive(ctx context.Context, s *stage.Stage, a *Agency) (<-chan Heard, error) {
+	ln, err := s.Listen(0)
+	if err != nil {
+		return nil, err
+	}
+	ep, err := a.AddWebhook(ctx, "The demo's own", stage.URL(ln)+"/", true)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := hook.ParseSecret(ep.Secrets[0].Text)
+	if err != nil {
+		return nil, err
+	}
+	heard := make(chan Heard, 100)
+	receiver := hook.NewHandler(hook.NewVerifier(secret), nil)
+	receiver.On("*", func(ctx context.Context, e hook.Event) error {
+		var one Heard
+		if err := json.Unmarshal(e.Body, &one); err != nil {
+			return err
+		}
+		select {
+		case heard <- one:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	s.ServeOn(ctx, ln, receiver)
+	return heard, nil
+}
+
+// has reports whether a handler has a page at that path.
+func has(handler http.Handler, path string) bool {
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w.Code == http.StatusOK
+}
+
+var client = &http.Client{Timeout: 10 * time.Second}
+
+func ask(ctx context.Context, method, address, token string, body any) (*http.Response, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(string(text)))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-ApiToken", token)
+	return client.Do(req)
+}
+
+// once does by the API what a day at the agency brings, and waits for each webhook.
+func once(ctx context.Context, a *Agency, at string, heard <-chan Heard) (*Seen, error) {
+	report := map[string]any{"id": "bea20000-0000-4000-8000-00000000000a", "form_id": BearAttackForm, "latitude": 44.427963, "longitude": -110.588455,
+		"form_values": map[string]any{KeyWhat: "A bear took a picnic basket.", KeySpecies: Chosen{Choices: []string{"Brown bear", "Grizzly"}}, KeyInjured: "no"}}
+	one := "/api/v2/records/bea20000-0000-4000-8000-00000000000a.json"
+	seen := &Seen{}
+	for _, step := range []struct {
+		method, path string
+		record       any
+	}{
+		{http.MethodPost, "/api/v2/records.json", report},
+		{http.MethodPatch, one, map[string]any{"status": StatusUrgent}},
+		{http.MethodPatch, one, map[string]any{"status": StatusAssigned, "assigned_to_id": a.members[0].ID}},
+		{http.MethodDelete, one, nil},
+	} {
+		resp, err := ask(ctx, step.method, at+step.path, a.Token, map[string]any{"record": step.record})
+		if err != nil {
+			return nil, err
+		}
+		resp.Body.Close()
+		if resp.StatusCode >= 300 {
+			return nil, fmt.Errorf("%s %s was answered %s", step.method, step.path, resp.Status)
+		}
+		select {
+		case e := <-heard:
+			seen.Events = append(seen.Events, e)
+		case <-time.After(20 * time.Second):
+			return nil, fmt.Errorf("no webhook came of %s %s", step.method, step.path)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return seen, nil
+}
