@@ -19,11 +19,15 @@ type object struct {
 	err     ref.Val       // nil: none
 }
 
+// A member stands in the text of its object: its name, with quotes, up to nameEnd, and
+// its value.
 type member struct {
-	name  []byte // with its quotes
-	text  []byte // of the value
-	value ref.Val
+	name, nameEnd, begin, end uint32
+	value                     ref.Val // nil: not looked at yet
 }
+
+// name is that of a member, with its quotes.
+func (o *object) name(m *member) []byte { return o.text[m.name:m.nameEnd] }
 
 // manyMembers is how many are found faster by a map.
 const manyMembers = 24
@@ -55,17 +59,21 @@ func (o *object) read() {
 			o.err = errNotJSON
 			return
 		}
-		o.members = append(o.members, member{name: text[i:nameEnd], text: text[begin:end]})
+		o.members = append(o.members, member{name: uint32(i), nameEnd: uint32(nameEnd), begin: uint32(begin), end: uint32(end)})
 		if i = space(text, end); i < len(text) && text[i] == ',' {
 			i = space(text, i+1)
 		}
+	}
+	if i != len(text)-1 {
+		o.err = errNotJSON
+		return
 	}
 	if len(o.members) < manyMembers {
 		return
 	}
 	o.byName = make(map[string]int, len(o.members))
 	for i := range o.members {
-		if name, ok := unquote(o.members[i].name); ok {
+		if name, ok := unquote(o.name(&o.members[i])); ok {
 			o.byName[name] = i
 		}
 	}
@@ -81,29 +89,29 @@ func (o *object) find(name string) *member {
 		return nil
 	}
 	for i := len(o.members) - 1; i >= 0; i-- {
-		if m := &o.members[i]; m.is(name) {
+		if m := &o.members[i]; is(o.name(m), name) {
 			return m
 		}
 	}
 	return nil
 }
 
-// is reports whether that is the member's name.
-func (m *member) is(name string) bool {
-	inner := m.name[1 : len(m.name)-1]
+// is reports whether what stands in quotes is that name.
+func is(quoted []byte, name string) bool {
+	inner := quoted[1 : len(quoted)-1]
 	if string(inner) == name {
 		return true
 	}
 	if len(inner) <= len(name) {
 		return false // escapes only make it longer
 	}
-	s, ok := unquote(m.name)
+	s, ok := unquote(quoted)
 	return ok && s == name
 }
 
 func (o *object) get(m *member) ref.Val {
 	if m.value == nil {
-		m.value = value(m.text, o.within)
+		m.value = value(o.text[m.begin:m.end], o.within)
 	}
 	return m.value
 }
@@ -149,7 +157,7 @@ func (o *object) plain() traits.Mapper {
 	o.read()
 	all := make(map[ref.Val]ref.Val, len(o.members))
 	for i := range o.members {
-		if name, ok := unquote(o.members[i].name); ok {
+		if name, ok := unquote(o.name(&o.members[i])); ok {
 			all[types.String(name)] = o.get(&o.members[i])
 		}
 	}
