@@ -29,17 +29,48 @@ type Sink struct {
 
 	mu       sync.Mutex
 	arrivals map[string]*arrivals // by path
-	unique   int                  // of all paths
+	arrived  int                  // of all paths, duplicates included
+	unique   int                  // of those that were counted
 	hanging  int
 	release  chan struct{} // closed when what hangs may go
 	awaited  int           // unique arrivals that somebody waits for; 0: nobody does
-	reached  chan struct{} // closed when they are there
+	look     int           // arrivals at which it is counted whether they are there
+	reached  chan struct{} // closed when they are
 }
 
-// arrivals are what came to one path.
+// arrivals are what came to one path. While load is put on they are only taken down, so
+// that a delivery costs the sink as little as a POST of the bare loop does; what they
+// come to is counted when it is asked for.
 type arrivals struct {
 	Counts
 	first map[string]int64 // nanoseconds of the epoch by webhook-id
+	ids   []byte           // of those that were not counted yet, one behind the other
+	notes []note
+}
+
+// A note is of one arrival.
+type note struct {
+	size int   // of its webhook-id; 0: it had none
+	at   int64 // nanoseconds of the epoch
+}
+
+// count counts what was taken down.
+func (here *arrivals) count() {
+	ids := here.ids
+	for _, n := range here.notes {
+		id := string(ids[:n.size])
+		ids = ids[n.size:]
+		if _, again := here.first[id]; again {
+			here.Duplicates++
+			continue
+		}
+		here.Unique++
+		here.Last = max(here.Last, n.at)
+		if id != "" {
+			here.first[id] = n.at
+		}
+	}
+	here.ids, here.notes = here.ids[:0], here.notes[:0]
 }
 
 // Counts are what a sink has seen at one path. A request without a webhook-id is
@@ -114,17 +145,27 @@ func (s *Sink) note(path, id string, size int64, at time.Time) {
 		s.arrivals[path] = here
 	}
 	here.Bytes += size
-	if _, again := here.first[id]; again {
-		here.Duplicates++
-		return
+	here.ids = append(here.ids, id...)
+	here.notes = append(here.notes, note{len(id), at.UnixNano()})
+	if s.arrived++; s.arrived == s.look {
+		s.count()
 	}
-	here.Unique++
-	here.Last = max(here.Last, at.UnixNano())
-	if id != "" {
-		here.first[id] = at.UnixNano()
+}
+
+// count counts what came to all paths, and tells who waits for it.
+func (s *Sink) count() {
+	s.unique = 0
+	for _, here := range s.arrivals {
+		here.count()
+		s.unique += here.Unique
 	}
-	if s.unique++; s.unique == s.awaited {
+	switch {
+	case s.awaited == 0:
+	case s.unique >= s.awaited:
 		close(s.reached)
+		s.awaited, s.look = 0, 0
+	default:
+		s.look = s.arrived + s.awaited - s.unique
 	}
 }
 
@@ -149,19 +190,19 @@ func (s *Sink) empty() {
 	}
 	s.release = make(chan struct{})
 	s.arrivals = make(map[string]*arrivals)
-	s.unique, s.hanging, s.awaited = 0, 0, 0
+	s.arrived, s.unique, s.hanging, s.awaited, s.look = 0, 0, 0, 0, 0
 }
 
 // await returns when n unique arrivals are there or ctx is done. One at a time
 // may wait.
 func (s *Sink) await(ctx context.Context, n int) {
 	s.mu.Lock()
-	if s.unique >= n {
+	if s.count(); s.unique >= n {
 		s.mu.Unlock()
 		return
 	}
 	reached := make(chan struct{})
-	s.awaited, s.reached = n, reached
+	s.awaited, s.look, s.reached = n, s.arrived+n-s.unique, reached
 	s.mu.Unlock()
 	select {
 	case <-ctx.Done():
@@ -182,6 +223,7 @@ func (s *Sink) answerCounts(w http.ResponseWriter, r *http.Request) {
 		s.await(r.Context(), n)
 	}
 	s.mu.Lock()
+	s.count()
 	seen := Seen{Paths: make(map[string]Counts, len(s.arrivals)), Hanging: s.hanging}
 	for path, here := range s.arrivals {
 		seen.Paths[path] = here.Counts
@@ -194,6 +236,7 @@ func (s *Sink) answerCounts(w http.ResponseWriter, r *http.Request) {
 func (s *Sink) answerTimes(w http.ResponseWriter, r *http.Request) {
 	times := make(map[string]int64)
 	s.mu.Lock()
+	s.count()
 	if here := s.arrivals[r.FormValue("path")]; here != nil {
 		for id, at := range here.first {
 			times[id] = at
