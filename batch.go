@@ -243,7 +243,7 @@ func (d *dispatcher) attemptedTogether(ctx context.Context, t *target, members [
 		if len(own.ResponseBody) > share {
 			own.ResponseBody, own.Truncated = own.ResponseBody[:share], true
 		}
-		next := settle(&own, round{d.h.retryOf(t, own.EventType), t.Ordered, m.Attempts}, chance)
+		next := settle(&own, round{d.h.retryOf(t, own.EventType), t.Ordered, m.Attempts, t.connects()}, chance)
 		if i > 0 {
 			next.verdict.Neutral, next.verdict.Slow = true, false
 		}

@@ -207,7 +207,7 @@ func withMembers(object json.RawMessage, names []string, value func(name string)
 // way is how this Hub's sinks reach what is outside.
 func (h *Hub) way() Way {
 	return Way{
-		Dial: h.client.Dial,
+		Dial: frugal(h.client.Dial),
 		HTTP: &http.Client{
 			Transport:     outward{h.transport, h.client.RefusePlain},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -121,10 +121,12 @@ func TestConnectorFails(t *testing.T) {
 		class fanfare.Class
 		state fanfare.State
 	}{
-		"refused for good": {fanfare.Reply{Class: fanfare.ClassRejected, Status: 400, Detail: "no_text"}, nil, fanfare.ClassRejected, fanfare.GivenUp},
-		"later":            {fanfare.Reply{Class: fanfare.ClassStatus, Status: 500}, nil, fanfare.ClassStatus, fanfare.Waiting},
-		"gone":             {fanfare.Reply{Class: fanfare.ClassGone}, nil, fanfare.ClassGone, fanfare.GivenUp},
-		"no network":       {fanfare.Reply{}, errors.New("no carrier"), fanfare.ClassConnector, fanfare.Waiting},
+		"refused for good":  {fanfare.Reply{Class: fanfare.ClassRejected, Status: 400, Detail: "no_text"}, nil, fanfare.ClassRejected, fanfare.GivenUp},
+		"later":             {fanfare.Reply{Class: fanfare.ClassStatus, Status: 500}, nil, fanfare.ClassStatus, fanfare.Waiting},
+		"gone":              {fanfare.Reply{Class: fanfare.ClassGone}, nil, fanfare.ClassGone, fanfare.GivenUp},
+		"one thing is gone": {fanfare.Reply{Class: fanfare.ClassRejected, Status: 410}, nil, fanfare.ClassRejected, fanfare.GivenUp},
+		"410, and not gone": {fanfare.Reply{Class: fanfare.ClassStatus, Status: 410, Detail: "not known yet"}, nil, fanfare.ClassStatus, fanfare.Waiting},
+		"no network":        {fanfare.Reply{}, errors.New("no carrier"), fanfare.ClassConnector, fanfare.Waiting},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -138,8 +140,8 @@ func TestConnectorFails(t *testing.T) {
 				if a.Class != c.class || a.State != c.state {
 					t.Errorf("%s, %s; want %s, %s", a.Class, a.State, c.class, c.state)
 				}
-				if what, _ := a.Explain(); what == "" || strings.Contains(what, "function") {
-					t.Errorf("explained as %q", what)
+				if what, fix := a.Explain(); what == "" || strings.Contains(what, "function") || strings.Contains(fix, "disabled;") && a.Class != fanfare.ClassGone {
+					t.Errorf("explained as %q, %q", what, fix)
 				}
 				now, err := w.hub.Endpoint(t.Context(), w.app.ID, string(ep.ID))
 				if err != nil || now.Disabled != (c.class == fanfare.ClassGone) {

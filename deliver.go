@@ -189,6 +189,9 @@ func detail(err error) string { return plain(err.Error()) }
 // plain makes text bounded and printable, whatever a receiver put into it.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
 		if !unicode.IsPrint(r) {
 			return unicode.ReplacementChar
 		}

@@ -83,10 +83,16 @@ func (h *Hub) DryRun(ctx context.Context, app *Application, ep *Endpoint, msg *M
 	return d, ctx.Err()
 }
 
+// CheckSource says what is wrong with src, as CreateSource does, and keeps nothing.
+func (h *Hub) CheckSource(src *Source) error { return h.checkSource(src) }
+
 // unwanted says why ep does not want msg; "" if it does.
 func (h *Hub) unwanted(ep *Endpoint, msg *Message) string {
-	if !ep.Wants(msg.EventType, msg.Channels) {
-		return fmt.Sprintf("it wants %s, and this is %s", strings.Join(append(slices.Clone(ep.EventTypes), ep.Channels...), ", "), msg.EventType)
+	switch {
+	case !ep.Wants(msg.EventType, ep.Channels):
+		return fmt.Sprintf("it wants %s, and this is %s", strings.Join(ep.EventTypes, ", "), msg.EventType)
+	case !ep.Wants(msg.EventType, msg.Channels):
+		return "it wants the channels " + strings.Join(ep.Channels, ", ")
 	}
 	f, err := h.filters.of(ep.Filter)
 	if f == nil || err != nil {

@@ -36,7 +36,7 @@ func (a *Attempt) Explain() (what, fix string) {
 		}
 		return what, ""
 	case ClassStatus:
-		return fmt.Sprintf("The endpoint answered %s, which is not among the statuses that mean success.", statusText(a.Status)), statusFix(a.Status)
+		return fmt.Sprintf("The endpoint answered %s, which is not among the statuses that mean success.", statusText(a.Status)), a.statusFix()
 	case ClassRedirect:
 		where := "elsewhere"
 		if to := a.header("Location"); to != "" {
@@ -49,7 +49,7 @@ func (a *Attempt) Explain() (what, fix string) {
 			"Look at the response body: the receiver reports a problem in it, or the condition under \"success\" is wrong."
 	case ClassRejected:
 		if a.Status == 0 {
-			return "It was refused for good.", "Look at what is said of it, and at the endpoint's config: to send this message again as it is cannot help."
+			return "It was refused for good.", "Look at what is said of it, and at the endpoint's config: it is not tried again by itself."
 		}
 		return fmt.Sprintf("The endpoint answered %s, by which it says that it will never take this message.", statusText(a.Status)),
 			"Send what the receiver understands, in a new message: to send this one again cannot help."
@@ -134,16 +134,16 @@ func redirectFix(location string) string {
 	return "If that is where messages belong, make it the endpoint's URL."
 }
 
-func statusFix(status int) string {
-	switch {
-	case status == http.StatusGone:
+func (a *Attempt) statusFix() string {
+	switch status := a.Status; {
+	case status == http.StatusGone && a.State != Waiting: // a connector may know better
 		return "The endpoint says it wants nothing any more, so it was disabled; enable it again if that was a mistake."
 	case status == http.StatusTooManyRequests:
 		return "The endpoint is sent less at a time now; a rate limit on the endpoint would spare it the refusals."
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return "Check that the receiver has this endpoint's present secret, and the headers it asks for."
+		return "Check what the endpoint proves itself with, be it its secret, its headers or what is in its config."
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
-		return "Check the path in the URL: the receiver takes no POST there."
+		return "Check the URL, or where else the config leads: there is nothing there that takes this."
 	case status == http.StatusRequestEntityTooLarge:
 		return "Raise the receiver's limit on the size of a request's body."
 	case status >= 500:

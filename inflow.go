@@ -1,6 +1,8 @@
 package fanfare
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -151,10 +153,8 @@ func (h *Hub) SourceActivity(id SourceID) SourceActivity {
 		return SourceActivity{}
 	}
 	a := s.activity
-	a.Refusals = make([]Refusal, 0, len(s.activity.Refusals))
-	for i := len(s.activity.Refusals) - 1; i >= 0; i-- {
-		a.Refusals = append(a.Refusals, s.activity.Refusals[i])
-	}
+	a.Refusals = slices.Clone(a.Refusals)
+	slices.Reverse(a.Refusals)
 	return a
 }
 
@@ -162,9 +162,5 @@ func (h *Hub) SourceActivity(id SourceID) SourceActivity {
 func (h *Hub) Received() map[ReceivedCount]int64 {
 	h.inflow.mu.Lock()
 	defer h.inflow.mu.Unlock()
-	all := make(map[ReceivedCount]int64, len(h.inflow.counts))
-	for k, n := range h.inflow.counts {
-		all[k] = n
-	}
-	return all
+	return maps.Clone(h.inflow.counts)
 }

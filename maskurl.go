@@ -30,7 +30,12 @@ func MaskURL(text string) string {
 		return masked
 	}
 	var b strings.Builder
-	b.WriteString(u.Scheme + "://")
+	switch {
+	case u.Scheme != "":
+		b.WriteString(u.Scheme + "://")
+	case u.Host != "": // it is relative, as that of a redirect may be
+		b.WriteString("//")
+	}
 	if u.User != nil {
 		b.WriteString(masked + "@")
 	}

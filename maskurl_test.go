@@ -34,6 +34,8 @@ func TestMaskURL(t *testing.T) {
 		"sql-mirror:orders at db.example":                                        "sql-mirror:orders at db.example",
 		"http:aBcDeFgHiJkLmNoPq0123":                                             "http://",
 		"localhost:9000/aBcDeFgHiJkLm123":                                        "localhost://",
+		"/macros/echo?user_content_key=0123456789abcdef":                         "/macros/echo?user_content_key=***",
+		"//example.com/x":                                                        "//example.com/x",
 		"http://a b/":                                                            "***",
 	} {
 		if got := fanfare.MaskURL(text); got != want {

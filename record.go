@@ -58,7 +58,7 @@ func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) {
 // attempted has an attempt recorded. It is apart from attempt so that a stack is
 // small while it waits for a receiver.
 func (d *dispatcher) attempted(ctx context.Context, t *target, s lane.Start, a *Attempt) {
-	next := settle(a, round{d.h.retryOf(t, a.EventType), t.Ordered, s.Attempts}, d.h.opt.Chance())
+	next := settle(a, round{d.h.retryOf(t, a.EventType), t.Ordered, s.Attempts, t.connects()}, d.h.opt.Chance())
 	if d.h.operations.on.Load() {
 		d.report(ctx, t, a)
 	}
@@ -127,7 +127,8 @@ type settlement struct {
 type round struct {
 	retry   Retry
 	ordered bool
-	made    int // attempts before
+	made    int  // attempts before
+	judged  bool // by a connector, which says itself when the endpoint is gone, whatever the status
 }
 
 // settle decides what follows from an attempt, and writes it into a. chance
@@ -144,7 +145,7 @@ func settle(a *Attempt, r round, chance float64) settlement {
 	case a.Class == ClassInterrupted:
 		a.State, due = Waiting, now
 		next.delivery.Attempts = r.made
-	case a.Status == http.StatusGone, a.Class == ClassGone:
+	case a.Status == http.StatusGone && !r.judged, a.Class == ClassGone:
 		a.State, next.gone = GivenUp, true
 	case a.Class == ClassRejected, a.Class == ClassNoPayload, a.Class == ClassDamaged, !again:
 		a.State = GivenUp

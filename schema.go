@@ -294,7 +294,7 @@ func (h *Hub) checkPayload(c *check, msg *Message) error {
 		if msg.EventTypeVersion != 0 {
 			return &InvalidError{"eventTypeVersion", fmt.Sprintf("the schema of version %d cannot be used by this program, so that the payload cannot be checked: %v", msg.EventTypeVersion, by.err)}
 		}
-		return fmt.Errorf("event type %q: its schema cannot be used by this program: %v", c.of.Name, by.err) // not %w: it is not the message that is invalid
+		return fmt.Errorf("event type %q: its schema cannot be used by this program: %s", c.of.Name, by.err.Error()) // not %w: it is not the message that is invalid
 	}
 	var found []Violation
 	if by.err != nil {

@@ -29,6 +29,7 @@ type Store interface {
 	AuditLog
 	Checks
 	Sources
+	Overview
 	// Newest is the largest identifier of a message or attempt that was ever
 	// stored, so that new ones can be made larger; zero when there is none.
 	Newest(ctx context.Context) ([16]byte, error)

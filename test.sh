@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need and runs all of them. It needs Go and git; Node.js,
 # for the clients of other people that are tried against the server, and PostgreSQL,
-# MariaDB and RabbitMQ it installs from Debian's packages when it may.
+# MariaDB, RabbitMQ and Chromium it installs from Debian's packages when it may.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -40,6 +40,7 @@ fi
 need "Node.js with npm (18 or newer)" npm nodejs npm
 need "PostgreSQL (15 or newer, with initdb)" "${initdb:-initdb}" postgresql
 need "MariaDB (10.11 or newer, with mariadb-install-db)" "$(command -v mariadbd || echo /usr/sbin/mariadbd)" mariadb-server
+need "Chromium" chromium chromium
 need "RabbitMQ (3.10 or newer)" /usr/lib/rabbitmq/bin/rabbitmq-server rabbitmq-server
 
 unformatted=$(gofmt -l $(git ls-files '*.go'))

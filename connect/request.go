@@ -65,7 +65,12 @@ func Post(ctx context.Context, way fanfare.Way, to *url.URL, contentType string,
 		return fanfare.Reply{}, err
 	}
 	req.Header.Set("Content-Type", contentType)
-	a, err := Do(way, req)
+	return Ask(way, req, judge)
+}
+
+// Ask is [Do], and replies with what judge makes of the answer.
+func Ask(way fanfare.Way, req *http.Request, judge func(*Answer) (fanfare.Class, string), hide ...string) (fanfare.Reply, error) {
+	a, err := Do(way, req, hide...)
 	if err != nil {
 		return fanfare.Reply{}, err
 	}
@@ -92,7 +97,7 @@ func (a *Answer) Class() fanfare.Class {
 // Reply is a as it is recorded, taken for class; detail says in words what went wrong.
 func (a *Answer) Reply(class fanfare.Class, detail string) fanfare.Reply {
 	return fanfare.Reply{
-		Class: class, Detail: detail, Status: a.Status,
+		Class: class, Detail: strings.ReplaceAll(detail, ".; ", "; "), Status: a.Status,
 		RequestHeader: a.request, ResponseHeader: record(a.Header, nil), ResponseBody: a.Body,
 	}
 }

@@ -135,6 +135,9 @@ func Shorten(text string, most int) string {
 	return text
 }
 
+// OneLine is text as it may stand in a sink's Target: on one line, and not long.
+func OneLine(text string) string { return Shorten(strings.Join(strings.Fields(text), " "), 200) }
+
 // FirstLine is the beginning of a body as it may stand in a Reply's Detail.
 func FirstLine(body []byte) string {
 	line, _, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n"))

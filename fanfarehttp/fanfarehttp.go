@@ -1,5 +1,5 @@
-// Package fanfarehttp has Fanfare's HTTP API as a handler, for programs that serve
-// it beside their own pages:
+// Package fanfarehttp has Fanfare's HTTP API and its portal as a handler, for programs
+// that serve them beside their own pages:
 //
 //	api, err := fanfarehttp.New(hub, store, key, &fanfarehttp.Options{PublicURL: "https://example.com/webhooks"})
 //	mux.Handle("/webhooks/", http.StripPrefix("/webhooks", api))
@@ -18,6 +18,7 @@ import (
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/api"
+	"github.com/fanfarehq/fanfare/internal/ui"
 	"github.com/fanfarehq/fanfare/source"
 )
 
@@ -35,6 +36,17 @@ type Options struct {
 	MaxBody   int64          // bytes of a request's body; 0: 1 MiB
 	RateLimit float64        // requests a second that each key may make, but for the admin key; 0: any
 	Egress    []netip.Prefix // where deliveries come from, as consumers are told to let in
+
+	Portal Portal
+}
+
+// Portal is what the portal looks like: the pages on which a customer looks after the
+// endpoints of one application. Every field may be left zero.
+type Portal struct {
+	Name   string   // of your product
+	Accent string   // colour of links and buttons, such as #3451d1
+	Logo   string   // address of an image, https or data:
+	Frames []string // origins such as https://app.example.com whose pages may show the portal in a frame
 }
 
 // minKey is the least that keeps an admin key from being guessed, maxKey the most
@@ -49,8 +61,8 @@ const (
 func NewKey() string { return api.NewAdminKey() }
 
 // New returns the API of hub, with its routes below /api/v1, and /openapi.json,
-// /metrics and /.well-known/webhook-ips.json, and its sources below /in/. The store is
-// the hub's.
+// /metrics and /.well-known/webhook-ips.json, its sources below /in/, and the portal at
+// /portal, whose pages load files below /assets/. The store is the hub's.
 //
 // The key opens everything; with it, keys that open less are made through the API.
 func New(hub *fanfare.Hub, store fanfare.Store, key string, opt *Options) (http.Handler, error) {
@@ -72,5 +84,10 @@ func New(hub *fanfare.Hub, store fanfare.Store, key string, opt *Options) (http.
 		Logger: opt.Logger, Version: opt.Version, MaxBody: opt.MaxBody, RateLimit: opt.RateLimit, Egress: opt.Egress,
 		BaseURL: opt.PublicURL, Server: server, KeyHash: api.HashKey(key),
 	})
+	pages, err := ui.New(hub, handler, &ui.Options{Logger: opt.Logger, BaseURL: opt.PublicURL, Portal: ui.Portal(opt.Portal), PortalOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	handler = pages.Before(handler)
 	return source.NewHandler(hub, &source.Options{Logger: opt.Logger, MaxBody: opt.MaxBody, BaseURL: opt.PublicURL}).Before(handler), nil
 }

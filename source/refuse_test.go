@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"net/url"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/source"
 	"github.com/fanfarehq/fanfare/storetest"
 	"github.com/fanfarehq/fanfare/webhook"
 )
@@ -258,6 +260,24 @@ func TestStoreAway(t *testing.T) {
 	s.accepting = nil
 	w.none()
 	w.post(src, "{}").want(202, "")
+}
+
+// TestSendersThatGoAway is no fault of the server's, and not logged as one.
+func TestSendersThatGoAway(t *testing.T) {
+	s := &brokenStore{Model: storetest.NewModel()}
+	w := worldOn(t, s)
+	src := w.source("none", "")
+	var log strings.Builder
+	w.handler = source.NewHandler(w.hub, &source.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	for _, err := range []error{context.Canceled, fanfare.ErrFull} {
+		s.finding, s.accepting = err, nil
+		w.post(src, "{}").want(503, "send the same again")
+		s.finding, s.accepting = nil, err
+		w.post(src, "{}").want(503, "send the same again")
+	}
+	if n := strings.Count(log.String(), "level=ERROR"); n != 2 || strings.Contains(log.String(), "canceled") {
+		t.Errorf("logged are %d faults, not the 2 of the disk:\n%s", n, log.String())
+	}
 }
 
 func TestASchemaRefuses(t *testing.T) {

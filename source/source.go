@@ -91,7 +91,7 @@ func refuse(status int, code, format string, args ...any) *refusal {
 
 var (
 	unknown = refuse(http.StatusNotFound, "not_found", "There is nothing at this address; check it with whoever gave it to you.")
-	away    = refuse(http.StatusServiceUnavailable, "unavailable", "Nothing was kept; send the same again.")
+	away    = refuse(http.StatusServiceUnavailable, "unavailable", "It is not known whether it was kept; send the same again.")
 )
 
 // ServeHTTP implements [http.Handler].
@@ -103,7 +103,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		h.log.ErrorContext(ctx, "finding a source", "error", err)
+		h.fault(ctx, "finding a source", err)
 		away.write(w, r)
 		return
 	}
@@ -115,7 +115,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	refused := refusalOf(err)
 	if refused == nil {
-		h.log.ErrorContext(ctx, "receiving", "application", src.Application, "source", src.ID, "error", err)
+		h.fault(ctx, "receiving", err, "application", src.Application, "source", src.ID)
 		refused = away
 	}
 	if refused.status == http.StatusUnauthorized && a.src.Profile == string(webhook.Basic) {
@@ -128,6 +128,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	refused.write(w, r)
+}
+
+// fault logs a fault. That a sender did not wait for the answer is none.
+func (h *Handler) fault(ctx context.Context, doing string, err error, about ...any) {
+	if !errors.Is(err, context.Canceled) {
+		h.log.ErrorContext(ctx, doing, append(about, "error", err)...)
+	}
 }
 
 // refusalOf is what an error is to the sender; nil for a fault.

@@ -79,6 +79,7 @@ var groups = []group{
 	{"exports", exportTests},
 	{"usage", usageTests},
 	{"pollers", pollerTests},
+	{"overview", overviewTests},
 	{"sources", sourceTests},
 	{"concurrency", concurrencyTests},
 }

@@ -33,7 +33,7 @@ func applyCommand(e *env) *cobra.Command {
 	var s applySettings
 	return e.atServer(verb{
 		use: "apply", short: "Make a server have what files say",
-		long: "Makes applications, endpoints and event types what files say. It shows what it would\n" +
+		long: "Makes applications, endpoints, sources and event types what files say. It shows what it would\n" +
 			"change, and asks; doing it twice changes nothing more.\n\n" +
 			"A file is YAML or JSON, of one document or several. Fields are called as in the API.\n" +
 			"Applications and endpoints are known by their uid, event types by their name:\n\n" +
@@ -46,7 +46,11 @@ func applyCommand(e *env) *cobra.Command {
 			"          - uid: orders\n" +
 			"            url: https://acme.example/hooks\n" +
 			"            eventTypes: [order.*]\n" +
-			"            secret: ${ACME_SECRET}\n\n" +
+			"            secret: ${ACME_SECRET}\n" +
+			"        sources:\n" +
+			"          - uid: github\n" +
+			"            profile: github\n" +
+			"            secret: ${GITHUB_SECRET}\n\n" +
 			"In url, secret, headers, auth and config ${NAME} stands for an environment variable; what it\n" +
 			"holds is never shown, and a dry run can do without. A field that the file leaves out is set back to what is usual, but for\n" +
 			"disabled, paused, secret, headers and auth, which stay as they are.\n\n" +
@@ -57,7 +61,7 @@ func applyCommand(e *env) *cobra.Command {
 			"fanfare export | ssh elsewhere fanfare apply -f - --yes",
 		flags: func(flags *pflag.FlagSet) {
 			s.flags(flags)
-			flags.BoolVar(&s.prune, "prune", false, "delete what the files do not have: endpoints of the applications they name, and applications and event types where they list any")
+			flags.BoolVar(&s.prune, "prune", false, "delete what the files do not have: endpoints of the applications they name, and sources, applications and event types where they list any")
 			flags.BoolVar(&s.hiddens, "hidden", false, "also send what the server does not show and what therefore cannot be compared, such as an Authorization header")
 		},
 		do: func(ctx context.Context, r *request) error { return apply(ctx, e, r, &s) },
@@ -152,11 +156,9 @@ func only(m *manifest.Manifest, app string) (*manifest.Manifest, error) {
 	if of.Applications == nil {
 		return nil, fmt.Errorf("the files have no application %q", app)
 	}
-	for _, item := range m.Endpoints {
-		if item.App == app {
-			of.Endpoints = append(of.Endpoints, item)
-		}
-	}
+	elsewhere := func(item *manifest.Item) bool { return item.App != app }
+	of.Endpoints = slices.DeleteFunc(slices.Clone(m.Endpoints), elsewhere)
+	of.Sources = slices.DeleteFunc(slices.Clone(m.Sources), elsewhere)
 	return of, nil
 }
 

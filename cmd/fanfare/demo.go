@@ -6,8 +6,11 @@ import (
 	"github.com/fanfarehq/fanfare/examples/agency"
 	"github.com/fanfarehq/fanfare/examples/bookshop"
 	"github.com/fanfarehq/fanfare/examples/button"
+	"github.com/fanfarehq/fanfare/examples/geobooze"
 	"github.com/fanfarehq/fanfare/examples/leads"
+	"github.com/fanfarehq/fanfare/examples/share"
 	"github.com/fanfarehq/fanfare/examples/stage"
+	"github.com/fanfarehq/fanfare/examples/weather"
 )
 
 // demos is the table of the programs in examples that are played here too.
@@ -16,6 +19,9 @@ var demos = []func() *stage.Program{
 	agency.Demo,
 	leads.Demo,
 	bookshop.Demo,
+	geobooze.Demo,
+	weather.Demo,
+	share.Demo,
 }
 
 func demoCommand(e *env) *cobra.Command {

@@ -159,6 +159,9 @@ func derived(item *manifest.Item, name string, have thing) bool {
 	switch {
 	case item.Kind == manifest.Endpoint:
 		return name == "url" && item.Field(name) == nil && connected(item)
+	case item.Kind == manifest.Source:
+		is := have.text("name")
+		return name == "name" && item.Field(name) == nil && (is == have.text("uid") || is == have.text("profile"))
 	case item.Kind != manifest.EventType:
 		return false
 	case name == "deprecated":

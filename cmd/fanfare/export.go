@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -23,7 +22,7 @@ func exportCommand(e *env) *cobra.Command {
 	var secrets bool
 	return e.atServer(verb{
 		use: "export", short: "Write what a server has as a file for apply",
-		long: "Writes applications, endpoints and event types as YAML that \"fanfare apply\" and \"fanfare\n" +
+		long: "Writes applications, endpoints, sources and event types as YAML that \"fanfare apply\" and \"fanfare\n" +
 			"import\" read. The same server writes the same file. What is as usual is left out, and so\n" +
 			"are signing secrets unless --secrets is given: a server that the file is applied to makes\n" +
 			"its own. URLs that may be secrets, and headers and parts of a config whose values a server does\n" +
@@ -80,12 +79,31 @@ func (x *exporter) application(ctx context.Context, t thing) error {
 	app := x.item(manifest.Application, t)
 	x.m.Applications = append(x.m.Applications, app)
 	at := route("app", t.text("id"))
-	return x.endpoints(ctx, at, func(t thing) error {
+	err := x.endpoints(ctx, at, func(t thing) error {
 		ep := x.item(manifest.Endpoint, t)
 		ep.App = app.Name
 		x.m.Endpoints = append(x.m.Endpoints, ep)
 		return x.hidden(ctx, ep, at+route("endpoint", t.text("id")))
 	})
+	if err != nil || len(x.grammar.Fields(manifest.Source)) == 0 {
+		return err
+	}
+	return x.things(ctx, at+"/source", nil, func(t thing) error {
+		x.source(app.Name, t)
+		return nil
+	})
+}
+
+// source adds a source, whose secret nobody is shown.
+func (x *exporter) source(app string, t thing) {
+	src := x.item(manifest.Source, t)
+	src.App = app
+	if string(t["secrets"]) != "0" {
+		variable := variableFor(app, src.Name, "secret")
+		x.say("The secret of source %s (app %s) is not shown by the server; set %s when you apply the file.", src.Name, app, variable)
+		src.Fields = append(src.Fields, manifest.Field{Name: "secret", Value: json.RawMessage(`"${` + variable + `}"`)})
+	}
+	x.m.Sources = append(x.m.Sources, src)
 }
 
 // item is a thing as a file has it.
@@ -104,7 +122,7 @@ func (x *exporter) item(k manifest.Kind, t thing) *manifest.Item {
 
 // literal writes a value so that ${ in it stands for nothing else.
 func literal(k manifest.Kind, name string, value json.RawMessage) json.RawMessage {
-	if k == manifest.Endpoint && partlyShown[name] == nil && slices.Contains(manifest.Expanded, name) {
+	if partlyShown[name] == nil && manifest.Expands(k, name) {
 		return json.RawMessage(manifest.Literal(string(value)))
 	}
 	return value

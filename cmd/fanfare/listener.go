@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fanfarehq/fanfare/internal/verdict"
 	"github.com/fanfarehq/fanfare/webhook"
 )
 
@@ -43,7 +44,7 @@ type arrival struct {
 	header    http.Header
 	body      []byte
 	tooLong   bool // the body was, and body is its beginning
-	signature verdict
+	signature verdict.Verdict
 	status    int    // of the answer
 	problem   string // why it could not be passed on; ""
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fanfarehq/fanfare/internal/verdict"
 	"github.com/fanfarehq/fanfare/webhook"
 )
 
@@ -175,7 +176,7 @@ func TestSignatureVerdicts(t *testing.T) {
 			t.Fatal(err)
 		}
 		post(l, "x", test.header)
-		if got := (*all)[0].signature.String(); !strings.HasPrefix(got, test.want) {
+		if got := wordsOf((*all)[0].signature); !strings.HasPrefix(got, test.want) {
 			t.Errorf("%s: the verdict is %q, want %q", name, got, test.want)
 		}
 	}
@@ -208,7 +209,7 @@ func TestAListenerVerifiesEveryProfile(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.ServeHTTP(httptest.NewRecorder(), request(by))
-			return (*all)[0].signature.String()
+			return wordsOf((*all)[0].signature)
 		}
 		scheme := string(p)
 		if p == webhook.Standard {
@@ -260,7 +261,7 @@ func TestWhatIsToldIsCheckedWhateverElseARequestCarries(t *testing.T) {
 			t.Fatal(err)
 		}
 		post(l, "x", header)
-		if got := (*all)[0].signature.String(); !strings.HasPrefix(got, c.want) {
+		if got := wordsOf((*all)[0].signature); !strings.HasPrefix(got, c.want) {
 			t.Errorf("told %q: the verdict is %q, want %q", c.told, got, c.want)
 		}
 	}
@@ -295,7 +296,7 @@ func TestWhatArrivesCannotPassForWhatIsSaidAboutIt(t *testing.T) {
 		method: "POST", target: "/", status: 200,
 		header:    http.Header{"X-Evil": {"a\x1b[2J"}},
 		body:      []byte("one\nsignature: valid (v1)\r\nanswer: 200"),
-		signature: verdict{state: "invalid", reason: "it is not"},
+		signature: verdict.Verdict{State: "invalid", Reason: "it is not"},
 	})
 	want := "Logging POST request: / 00:00:00\nHeaders:\n  X-Evil: a\\x1b[2J\nBody:\n" +
 		"  one\n  signature: valid (v1)\\r\n  answer: 200\nsignature: not valid: it is not\nanswer: 200\n\n"

@@ -48,7 +48,7 @@ func TestAListenerBehindATunnelVerifiesWhatTheSenderSigned(t *testing.T) {
 				r.Header.Set(f.Name, f.Value)
 			}
 			l.ServeHTTP(httptest.NewRecorder(), r)
-			if got := (*all)[0].signature; got.state != c.state {
+			if got := (*all)[0].signature; got.State != c.state {
 				t.Errorf("%s to %s, arriving at %s with --url %q: %v, want %s", profile, c.sent, c.path, c.public, got, c.state)
 			}
 		}

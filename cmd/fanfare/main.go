@@ -30,6 +30,7 @@ var commands = []func(*env) *cobra.Command{
 	appCommand,
 	endpointCommand,
 	sourceCommand,
+	recipeCommand,
 	kindCommand,
 	filterCommand,
 	operationalCommand,

@@ -16,7 +16,7 @@ import (
 	"github.com/fanfarehq/fanfare/internal/manifest"
 )
 
-// A thing is an application, an endpoint or an event type as the API shows it.
+// A thing is an application, an endpoint, a source or an event type as the API shows it.
 type thing map[string]json.RawMessage
 
 func (t thing) text(name string) string {
@@ -89,9 +89,9 @@ func (p *planner) plan(ctx context.Context, m *manifest.Manifest) error {
 			return err
 		}
 	}
-	for _, ep := range m.Endpoints {
-		app := cmp.Or(p.at[ep.App], route("app", ep.App))
-		if err := p.compare(ctx, ep, app+"/endpoint", ep.Name); err != nil {
+	for _, item := range slices.Concat(m.Endpoints, m.Sources) {
+		app := cmp.Or(p.at[item.App], route("app", item.App))
+		if err := p.compare(ctx, item, app+"/"+item.Kind.String(), item.Name); err != nil {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func (p *planner) find(ctx context.Context, list, name string) (have thing, path
 func uidOfID(id string) string { return strings.Replace(id, "_", "-", 1) }
 
 func idOfUID(uid string) string {
-	for _, prefix := range []string{"app-", "ep-"} {
+	for _, prefix := range []string{"app-", "ep-", "src-"} {
 		if rest, ok := strings.CutPrefix(uid, prefix); ok && len(rest) == 26 {
 			return strings.TrimSuffix(prefix, "-") + "_" + rest
 		}
@@ -337,6 +337,9 @@ func agree(name string, want, have json.RawMessage) bool {
 		if json.Unmarshal(want, &a) == nil && json.Unmarshal(have, &b) == nil {
 			return plainURL(a) == plainURL(b)
 		}
+	case "hmac":
+		filled := map[string]string{"algorithm": `"sha256"`, "encoding": `"hex"`}
+		want, have = withUsual(want, filled), withUsual(have, filled)
 	case "retry":
 		if made := ofFormula(want); made != nil {
 			want = made
@@ -351,6 +354,24 @@ func agree(name string, want, have json.RawMessage) bool {
 		}
 	}
 	return unset(name, want) && unset(name, have) || same(want, have)
+}
+
+// withUsual puts members into an object that it lacks.
+func withUsual(object json.RawMessage, usual map[string]string) json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return object
+	}
+	for name, value := range usual {
+		if _, there := members[name]; !there {
+			members[name] = json.RawMessage(value)
+		}
+	}
+	text, err := json.Marshal(members)
+	if err != nil {
+		return object
+	}
+	return text
 }
 
 // plainURL is a URL as the server spells it.

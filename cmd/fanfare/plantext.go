@@ -10,14 +10,14 @@ import (
 	"github.com/fanfarehq/fanfare/internal/manifest"
 )
 
-// secretive are fields of endpoints that are not shown, wherever they come from.
-var secretive = []string{"secret", "headers", "auth", "config"}
+// secretive are fields of endpoints, beside secrets, that are not shown, wherever they come from.
+var secretive = []string{"headers", "auth", "config"}
 
 // created are the fields of what is to be made.
 func created(item *manifest.Item) []fieldChange {
 	var fields []fieldChange
 	for _, f := range item.Fields {
-		c := fieldChange{Name: f.Name, Hidden: f.Hidden || item.Kind == manifest.Endpoint && slices.Contains(secretive, f.Name)}
+		c := fieldChange{Name: f.Name, Hidden: f.Hidden || f.Name == "secret" || item.Kind == manifest.Endpoint && slices.Contains(secretive, f.Name)}
 		if !f.Hidden {
 			c.To = f.Value
 		}

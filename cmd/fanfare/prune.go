@@ -10,7 +10,7 @@ import (
 )
 
 // planPrune plans to delete what the files do not have: endpoints of the
-// applications that they do have, and applications and event types where the
+// applications that they do have, and sources, applications and event types where the
 // files have a list of those at all.
 func (p *planner) planPrune(ctx context.Context, m *manifest.Manifest) error {
 	listed := make(map[string]bool)
@@ -28,6 +28,9 @@ func (p *planner) planPrune(ctx context.Context, m *manifest.Manifest) error {
 			}
 			return nil
 		})
+		if err == nil {
+			err = p.pruneSources(ctx, at, app.Name, m)
+		}
 		if err != nil {
 			return err
 		}
@@ -41,6 +44,26 @@ func (p *planner) planPrune(ctx context.Context, m *manifest.Manifest) error {
 		return nil
 	}
 	return p.pruneList(ctx, manifest.EventType, "/event-type", m.EventTypes)
+}
+
+// pruneSources plans to delete the sources of an application that the files do not have,
+// if they have any of it.
+func (p *planner) pruneSources(ctx context.Context, at, app string, m *manifest.Manifest) error {
+	listed := make(map[string]bool)
+	for _, item := range m.Sources {
+		if item.App == app {
+			listed[item.Name] = true
+		}
+	}
+	if len(listed) == 0 {
+		return nil
+	}
+	return p.things(ctx, at+"/source", nil, func(t thing) error {
+		if name := nameOf(t); !listed[name] {
+			p.drop(manifest.Source, app, name, at+route("source", t.text("id")), t)
+		}
+		return nil
+	})
 }
 
 func (p *planner) pruneList(ctx context.Context, k manifest.Kind, path string, items []*manifest.Item) error {

@@ -89,9 +89,9 @@ func testRelay(t *testing.T, at *sql.DB, from, dialect string) {
 			t.Errorf("%s: exit code %d, %s\nwant %d with %q", what, got, text, want, has)
 		}
 	}
-	code, out, words := relay(t.Context(), "--status")
+	code, _, words := relay(t.Context(), "--status")
 	wants("no tables", code, 1, words, "fanfare relay --schema")
-	code, out, _ = relay(t.Context(), "--schema", dialect)
+	code, out, _ := relay(t.Context(), "--schema", dialect)
 	wants("the schema", code, 0, out, "CREATE TABLE")
 	if _, err := at.Exec(out.String()); err != nil {
 		t.Fatalf("what it prints does not make the tables: %v", err)

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/fanfarehq/fanfare/internal/verdict"
 	"github.com/fanfarehq/fanfare/webhook"
 )
 
@@ -54,7 +55,7 @@ func (p *reporter) full(a *arrival) {
 	if a.tooLong {
 		b.WriteString(p.paint.dim("(longer than 1 MiB, the most that is taken)") + "\n")
 	}
-	if a.signature.state != "absent" {
+	if a.signature.State != "absent" {
 		fmt.Fprintf(&b, "%s %s\n", p.paint.bold("signature:"), p.verdict(a.signature))
 	}
 	fmt.Fprintf(&b, "%s %s\n\n", p.paint.bold("answer:"), p.answer(a))
@@ -76,7 +77,7 @@ func (p *reporter) line(a *arrival) {
 			parts = append(parts, printable(cut(value, 80)))
 		}
 	}
-	if a.signature.state != "absent" && a.signature.state != "unchecked" {
+	if a.signature.State != "absent" && a.signature.State != "unchecked" {
 		parts = append(parts, "signature "+p.verdict(a.signature))
 	}
 	fmt.Fprintln(p.out, strings.Join(parts, "  "))
@@ -99,7 +100,7 @@ func (p *reporter) object(a *arrival) {
 		Problem    string    `json:"problem,omitempty"`
 	}{
 		At: a.at.UTC(), Method: a.method, Target: a.target, Headers: a.header, Truncated: a.tooLong,
-		Signature: a.signature.state, Scheme: a.signature.scheme, Reason: a.signature.reason,
+		Signature: a.signature.State, Scheme: a.signature.Scheme, Reason: a.signature.Reason,
 		Status: a.status, Problem: a.problem,
 	}
 	if utf8.Valid(a.body) {
@@ -115,9 +116,9 @@ func (p *reporter) object(a *arrival) {
 	fmt.Fprintf(p.out, "%s\n", printableJSON(text))
 }
 
-func (p *reporter) verdict(v verdict) string {
-	text := printable(v.String())
-	switch v.state {
+func (p *reporter) verdict(v verdict.Verdict) string {
+	text := printable(wordsOf(v))
+	switch v.State {
 	case "valid":
 		return p.paint.green(text)
 	case "invalid":

@@ -47,6 +47,22 @@ func (p runnable) add(text string) error {
 	return nil
 }
 
+// checkFiles refuses a folder for endpoints to write in that is none, or that the server
+// has its own data in: who may make endpoints could write into its database.
+func checkFiles(folder, data string) error {
+	if folder == "" {
+		return nil
+	}
+	found, err := os.Stat(folder)
+	if err != nil || !found.IsDir() {
+		return usagef("--files %q is not a folder; make it first", folder)
+	}
+	if own, err := os.Stat(data); err == nil && os.SameFile(found, own) {
+		return usagef("--files %q has the server's own data in it; name another folder", folder)
+	}
+	return nil
+}
+
 // Type is how help calls a value.
 func (runnable) Type() string { return "NAME=PATH" }
 

@@ -249,17 +249,3 @@ func (p *picker) body() (map[string]any, error) {
 	}
 	return body, err
 }
-
-// query is the same for a path.
-func (p *picker) query() (url.Values, error) {
-	query := make(url.Values)
-	if len(p.types) > 0 {
-		query["event_types"] = p.types
-	}
-	for name, value := range map[string]string{"channel": p.channel, "tag": p.tag} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	return query, setTimes(query.Set, p.since, p.until)
-}

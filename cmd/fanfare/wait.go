@@ -119,6 +119,9 @@ func (w *waiter) ended() (bool, error) {
 		}
 	}
 	if failed > 0 {
+		if slices.ContainsFunc(w.last, func(d delivery) bool { return d.Status == statusFail }) {
+			w.say("See why with %q.", w.inApp("attempt list", "--failed", "--message", w.args[0]))
+		}
 		return true, fmt.Errorf("%d of %d deliveries did not succeed; send them again with %q", failed, len(w.last), w.inApp("message resend", w.args[0]))
 	}
 	return true, nil

@@ -96,6 +96,7 @@ func (w *welcome) makeDemo(ctx context.Context, hub *fanfare.Hub) error {
 func (w *welcome) print(e *env) {
 	p := e.paint(e.stdout)
 	fmt.Fprintf(e.stdout, "%s %s\n\n", p.bold("Fanfare is running."), p.dim("Ctrl-C stops it."))
+	fmt.Fprintf(e.stdout, "  console    %s\n", p.cyan(w.url+"/"))
 	fmt.Fprintf(e.stdout, "  API        %s\n", p.cyan(w.url+"/api/v1"))
 	fmt.Fprintf(e.stdout, "  data       %s\n", printable(w.data))
 	switch {

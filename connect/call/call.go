@@ -47,7 +47,7 @@ func (r *Caller) Call(ctx context.Context, msg *fanfare.Message, in *expression.
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			return &Outcome{Reply: fanfare.Reply{Class: fanfare.ClassToken, Detail: r.clean(err.Error()), URL: where}}, nil
+			return &Outcome{Reply: fanfare.Reply{Class: fanfare.ClassToken, Detail: r.clean(err.Error(), ""), URL: where}}, nil
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -60,18 +60,28 @@ func (r *Caller) Call(ctx context.Context, msg *fanfare.Message, in *expression.
 		r.tokens.forget(token)
 		detail += "; the next attempt fetches a new access token"
 	}
-	reply := a.Reply(class, r.clean(detail))
-	reply.URL, reply.ResponseBody = where, []byte(r.clean(string(a.Body)))
+	reply := a.Reply(class, r.clean(detail, token))
+	reply.URL, reply.ResponseBody = where, []byte(r.clean(string(a.Body), token))
+	for i := range reply.ResponseHeader {
+		reply.ResponseHeader[i].Value = r.clean(reply.ResponseHeader[i].Value, token)
+	}
 	return &Outcome{reply, a.Body}, nil
 }
 
-// clean is text without the secrets that stand in it.
-func (r *Caller) clean(text string) string {
-	for _, secret := range r.values {
-		text = strings.ReplaceAll(text, secret, fanfare.Masked)
+// clean is text without the secrets that stand in it, and without a token that was
+// fetched; "": none was.
+func (r *Caller) clean(text, token string) string {
+	for _, secret := range append(r.values[:len(r.values):len(r.values)], token) {
+		if len(secret) >= leastSecret {
+			text = strings.ReplaceAll(text, secret, fanfare.Masked)
+		}
 	}
 	return text
 }
+
+// leastSecret is how many bytes a secret has that is taken out of answers: a shorter one
+// may stand there by chance.
+const leastSecret = 8
 
 // request fills everything in for msg. An error is one that the same message meets each
 // time.
@@ -204,6 +214,7 @@ func (r *Caller) judge(a *connect.Answer, msg *fanfare.Message) (fanfare.Class, 
 			class, detail = fanfare.ClassBody, "the answer is not as success.expect wants it"
 			if why != "" {
 				detail += ": " + strings.Replace(why, "the message has", "it has", 1)
+				detail = strings.Replace(detail, "the payload is", "it is", 1)
 			}
 		}
 	}

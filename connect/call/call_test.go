@@ -1,6 +1,7 @@
 package call_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ func service() http.Handler {
 		_, _ = io.WriteString(rw, `{"error":"no"}`)
 	})
 	mux.HandleFunc("/echo", func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("X-Seen", r.Header.Get("Authorization")+r.Header.Get("X-Key"))
 		_, _ = io.WriteString(rw, "you are "+r.Header.Get("Authorization")+r.Header.Get("X-Key"))
 	})
 	mux.HandleFunc("/v1/", func(rw http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(rw, `{"ok":true}`) })
@@ -80,6 +82,7 @@ func TestContract(t *testing.T) {
 			"as expected":      {Config: `{"url":"https://api.example/v1/","success":{"expect":"answer.ok"}}`, Class: fanfare.ClassSuccess},
 			"not as expected":  {Config: `{"url":"https://api.example/v1/","success":{"expect":"!answer.ok"}}`, Class: fanfare.ClassBody, Detail: "the answer is not as success.expect wants it"},
 			"expected more":    {Config: `{"url":"https://api.example/v1/","success":{"expect":"answer.id > 0"}}`, Class: fanfare.ClassBody, Detail: "wants it: it has no id"},
+			"expected JSON":    {Config: `{"url":"https://api.example/echo","success":{"expect":"answer.id > 0"}}`, Class: fanfare.ClassBody, Detail: "wants it: it is not JSON"},
 			"an echo":          {Config: `{"url":"https://api.example/echo","token":"tokentoken","success":{"contains":"you are Bearer ********"}}`, Class: fanfare.ClassBody},
 			"empty in url":     {Config: at("/v1/{{payload.none}}"), Class: fanfare.ClassRejected, Detail: "url has an expression that renders empty"},
 			"dots in url":      {Config: at("/v1/{{payload.dots}}/x"), Message: connecttest.Message("a.b", `{"dots":".."}`), Class: fanfare.ClassRejected, Detail: "url renders a path that leads elsewhere"},
@@ -132,6 +135,38 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestAnswersShowNoSecrets has them come back in what is answered.
+func TestAnswersShowNoSecrets(t *testing.T) {
+	for name, config := range map[string]string{
+		"header":   `{"url":"https://api.example/echo","secretHeaders":{"X-Key":"sEcReTtOkEn"}}`,
+		"token":    `{"url":"https://api.example/echo","token":"sEcReTtOkEn"}`,
+		"password": `{"url":"https://api.example/echo","username":"u","password":"sEcReTtOkEn"}`,
+		"fetched":  `{"url":"https://api.example/v1/","tokenUrl":"https://login.example/token","clientId":"us","clientSecret":"hunter22hunter22"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var server http.Handler = service()
+			if name == "fetched" {
+				server = &login{}
+			}
+			way, _ := connecttest.Way(t, server)
+			sink, err := call.Connector().New([]byte(config), way)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reply, err := sink.Send(t.Context(), connecttest.Message("a.b", "{}"))
+			if err != nil || reply.Class != fanfare.ClassSuccess || len(reply.ResponseBody) == 0 {
+				t.Fatalf("%+v, %v", reply, err)
+			}
+			shown := fmt.Sprint(reply.ResponseHeader, string(reply.ResponseBody))
+			for _, secret := range []string{"sEcReTtOkEn", "access-1", base64.StdEncoding.EncodeToString([]byte("u:sEcReTtOkEn"))} {
+				if strings.Contains(shown, secret) {
+					t.Errorf("%s is shown: %s", secret, shown)
+				}
+			}
+		})
+	}
+}
+
 // A login gives out tokens, which its service takes until it is told to end them.
 type login struct {
 	asked  atomic.Int64
@@ -142,9 +177,11 @@ type login struct {
 
 func (l *login) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/token" {
+		rw.Header().Set("X-Seen", r.Header.Get("Authorization"))
 		if n := l.asked.Load(); r.Header.Get("Authorization") != fmt.Sprintf("Bearer access-%d", n) || l.ended.Load() && n == 1 {
 			rw.WriteHeader(http.StatusUnauthorized)
 		}
+		_, _ = io.WriteString(rw, r.Header.Get("Authorization"))
 		return
 	}
 	_ = r.ParseForm()

@@ -81,7 +81,7 @@ func open(text []byte, way fanfare.Way) (fanfare.Sink, error) {
 	if c.Connection != "" {
 		s.url = u.JoinPath("v3", "sql", c.Connection, "query")
 	}
-	s.target = connect.Shorten(strings.Join(strings.Fields(c.Table+" at "+u.Host), " "), 200)
+	s.target = connect.OneLine(c.Table + " at " + u.Host)
 	return s, nil
 }
 
@@ -120,11 +120,7 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 	if err != nil {
 		return fanfare.Reply{}, err
 	}
-	a, err := connect.Do(s.way, req)
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
-	return a.Reply(judge(a)), nil
+	return connect.Ask(s.way, req, judge)
 }
 
 // request asks for statements to be run. In version 2 the key stands in the body, so
@@ -149,6 +145,9 @@ func (s *sink) request(ctx context.Context, sql string) (*http.Request, error) {
 	return req, nil
 }
 
+// missing is how PostgreSQL says that a table or a column is not there.
+var missing = regexp.MustCompile(`(?:relation|column) "[^"]*"(?: of relation "[^"]*")? does not exist`)
+
 // judge says what an answer means. The status was sent before the statements ran to
 // their end: an error may come with 200, and then stands in the body.
 func judge(a *connect.Answer) (fanfare.Class, string) {
@@ -168,6 +167,8 @@ func judge(a *connect.Answer) (fanfare.Class, string) {
 		class, detail = fanfare.ClassStatus, detail+"; check apiKey, and that it may write to the table"
 	case a.Status == http.StatusNotFound:
 		class, detail = fanfare.ClassStatus, detail+"; check url and connection"
+	case a.Status == http.StatusBadRequest && missing.MatchString(said): // which no message is to blame for
+		class, detail = fanfare.ClassStatus, detail+"; check table and columns"
 	}
 	if said == "" {
 		detail = http.StatusText(a.Status) + detail

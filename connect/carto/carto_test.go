@@ -54,8 +54,8 @@ func TestContract(t *testing.T) {
 			name + " fails":         {Config: config(members + `,"apiKey":"broken"`), Class: fanfare.ClassStatus, Status: 500, Detail: "Internal Server Error"},
 			name + " fails late":    {Config: config(members + `,"apiKey":"late"`), Class: fanfare.ClassBody, Status: 200, Detail: "canceling statement"},
 			name + " is cut":        {Config: config(members + `,"apiKey":"cut"`), Class: fanfare.ClassBody, Status: 200, Detail: "cut off"},
-			name + " has no table":  {Config: config(members + `,"table":"nowhere"`), Class: fanfare.ClassRejected, Status: 400, Detail: `relation "nowhere" does not exist`},
-			name + " has no column": {Config: config(members + `,"columns":{"color":"x"}`), Class: fanfare.ClassRejected, Status: 400, Detail: `column "color" does not exist`},
+			name + " has no table":  {Config: config(members + `,"table":"nowhere"`), Class: fanfare.ClassStatus, Status: 400, Detail: `relation "nowhere" does not exist; check table and columns`},
+			name + " has no column": {Config: config(members + `,"columns":{"color":"x"}`), Class: fanfare.ClassStatus, Status: 400, Detail: `column "color" does not exist; check table and columns`},
 		})
 	}
 	outcomes["v3 has no connection"] = connecttest.Outcome{Config: config(v3 + `,"connection":"nowhere"`), Class: fanfare.ClassStatus, Status: 404, Detail: "Connection not found; check url and connection"}

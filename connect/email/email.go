@@ -160,7 +160,7 @@ func addresses(text string) ([]*mail.Address, error) {
 
 // Target is whom it is sent to, and through what server.
 func (s *sink) Target() string {
-	return connect.Shorten(strings.Join(strings.Fields(s.config.To), " "), 200) + " by " + net.JoinHostPort(s.host, s.port)
+	return connect.OneLine(s.config.To) + " by " + net.JoinHostPort(s.host, s.port)
 }
 
 // Close has nothing to end: each mail has its own connection.

@@ -51,9 +51,9 @@ func Carto() http.Handler {
 	c := &carto{took: &taken{}, open: sync.OnceValues(cartoDatabase)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/v2/sql", func(rw http.ResponseWriter, r *http.Request) {
-		q, key, err := cartoAsked(r)
-		if err != nil {
-			cartoRefuse(rw, http.StatusBadRequest, 2, err.Error())
+		q, key, wrong := cartoAsked(r)
+		if wrong != "" {
+			cartoRefuse(rw, http.StatusBadRequest, 2, wrong)
 			return
 		}
 		rw.Header().Set("Retry-After", "-1") // as it says when nobody has to wait
@@ -63,9 +63,9 @@ func Carto() http.Handler {
 		c.answer(rw, r, 2, q, key)
 	})
 	mux.HandleFunc("/v3/sql/{connection}/query", func(rw http.ResponseWriter, r *http.Request) {
-		q, _, err := cartoAsked(r)
-		if err != nil {
-			cartoRefuse(rw, http.StatusBadRequest, 3, err.Error())
+		q, _, wrong := cartoAsked(r)
+		if wrong != "" {
+			cartoRefuse(rw, http.StatusBadRequest, 3, wrong)
 			return
 		}
 		key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -78,11 +78,12 @@ func Carto() http.Handler {
 	return c.took.shownBy(mux)
 }
 
-// cartoAsked is what is to be run, and by whose key: in the query, a form or JSON.
-func cartoAsked(r *http.Request) (q, key string, err error) {
+// cartoAsked is what is to be run, and by whose key: in the query, a form or JSON. wrong
+// is what the service says of a request that it cannot read; "": it can.
+func cartoAsked(r *http.Request) (q, key, wrong string) {
 	text, err := body(r)
 	if err != nil {
-		return "", "", errors.New("the body is too large")
+		return "", "", "the body is too large"
 	}
 	var told struct {
 		Q   string `json:"q"`
@@ -90,21 +91,21 @@ func cartoAsked(r *http.Request) (q, key string, err error) {
 	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") && r.Method == http.MethodPost {
 		if err := json.Unmarshal(text, &told); err != nil {
-			return "", "", errors.New("Unexpected token in JSON")
+			return "", "", "Unexpected token in JSON"
 		}
 	} else {
 		r.Body = http.NoBody
 		form, err := http.NewRequest(r.Method, r.URL.String(), strings.NewReader(string(text)))
 		if err != nil {
-			return "", "", err
+			return "", "", err.Error()
 		}
 		form.Header = r.Header
 		told.Q, told.Key = form.FormValue("q"), form.FormValue("api_key")
 	}
 	if strings.TrimSpace(told.Q) == "" {
-		return "", "", errors.New("You must indicate a sql query")
+		return "", "", "You must indicate a sql query"
 	}
-	return told.Q, told.Key, nil
+	return told.Q, told.Key, ""
 }
 
 // answer runs q for who has the key.

@@ -122,7 +122,7 @@ func meteoValue(name string, unix int64, lat, lon float64) any {
 	case "pressure_msl":
 		return 1000 + hour/2
 	}
-	codes := []int{0, 1, 2, 3, 45, 51, 61, 63, 71, 80, 95, 99}
+	codes := []int{0, 1, 2, 3, 45, 51, 61, 63, 53, 80, 95, 99}
 	return codes[int(hour)%len(codes)]
 }
 

@@ -51,22 +51,22 @@ type sink struct {
 	dir    *directory
 	config config
 
-	mu      sync.Mutex
-	journal *journal // nil: nothing was sent yet
+	mu   sync.Mutex
+	kept *journal // the last one used, which stays open until the sink is closed; nil: none
 }
 
-// take is the journal, which is given back when the sink is closed.
-func (s *sink) take() (*journal, error) {
+// keep has j stay open, in place of the one before it.
+func (s *sink) keep(j *journal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.journal == nil {
-		j, err := s.dir.take(s.config.Path)
-		if err != nil {
-			return nil, err
-		}
-		s.journal = j
+	if s.kept == j {
+		return
 	}
-	return s.journal, nil
+	if s.kept != nil {
+		s.dir.give(s.kept)
+	}
+	s.dir.hold(j)
+	s.kept = j
 }
 
 func open(text []byte, dir *directory) (fanfare.Sink, error) {
@@ -96,9 +96,9 @@ func (s *sink) Target() string { return s.config.Path }
 func (s *sink) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.journal != nil {
-		s.dir.give(s.journal)
-		s.journal = nil
+	if s.kept != nil {
+		s.dir.give(s.kept)
+		s.kept = nil
 	}
 	return nil
 }
@@ -112,19 +112,21 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 	if err := ctx.Err(); err != nil {
 		return fanfare.Reply{}, err
 	}
-	j, err := s.take()
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
 	where := s.config.Path
 	if s.config.Rotate == daily {
 		where = dated(where, time.Now().UTC().Format(time.DateOnly))
 	}
+	j, err := s.dir.take(where)
+	if err != nil {
+		return fanfare.Reply{}, err
+	}
+	defer s.dir.give(j)
+	s.keep(j)
 	full := int64(0)
 	if s.config.Rotate == size {
 		full = int64(s.config.MaxSize) << 20
 	}
-	if err := j.add(where, line, full); err != nil {
+	if err := j.add(line, full); err != nil {
 		return fanfare.Reply{}, err
 	}
 	return fanfare.Reply{URL: "file:" + where}, nil

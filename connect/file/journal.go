@@ -20,7 +20,7 @@ type directory struct {
 	files map[string]*journal
 }
 
-// A journal is what is appended to under one configured name.
+// A journal is a file that is appended to.
 type journal struct {
 	name  string
 	root  *os.Root
@@ -28,7 +28,6 @@ type journal struct {
 
 	mu   sync.Mutex
 	file *os.File // nil: it is not open
-	at   string   // the name of file
 	size int64
 }
 
@@ -50,6 +49,13 @@ func (d *directory) take(name string) (*journal, error) {
 	}
 	j.users++
 	return j, nil
+}
+
+// hold is take of one that is in use already.
+func (d *directory) hold(j *journal) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	j.users++
 }
 
 // give closes what nobody uses any more.
@@ -75,21 +81,21 @@ func (j *journal) close() {
 	}
 }
 
-// add appends a line to the file of that name and syncs it. A file that would have more
-// bytes than full is put aside first; 0: none is ever full.
-func (j *journal) add(name string, line []byte, full int64) error {
+// add appends a line to the file and syncs it. A file that would have more bytes than
+// full is put aside first; 0: none is ever full.
+func (j *journal) add(line []byte, full int64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := j.openLocked(name); err != nil {
+	if err := j.openLocked(); err != nil {
 		return err
 	}
 	if full > 0 && j.size > 0 && j.size+int64(len(line)) > full {
 		j.close()
-		aside := dated(name, time.Now().UTC().Format("20060102T150405.000000000Z"))
-		if err := j.root.Rename(name, aside); err != nil {
+		aside := dated(j.name, time.Now().UTC().Format("20060102T150405.000000000Z"))
+		if err := j.root.Rename(j.name, aside); err != nil {
 			return err
 		}
-		if err := j.openLocked(name); err != nil {
+		if err := j.openLocked(); err != nil {
 			return err
 		}
 	}
@@ -107,33 +113,33 @@ func (j *journal) add(name string, line []byte, full int64) error {
 	return err
 }
 
-// openLocked has the file of that name be open.
-func (j *journal) openLocked(name string) error {
-	if j.file != nil && j.at == name {
-		now, err := j.root.Lstat(name)
+// openLocked has the file be open.
+func (j *journal) openLocked() error {
+	if j.file != nil {
+		now, err := j.root.Lstat(j.name)
 		mine, errMine := j.file.Stat()
 		if err == nil && errMine == nil && os.SameFile(now, mine) {
 			return nil
 		}
 	}
-	j.close() // another day, or somebody took it away
-	if dir := path.Dir(name); dir != "." {
+	j.close() // somebody took it away
+	if dir := path.Dir(j.name); dir != "." {
 		if err := j.root.MkdirAll(dir, 0o750); err != nil {
 			return err
 		}
 	}
-	if found, err := j.root.Stat(name); err == nil && !found.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file that can be appended to", name)
+	if found, err := j.root.Stat(j.name); err == nil && !found.Mode().IsRegular() {
+		return fmt.Errorf("%s is no file that can be appended to", j.name)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := j.root.OpenFile(name, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o640)
+	f, err := j.root.OpenFile(j.name, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o640)
 	if err != nil {
 		return err
 	}
-	j.file, j.at = f, name
+	j.file = f
 	if err = j.endLine(); err == nil && j.size == 0 {
-		err = j.syncNames(path.Dir(name))
+		err = j.syncNames(path.Dir(j.name))
 	}
 	if err != nil {
 		j.close()

@@ -101,7 +101,7 @@ var mechanisms = map[string]func(c *config) kgo.Opt{
 
 // Target is the topic with the brokers.
 func (s *sink) Target() string {
-	return connect.Shorten(strings.Join(s.brokers, ",")+"/"+strings.Join(strings.Fields(s.config.Topic), " "), 250)
+	return connect.OneLine(strings.Join(s.brokers, ",") + "/" + s.config.Topic)
 }
 
 // Close ends the client.

@@ -24,8 +24,7 @@ type sink struct {
 }
 
 func newSink(db *sql.DB, d *dialect, m *making, where string) *sink {
-	target := strings.Join(strings.Fields(m.Table+" at "+where), " ")
-	return &sink{db: db, dialect: d, mapping: m, target: connect.Shorten(target, 200), tables: make(map[string]*table)}
+	return &sink{db: db, dialect: d, mapping: m, target: connect.OneLine(m.Table + " at " + where), tables: make(map[string]*table)}
 }
 
 // Target is which table, and where.

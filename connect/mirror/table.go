@@ -149,13 +149,15 @@ func (t *table) refuses(s *sink, r *row.Record) error {
 	if err := t.refusesKey(s, r); err != nil {
 		return err
 	}
-	for _, l := range t.lacks(s, r) {
-		if !l.isThere {
-			return notYet(fmt.Sprintf("table %s has no column %s; add it, or set create to true", r.Table, l.name))
-		}
-		return never(fmt.Sprintf("column %s of %s is of kind %s, and the message has another there; change its type in the database, or give it another value in columns", l.narrow.name, r.Table, l.narrow.kind))
+	lacks := t.lacks(s, r)
+	switch {
+	case len(lacks) == 0:
+		return nil
+	case !lacks[0].isThere:
+		return notYet(fmt.Sprintf("table %s has no column %s; add it, or set create to true", r.Table, lacks[0].name))
 	}
-	return nil
+	narrow := lacks[0].narrow
+	return never(fmt.Sprintf("column %s of %s is of kind %s, and the message has another there; change its type in the database, or give it another value in columns", narrow.name, r.Table, narrow.kind))
 }
 
 // A lack is a column that is missing, or is too narrow.

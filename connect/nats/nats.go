@@ -144,7 +144,7 @@ func isSubject(text string) bool {
 
 // Target is the subject with the servers.
 func (s *sink) Target() string {
-	return connect.Shorten(strings.Join(s.servers, ",")+"/"+strings.Join(strings.Fields(s.config.Subject), " "), 250)
+	return connect.OneLine(strings.Join(s.servers, ",") + "/" + s.config.Subject)
 }
 
 // Close ends the connection.

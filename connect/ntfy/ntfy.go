@@ -106,7 +106,7 @@ func priority(text string) int {
 
 // Target is the topic with its server.
 func (s *sink) Target() string {
-	return s.url.Host + "/" + connect.Shorten(strings.Join(strings.Fields(s.config.Topic), " "), 200)
+	return s.url.Host + "/" + connect.OneLine(s.config.Topic)
 }
 
 // Close has nothing to end.
@@ -147,11 +147,7 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 	case s.config.Username != "":
 		req.SetBasicAuth(s.config.Username, s.config.Password)
 	}
-	a, err := connect.Do(s.way, req)
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
-	return a.Reply(judge(a)), nil
+	return connect.Ask(s.way, req, judge)
 }
 
 // publication fills the config in for msg.

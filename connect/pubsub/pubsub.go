@@ -143,11 +143,7 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 		}
 		token.SetAuthHeader(req)
 	}
-	a, err := connect.Do(s.way, req)
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
-	return a.Reply(judge(a)), nil
+	return connect.Ask(s.way, req, judge)
 }
 
 // message fills the config in for msg.

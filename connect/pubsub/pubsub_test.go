@@ -54,8 +54,8 @@ func TestContract(t *testing.T) {
 			config("orders", file, `,"body":"{{"`):                                        "config.body: a {{ is not closed by }}",
 		},
 		Outcomes: map[string]connecttest.Outcome{
-			"no topic":     {Config: config("unknown", file, ""), Class: fanfare.ClassStatus, Status: 404, Detail: "NOT_FOUND: Resource not found (resource=unknown).; make the topic"},
-			"denied":       {Config: config("denied", file, ""), Class: fanfare.ClassStatus, Status: 403, Detail: "PERMISSION_DENIED: User not authorized to perform this action.; check credentials"},
+			"no topic":     {Config: config("unknown", file, ""), Class: fanfare.ClassStatus, Status: 404, Detail: "NOT_FOUND: Resource not found (resource=unknown); make the topic"},
+			"denied":       {Config: config("denied", file, ""), Class: fanfare.ClassStatus, Status: 403, Detail: "PERMISSION_DENIED: User not authorized to perform this action; check credentials"},
 			"limited":      {Config: config("limited", file, ""), Class: fanfare.ClassStatus, Status: 429, Detail: "RESOURCE_EXHAUSTED: "},
 			"broken":       {Config: config("broken", file, ""), Class: fanfare.ClassStatus, Status: 500, Detail: "INTERNAL: "},
 			"busy":         {Config: config("busy", file, ""), Class: fanfare.ClassStatus, Status: 503, Detail: "UNAVAILABLE: "},

@@ -76,7 +76,7 @@ func open(text []byte, way fanfare.Way) (fanfare.Sink, error) {
 		if to != "" {
 			targets++
 			s.aimed = true
-			s.target = connect.Shorten(strings.Join(strings.Fields(to), " "), 200)
+			s.target = connect.OneLine(to)
 		}
 	}
 	if err := errors.Join(append(errs[:],
@@ -126,11 +126,7 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Access-Token", s.token)
-	a, err := connect.Do(s.way, req, "Access-Token")
-	if err != nil {
-		return fanfare.Reply{}, err
-	}
-	return a.Reply(judge(a)), nil
+	return connect.Ask(s.way, req, judge, "Access-Token")
 }
 
 // push fills the config in for msg.

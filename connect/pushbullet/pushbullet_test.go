@@ -29,7 +29,7 @@ func TestContract(t *testing.T) {
 			`{` + token + `,"url":"x"}`:                          "config.url: is not a URL such as https://api.pushbullet.com",
 		},
 		Outcomes: map[string]connecttest.Outcome{
-			"unknown token":   {Config: `{"accessToken":"o.unknown"}`, Class: fanfare.ClassStatus, Status: 401, Detail: "invalid_access_token: Access token is missing or invalid.; check accessToken"},
+			"unknown token":   {Config: `{"accessToken":"o.unknown"}`, Class: fanfare.ClassStatus, Status: 401, Detail: "invalid_access_token: Access token is missing or invalid; check accessToken"},
 			"forbidden":       {Config: `{"accessToken":"o.forbidden"}`, Class: fanfare.ClassStatus, Status: 403, Detail: "invalid_request: "},
 			"limited":         {Config: `{"accessToken":"o.limited"}`, Class: fanfare.ClassStatus, Status: 429, Detail: "ratelimited: "},
 			"broken":          {Config: `{"accessToken":"o.broken"}`, Class: fanfare.ClassStatus, Status: 500, Detail: "server: "},

@@ -94,7 +94,7 @@ func open(text []byte, way fanfare.Way) (fanfare.Sink, error) {
 
 // Target is the exchange with the servers.
 func (s *sink) Target() string {
-	return s.target(strings.Join(strings.Fields(s.config.RoutingKey), " "))
+	return connect.OneLine(s.target(s.config.RoutingKey))
 }
 
 func (s *sink) target(key string) string {

@@ -131,10 +131,10 @@ func TestReturnedIsWhoWasSent(t *testing.T) {
 
 // TestOutage has the broker crash and come back.
 func TestOutage(t *testing.T) {
-	queue(t, channel(t), "kept", nil)
+	needed(t)
 	// That there is the queue RabbitMQ has on disk two seconds later only, other than
 	// what is in it.
-	time.Sleep(4 * time.Second)
+	time.Sleep(time.Until(rabbit.kept.Add(4 * time.Second)))
 	sink := open(t, config(`,"routingKey":"kept"`))
 	ids := connecttest.Outage(t, sink, func() {
 		rabbit.kill()

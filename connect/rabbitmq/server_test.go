@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"github.com/fanfarehq/fanfare/internal/memdir"
 )
 
@@ -33,6 +35,7 @@ type broker struct {
 	epmd    *exec.Cmd
 	server  *exec.Cmd
 	log     *os.File
+	kept    time.Time // when the queue kept was made, which is to outlast a crash
 }
 
 // rabbit is the one that all tests here have.
@@ -47,6 +50,9 @@ func TestMain(m *testing.M) {
 		if err == nil {
 			defer b.end()
 			err = b.start()
+		}
+		if err == nil {
+			err = b.keep()
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "RabbitMQ does not start:", err)
@@ -129,6 +135,22 @@ func (b *broker) start() error {
 	}
 	text, _ := os.ReadFile(b.log.Name())
 	return errors.New(string(text))
+}
+
+// keep makes the queue kept.
+func (b *broker) keep() error {
+	conn, err := amqp.Dial("amqp://guest:guest@" + b.address + "/")
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		return err
+	}
+	_, err = ch.QueueDeclare("kept", true, false, false, false, nil)
+	b.kept = time.Now()
+	return err
 }
 
 // kill ends it as a crash does, with all that it has started.

@@ -96,7 +96,7 @@ func (m *Mapping) Read(g *Geometry) error {
 	}
 	return errors.Join(append(errs[:],
 		connect.Must(m.Table != "", "table", "is missing; give the table's name, or where it is in the message"),
-		connect.Must(strings.Contains(m.Table, "{{") || tableName(m.Table), "table", notTable),
+		connect.Must(m.Table == "" || strings.Contains(m.Table, "{{") || tableName(m.Table), "table", notTable),
 		connect.Must(m.Key != "", "key", "is empty; give what names a record, such as {{payload.id}}"),
 		connect.Must(identifier.MatchString(m.KeyColumn), "keyColumn", notColumn),
 		connect.Must(len(m.Columns) < MaxColumns, "columns", fmt.Sprintf("has %d; a table has at most %d", len(m.Columns), MaxColumns)),

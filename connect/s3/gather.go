@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -32,6 +33,9 @@ type object struct {
 	err   error
 }
 
+// errUnknown is for those who waited for an object of which nothing more was heard.
+var errUnknown = errors.New("it is not known what became of the object")
+
 // add adds a line to an object, and returns when that has been put.
 func (g *gather) add(ctx context.Context, wait time.Duration, key string, line []byte, put func(key string, lines []byte) (fanfare.Reply, error)) (fanfare.Reply, error) {
 	o, first := g.join(key, line)
@@ -56,6 +60,7 @@ func (g *gather) add(ctx context.Context, wait time.Duration, key string, line [
 	}
 	g.mu.Unlock()
 	defer close(o.done)
+	o.err = errUnknown // should put panic
 	o.reply, o.err = put(o.key, o.lines)
 	if o.n > 1 && o.reply.Class == fanfare.ClassRejected {
 		o.reply.Class = fanfare.ClassStatus // which of them is to blame is not known

@@ -108,7 +108,7 @@ func (s *sink) Target() string {
 	if from == "" {
 		from = s.config.MessagingService
 	}
-	return connect.Shorten(strings.Join(strings.Fields(from+" to "+s.config.To), " "), 200)
+	return connect.OneLine(from + " to " + s.config.To)
 }
 
 // Close has nothing to end.

@@ -37,6 +37,9 @@ type Options struct {
 	Owner  string       // the uid of the application, and owner_id of events; "": DefaultOwner
 	Logger *slog.Logger // nil: slog.Default()
 
+	// Form is what records are of from the beginning; nil: the one for bear attacks.
+	Form *Form
+
 	// Members are whom records can be assigned to; nil: Rangers.
 	Members []Member
 
@@ -71,6 +74,7 @@ type Agency struct {
 	Owner string // the uid of its application, for which its events are
 
 	hub     *fanfare.Hub
+	form    *Form
 	members []Member
 	portal  func(context.Context) (string, error)
 	log     *slog.Logger
@@ -84,7 +88,7 @@ type Agency struct {
 func New(ctx context.Context, opt Options) (*Agency, error) {
 	a := &Agency{
 		Token: cmp.Or(opt.Token, uuid.NewString()), Owner: cmp.Or(opt.Owner, DefaultOwner),
-		hub: opt.Hub, members: opt.Members, portal: opt.Portal, log: cmp.Or(opt.Logger, slog.Default()),
+		hub: opt.Hub, form: opt.Form, members: opt.Members, portal: opt.Portal, log: cmp.Or(opt.Logger, slog.Default()),
 	}
 	if a.members == nil {
 		a.members = Rangers

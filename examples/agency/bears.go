@@ -28,10 +28,27 @@ const (
 	StatusClosed   = "closed"
 )
 
-// Establish makes the form for bear attacks and what belongs to it, as far as they are
-// not there.
+// Establish makes the agency's form and what belongs to it, as far as they are not there.
 func (a *Agency) Establish(ctx context.Context) error {
-	for _, r := range []Resource{
+	own := bearAttacks()
+	if a.form != nil {
+		own = []Resource{a.form}
+	}
+	for _, r := range own {
+		err := a.Read(ctx, r.kind().withID(r.head().ID))
+		if errors.Is(err, ErrNotFound) {
+			err = a.Create(ctx, Cause{}, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bearAttacks are the form for them and what belongs to it.
+func bearAttacks() []Resource {
+	return []Resource{
 		&ClassificationSet{Head: Head{ID: SpeciesSet}, Name: "Bears", Items: []Classification{
 			{Label: "Black bear", Value: "Black bear", Children: []Classification{{Label: "Cinnamon", Value: "Cinnamon"}, {Label: "Kermode", Value: "Kermode"}}},
 			{Label: "Brown bear", Value: "Brown bear", Children: []Classification{{Label: "Grizzly", Value: "Grizzly"}, {Label: "Kodiak", Value: "Kodiak"}}},
@@ -54,16 +71,7 @@ func (a *Agency) Establish(ctx context.Context) error {
 				{Type: PhotoField, Key: KeyPhotos, Label: "Photo", DataName: "photos"},
 			},
 		},
-	} {
-		err := a.Read(ctx, r.kind().withID(r.head().ID))
-		if errors.Is(err, ErrNotFound) {
-			err = a.Create(ctx, Cause{}, r)
-		}
-		if err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
 // withID is a resource to read.

@@ -15,8 +15,11 @@ import (
 	hook "github.com/fanfarehq/fanfare/webhook"
 )
 
-// Port is the usual one of the agency's pages.
-const Port = 8090
+// The usual ports of the agency's pages, and of the page with what came of it.
+const (
+	Port       = 8090
+	OfficePort = 8097
+)
 
 // Open makes an agency on a stage, with its own form, and runs it until ctx ends. Of the
 // form itself nobody is told who comes later.
@@ -37,9 +40,13 @@ func Open(ctx context.Context, s *stage.Stage, opt Options) (*Agency, error) {
 	return a, nil
 }
 
-// Seen are the events that came by webhook, in order.
+// Seen are the events that came by webhook, in order, and what else came of them.
 type Seen struct {
 	Events []Heard `json:"events"`
+	Mails  []Mail  `json:"mails"`
+	Pushes []Push  `json:"pushes"`
+	Row    *Row    `json:"row"`  // of the table, before the report was deleted
+	Rows   int     `json:"rows"` // afterwards
 }
 
 // Heard is an event as a receiver has it.
@@ -47,6 +54,7 @@ type Heard struct {
 	Type     string          `json:"type"`
 	Data     json.RawMessage `json:"data"`
 	Previous json.RawMessage `json:"previous,omitempty"`
+	Origin   string          `json:"origin,omitempty"`
 }
 
 func (s *Seen) String() string {
@@ -54,7 +62,16 @@ func (s *Seen) String() string {
 	for i, e := range s.Events {
 		types[i] = e.Type
 	}
-	return fmt.Sprintf("%d webhooks came: %s", len(types), strings.Join(types, ", "))
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d webhooks came: %s\n", len(types), strings.Join(types, ", "))
+	for _, m := range s.Mails {
+		fmt.Fprintf(&text, "A mail came to %s: %s\n", m.To, m.Subject)
+	}
+	for _, p := range s.Pushes {
+		fmt.Fprintf(&text, "A push came to %s: %s\n", p.To, p.Text)
+	}
+	fmt.Fprintf(&text, "The table had the report: %s, %s. Now it has %d.", s.Row.Status, s.Row.Assigned, s.Rows)
+	return text.String()
 }
 
 // Demo is the agency, and a receiver that is told of all that happens there.
@@ -65,7 +82,8 @@ func Demo() *stage.Program {
 		Long: "Starts an application with forms, records, pages and an API, in the style of Fulcrum.\n" +
 			"File a report of a bear attack, or give one another status: each change is stored, and\n" +
 			"announced by a webhook, in one transaction. A receiver is there that prints them; add\n" +
-			"your own on the page.",
+			"your own on the page. A report that needs immediate attention is mailed to the manager,\n" +
+			"who it is assigned to gets a push, and all are kept as rows of a table.",
 		Flags: func(flags *flag.FlagSet) {
 			flags.StringVar(&token, "token", "", "opens the agency's API; one is made unless told")
 		},
@@ -84,44 +102,43 @@ func play(ctx context.Context, s *stage.Stage, token string) (fmt.Stringer, erro
 	if err != nil {
 		return nil, err
 	}
-	opt := Options{Token: token}
-	if has(api, "/portal") {
-		opt.Portal = Portal(s.Hub, DefaultOwner, at+"/webhooks")
-	}
-	a, err := Open(ctx, s, opt)
+	a, err := Open(ctx, s, Options{Token: token, Portal: Portal(s.Hub, DefaultOwner, at+"/webhooks")})
 	if err != nil {
 		return nil, err
 	}
-	heard, err := receive(ctx, s, a)
+	office, err := openOffice(ctx, s, a, at)
+	if err != nil {
+		return nil, err
+	}
+	came, err := s.Serve(ctx, OfficePort, office)
+	if err != nil {
+		return nil, err
+	}
+	heard, err := Receive(ctx, s, a)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
+	if !has(api, "/portal") {
+		mux.Handle("/webhooks/portal", http.StripPrefix("/webhooks", customerPage{a.Owner}))
+		mux.Handle("/webhooks/portal.js", http.StripPrefix("/webhooks", customerPage{a.Owner}))
+	}
 	mux.Handle("/webhooks/", http.StripPrefix("/webhooks", api))
 	mux.Handle("/", a)
 	s.ServeOn(ctx, ln, mux)
-	s.Say("The agency is at   %s/\nIts API is at      %s/api/v2/records.json  (X-ApiToken: %s)\nFanfare's API is   %s/webhooks/api/v1  (Authorization: Bearer %s)\n", at, at, a.Token, at, key)
+	s.Say("The agency is at   %s/\nWhat came of it    %s/\nIts API is at      %s/api/v2/records.json  (X-ApiToken: %s)\nFanfare's API is   %s/webhooks/api/v1  (Authorization: Bearer %s)", at, came, at, a.Token, at, key)
 	if s.Once {
-		return once(ctx, a, at, heard)
+		return once(ctx, a, at, heard, office)
 	}
-	s.Say("Every change is a webhook, which is shown here:")
-	s.Go(ctx, func(ctx context.Context) error {
-		for {
-			select {
-			case e := <-heard:
-				s.Say("%s  %s", e.Type, e.Data)
-			case <-ctx.Done():
-				return nil
-			}
-		}
-	})
+	s.Go(ctx, func(ctx context.Context) error { return office.tell(ctx, s.Say) })
+	Tell(ctx, s, heard)
 	s.UntilDone(ctx)
 	return nil, nil
 }
 
-// receive starts a receiver and has the agency send it everything. What comes verified
+// Receive starts a receiver and has the agency send it everything. What comes verified
 // is in the channel.
-func receive(ctx context.Context, s *stage.Stage, a *Agency) (<-chan Heard, error) {
+func Receive(ctx context.Context, s *stage.Stage, a *Agency) (<-chan Heard, error) {
 	ln, err := s.Listen(0)
 	if err != nil {
 		return nil, err
@@ -152,6 +169,21 @@ func receive(ctx context.Context, s *stage.Stage, a *Agency) (<-chan Heard, erro
 	return heard, nil
 }
 
+// Tell has the demo say what is announced, as it comes, until ctx ends.
+func Tell(ctx context.Context, s *stage.Stage, heard <-chan Heard) {
+	s.Say("\nWhat is announced is shown here:")
+	s.Go(ctx, func(ctx context.Context) error {
+		for {
+			select {
+			case e := <-heard:
+				s.Say("%s  by %q  %s", e.Type, e.Origin, e.Data)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+}
+
 // has reports whether a handler has a page at that path.
 func has(handler http.Handler, path string) bool {
 	w := httptest.NewRecorder()
@@ -161,7 +193,8 @@ func has(handler http.Handler, path string) bool {
 
 var client = &http.Client{Timeout: 10 * time.Second}
 
-func ask(ctx context.Context, method, address, token string, body any) (*http.Response, error) {
+// Ask makes a request of an agency's API.
+func Ask(ctx context.Context, method, address, token string, body any) (*http.Response, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
@@ -176,7 +209,9 @@ func ask(ctx context.Context, method, address, token string, body any) (*http.Re
 }
 
 // once does by the API what a day at the agency brings, and waits for each webhook.
-func once(ctx context.Context, a *Agency, at string, heard <-chan Heard) (*Seen, error) {
+func once(ctx context.Context, a *Agency, at string, heard <-chan Heard, office *Office) (*Seen, error) {
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
 	report := map[string]any{"id": "bea20000-0000-4000-8000-00000000000a", "form_id": BearAttackForm, "latitude": 44.427963, "longitude": -110.588455,
 		"form_values": map[string]any{KeyWhat: "A bear took a picnic basket.", KeySpecies: Chosen{Choices: []string{"Brown bear", "Grizzly"}}, KeyInjured: "no"}}
 	one := "/api/v2/records/bea20000-0000-4000-8000-00000000000a.json"
@@ -190,7 +225,12 @@ func once(ctx context.Context, a *Agency, at string, heard <-chan Heard) (*Seen,
 		{http.MethodPatch, one, map[string]any{"status": StatusAssigned, "assigned_to_id": a.members[0].ID}},
 		{http.MethodDelete, one, nil},
 	} {
-		resp, err := ask(ctx, step.method, at+step.path, a.Token, map[string]any{"record": step.record})
+		if step.method == http.MethodDelete {
+			if err := office.settle(ctx, seen); err != nil {
+				return nil, err
+			}
+		}
+		resp, err := Ask(ctx, step.method, at+step.path, a.Token, map[string]any{"record": step.record})
 		if err != nil {
 			return nil, err
 		}
@@ -201,11 +241,9 @@ func once(ctx context.Context, a *Agency, at string, heard <-chan Heard) (*Seen,
 		select {
 		case e := <-heard:
 			seen.Events = append(seen.Events, e)
-		case <-time.After(20 * time.Second):
-			return nil, fmt.Errorf("no webhook came of %s %s", step.method, step.path)
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, fmt.Errorf("no webhook came of %s %s: %w", step.method, step.path, ctx.Err())
 		}
 	}
-	return seen, nil
+	return seen, office.settle(ctx, seen)
 }

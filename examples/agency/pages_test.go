@@ -18,19 +18,8 @@ import (
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/examples/agency"
-	"github.com/fanfarehq/fanfare/examples/stage"
 	"github.com/fanfarehq/fanfare/fanfaretest"
 )
-
-func TestDemo(t *testing.T) {
-	var out bytes.Buffer
-	if err := agency.Demo().Perform(t.Context(), &stage.Options{Once: true}, &out, false); err != nil {
-		t.Fatal(err)
-	}
-	if want := "4 webhooks came: record.create, record.update, record.update, record.delete\n"; out.String() != want {
-		t.Errorf("it prints %q, want %q", out.String(), want)
-	}
-}
 
 // page asks for a page, and wants the status.
 func (w *world) page(status int, r *http.Request) (string, http.Header) {

@@ -119,15 +119,12 @@ func once(ctx context.Context, at, telephone string, phone *texter.Phone) (*Seen
 	seen := &Seen{Number: resp.Request.URL.Query().Get("num")}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	for len(seen.Texts) == 0 {
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			return nil, fmt.Errorf("no text came for %s: %w", seen.Number, ctx.Err())
-		}
-		if seen.Texts, err = phone.Texts(); err != nil {
-			return nil, err
-		}
+	err = stage.Until(ctx, func() (is bool, err error) {
+		seen.Texts, err = phone.Texts()
+		return len(seen.Texts) > 0, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("no text came for %s: %w", seen.Number, err)
 	}
 	return seen, nil
 }

@@ -213,7 +213,7 @@ func receiver(t *testing.T, language string) {
 	}
 	want := "msg_1 record.create " + body + "\nmsg_3 record.create {}\nmsg_4 record.create []\n"
 	for range 100 { // what it prints may come a moment after what it answers
-		if strings.Contains(out.String(), "msg_4") {
+		if strings.Contains(out.String(), "msg_4 record.create []\n") {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)

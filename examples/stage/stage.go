@@ -41,6 +41,7 @@ type Stage struct {
 	Hub   *fanfare.Hub
 	Store fanfare.Store
 	Dir   string // for databases and other files
+	Files string // within it, for what endpoints write
 	Once  bool   // the demo drives itself, and ends
 
 	words  io.Writer
@@ -69,12 +70,16 @@ func Run(ctx context.Context, opt *Options, play func(context.Context, *Stage) e
 	} else {
 		defer func() { err = errors.Join(err, os.RemoveAll(s.Dir)) }()
 	}
+	s.Files = filepath.Join(s.Dir, "files")
+	if err := os.Mkdir(s.Files, 0o700); err != nil {
+		return err
+	}
 	store, err := sqlite.Open(ctx, filepath.Join(s.Dir, "fanfare.db"))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	s.Store, s.Hub = store, fanfare.New(store, hubOptions(opt, s.words))
+	s.Store, s.Hub = store, fanfare.New(store, hubOptions(opt, s))
 	ctx, stop := context.WithCancel(ctx)
 	s.group, ctx = errgroup.WithContext(ctx)
 	defer func() {
@@ -101,14 +106,14 @@ func (s *Stage) end() error {
 }
 
 // hubOptions are those of a demo's Hub, which says only what goes wrong.
-func hubOptions(opt *Options, words io.Writer) *fanfare.Options {
-	hub := fanfare.Options{Connectors: all.Connectors(nil), DrainTimeout: 2 * time.Second}
+func hubOptions(opt *Options, s *Stage) *fanfare.Options {
+	hub := fanfare.Options{Connectors: all.Connectors(&all.Options{Files: s.Files}), DrainTimeout: 2 * time.Second}
 	if opt.Hub != nil {
 		hub = *opt.Hub
 	}
 	hub.AllowLoopback = true
 	if hub.Logger == nil {
-		hub.Logger = slog.New(slog.NewTextHandler(words, &slog.HandlerOptions{Level: slog.LevelError}))
+		hub.Logger = slog.New(slog.NewTextHandler(s.words, &slog.HandlerOptions{Level: slog.LevelError}))
 	}
 	return &hub
 }

@@ -13,9 +13,11 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/manifest"
 )
 
 // Options are the settings of the API. The zero value of each field but KeyHash
@@ -82,6 +84,7 @@ type server struct {
 	waiting atomic.Int64 // requests and streams that wait for something new
 	places  placeCipher
 	cursors cursorKey
+	grammar func() (*manifest.Grammar, error) // of recipes
 }
 
 // New returns the API over hub, with all its routes below /api/v1, and with
@@ -107,6 +110,7 @@ func New(hub *fanfare.Hub, store fanfare.Store, opt *Options) http.Handler {
 	}
 	s.buckets.rate = opt.RateLimit
 	s.routes = s.table()
+	s.grammar = sync.OnceValues(s.newGrammar)
 	for _, rt := range s.routes {
 		s.metrics.watch(rt)
 		s.mux.HandleFunc(rt.method+" "+base+rt.path, s.handle(rt))
@@ -123,7 +127,7 @@ func (s *server) table() []*route {
 	var all []*route
 	for _, some := range [][]*route{
 		s.applicationRoutes(), s.endpointRoutes(), s.endpointActionRoutes(), s.eventTypeRoutes(),
-		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.usageRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.filterRoutes(), s.transformationRoutes(), s.nodeRoutes(), s.keyRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(), s.sourceRoutes(),
+		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.usageRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.filterRoutes(), s.transformationRoutes(), s.endpointTransformationRoutes(), s.reachRoutes(), s.nodeRoutes(), s.laneRoutes(), s.keyRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(), s.sourceRoutes(), s.recipeRoutes(),
 	} {
 		all = append(all, some...)
 	}

@@ -31,7 +31,7 @@ func (w *world) audit(filter string) []*fanfare.AuditEntry {
 
 // sends are the routes that write and are not in the audit log: there are too many
 // messages.
-var sends = []string{"POST /app/{app}/msg", "POST /app/{app}/msg/batch", "POST /app/{app}/msg/precheck/active", "POST /app/{app}/filter/try", "POST /app/{app}/transformation/try"}
+var sends = []string{"POST /app/{app}/msg", "POST /app/{app}/msg/batch", "POST /app/{app}/msg/precheck/active", "POST /app/{app}/filter/try", "POST /app/{app}/transformation/try", "POST /app/{app}/recipe/try", "POST /app/{app}/url/check"}
 
 func TestEveryRouteThatWritesIsInTheAuditLog(t *testing.T) {
 	w := newWorld(t)

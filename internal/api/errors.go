@@ -124,7 +124,7 @@ func faultProblem(err error) *problem {
 
 // mistakesIn are what the caller has to mend, all of them where several are joined.
 func mistakesIn(err error) (all []fieldError) {
-	switch e := err.(type) {
+	switch e := any(err).(type) { // as it goes down itself, into each that is joined
 	case *fanfare.InvalidError:
 		return []fieldError{{location(e.Field), e.Reason, "value_error"}}
 	case interface{ Unwrap() []error }:

@@ -1,9 +1,18 @@
 package api
 
-import "github.com/fanfarehq/fanfare"
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// ping is an event type that need not be in the catalogue: its example says nothing, and
+// shows whether an endpoint takes messages.
+var ping = &fanfare.EventType{Name: "ping", Examples: json.RawMessage(`[{"type":"ping","message":"It works: this endpoint can be reached."}]`)}
 
 type exampleIn struct {
-	EventType    string     `json:"eventType" doc:"The event type whose example is sent."`
+	EventType    string     `json:"eventType" doc:"The event type whose example is sent; ping, which need not be in the catalogue, says nothing."`
 	ExampleIndex field[int] `json:"exampleIndex,omitzero" doc:"Which of the examples of its current schema, or of the version that the endpoint has pinned; 0, the first, unless told."`
 }
 
@@ -16,6 +25,9 @@ func sendExample(c *call, in *exampleIn) (*messageOut, error) {
 		return nil, &fanfare.InvalidError{Field: "eventType", Reason: `name the event type, such as "record.created"`}
 	}
 	t, err := c.hub.EventType(c.r.Context(), in.EventType)
+	if in.EventType == ping.Name && errors.Is(err, fanfare.ErrNotFound) {
+		t, err = ping, nil
+	}
 	if err == nil && !c.who.sees(t) {
 		err = fanfare.ErrNotFound
 	}

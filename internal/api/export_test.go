@@ -154,7 +154,7 @@ func TestAnExportIsReadWhenItIsWhole(t *testing.T) {
 		w.as(own, "DELETE", content(again), "").want(204)
 		w.do("GET", content(again), "").want(410)
 		w.do("DELETE", content(again), "").want(410)
-		for body, want := range map[string]int{`{"sinse":"2020-01-01T00:00:00Z"}`: 422, `{"since":"yesterday"}`: 422, `[]`: 422, `{"since":"2020-01-02T00:00:00Z","until":"2020-01-01T00:00:00Z"}`: 422} {
+		for body, want := range map[string]int{`{"from":"2020-01-01T00:00:00Z"}`: 422, `{"since":"yesterday"}`: 422, `[]`: 422, `{"since":"2020-01-02T00:00:00Z","until":"2020-01-01T00:00:00Z"}`: 422} {
 			w.do("POST", "/api/v1/app/acme/msg/export", body).want(want)
 		}
 		w.do("POST", "/api/v1/app/nobody/msg/export", `{}`).want(404)

@@ -28,6 +28,9 @@ var grants = map[string]string{
 	"POST /app/{app}/endpoint/{endpoint}/send-example":     "messages:write CreateAttempts in channels",
 	"POST /app/{app}/endpoint/{endpoint}/pause":            "endpoints:write ManageEndpoint in channels",
 	"POST /app/{app}/endpoint/{endpoint}/resume":           "endpoints:write ManageEndpoint in channels",
+	"GET /app/{app}/endpoint/{endpoint}/transformation":    "endpoints:read ViewBase in channels",
+	"PATCH /app/{app}/endpoint/{endpoint}/transformation":  "endpoints:write ManageTransformations in channels",
+	"POST /app/{app}/url/check":                            "endpoints:write ManageEndpoint in channels",
 	"GET /app/{app}/endpoint/{endpoint}/msg":               "messages:read ViewBase in channels",
 	"GET /app/{app}/attempt/endpoint/{endpoint}":           "messages:read ViewBase in channels",
 	"GET /app/{app}/attempt/msg/{msg}":                     "messages:read ViewBase in channels",
@@ -65,6 +68,12 @@ var grants = map[string]string{
 	"POST /app/{app}/source/{source}/secret":  "messages:write -",
 	"GET /app/{app}/source/{source}/activity": "messages:read -",
 	"GET /app/{app}/source/{source}/refused":  "messages:read -",
+
+	"GET /recipe":                       "endpoints:read - to all",
+	"GET /recipe/{recipe}":              "endpoints:read - to all",
+	"POST /app/{app}/recipe":            "admin -",
+	"POST /app/{app}/recipe/try":        "messages:read -",
+	"DELETE /app/{app}/recipe/{recipe}": "admin -",
 
 	"POST /app/{app}/msg":                                "messages:write - in channels",
 	"POST /app/{app}/msg/batch":                          "messages:write - in channels",
@@ -127,6 +136,7 @@ var grants = map[string]string{
 
 	"GET /audit":               "admin -",
 	"GET /nodes":               "admin -",
+	"GET /lane":                "admin -",
 	"GET /secrets-key":         "admin -",
 	"POST /secrets-key/rotate": "admin -",
 
@@ -168,10 +178,13 @@ var bodies = map[string]string{
 	"POST /app/{app}/msg":                                `{"eventType":"x","payload":1,"application":{"name":"x"}}`,
 	"POST /app/{app}/msg/batch":                          `[{"eventType":"x","payload":1,"application":{"name":"x"}}]`,
 	"POST /app/{app}/msg/precheck/active":                `{"eventType":"x"}`,
+	"POST /app/{app}/url/check":                          `{"url":"https://example.com/"}`,
 	"POST /app/{app}/filter/try":                         `{"filter":"true"}`,
 	"POST /app/{app}/source":                             `{"profile":"none"}`,
 	"PUT /app/{app}/source/{source}":                     `{"profile":"none"}`,
 	"POST /app/{app}/source/{source}/secret":             `{"secret":"a secret of some length"}`,
+	"POST /app/{app}/recipe":                             `{"name":"github-to-slack","inputs":{"SLACK_URL":"https://hooks.slack.com/services/T/B/X"}}`,
+	"POST /app/{app}/recipe/try":                         `{"recipe":"recipe: x\nabout: x\nendpoints: [{uid: x, url: https://example.com/}]","last":1}`,
 	"POST /app/{app}/transformation/try":                 `{"code":"1","payload":1}`,
 	"POST /auth/app-portal-access/{app}":                 `{"application":{"name":"x"}}`,
 }

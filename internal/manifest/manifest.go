@@ -1,6 +1,7 @@
 // Package manifest reads and writes the files that say which applications,
-// endpoints and event types there should be: YAML, or JSON, which is YAML. It
-// promises that what it writes it reads back as the same, and that what is wrong
+// endpoints, sources and event types there should be: YAML, or JSON, which is YAML. A recipe
+// is such a file too, of what is to be in one application, with inputs that are
+// filled in. The package promises that what it writes it reads back as the same, and that what is wrong
 // with a file is told with its line. What fields there are it is told by the
 // server's own description of its API, so that it cannot lag behind; what to do
 // about a difference is its caller's affair.
@@ -20,11 +21,20 @@ const (
 	EventType Kind = iota
 	Application
 	Endpoint
+	Source
 )
 
 // String returns the kind in words.
 func (k Kind) String() string {
-	return [...]string{"event type", "application", "endpoint"}[k]
+	return [...]string{"event type", "application", "endpoint", "source"}[k]
+}
+
+// one is the kind in words, with its article.
+func (k Kind) one() string {
+	if k == Source {
+		return "a source"
+	}
+	return "an " + k.String()
 }
 
 // identity is the field by which things of a kind are known.
@@ -40,6 +50,7 @@ type Manifest struct {
 	EventTypes   []*Item
 	Applications []*Item
 	Endpoints    []*Item // of all applications
+	Sources      []*Item // of all applications
 
 	// HasEventTypes and HasApplications tell a list that is empty from one that
 	// is not there.
@@ -49,7 +60,7 @@ type Manifest struct {
 // An Item is one thing that should be there.
 type Item struct {
 	Kind   Kind
-	App    string  // uid of the application it is in, for an endpoint
+	App    string  // uid of the application it is in, for an endpoint or a source
 	Name   string  // its uid; the name of an event type
 	Fields []Field // in the file's order, by the API's names; neither those that name it nor those that are null
 
@@ -72,11 +83,16 @@ type Variable struct {
 	Line int
 }
 
+// all are the lists of items.
+func (m *Manifest) all() [][]*Item {
+	return [][]*Item{m.EventTypes, m.Applications, m.Endpoints, m.Sources}
+}
+
 // Unset tells which variables of the environment have to be set before anything can
 // be made of m; nil if none.
 func (m *Manifest) Unset() error {
 	var problems Problems
-	for _, items := range [][]*Item{m.EventTypes, m.Applications, m.Endpoints} {
+	for _, items := range m.all() {
 		for _, item := range items {
 			for _, f := range item.Fields {
 				for _, v := range f.Unset {
@@ -116,6 +132,7 @@ func (m *Manifest) Add(other *Manifest) error {
 	m.EventTypes = append(m.EventTypes, other.EventTypes...)
 	m.Applications = append(m.Applications, other.Applications...)
 	m.Endpoints = append(m.Endpoints, other.Endpoints...)
+	m.Sources = append(m.Sources, other.Sources...)
 	m.HasEventTypes = m.HasEventTypes || other.HasEventTypes
 	m.HasApplications = m.HasApplications || other.HasApplications
 	return m.checkTwice()
@@ -129,7 +146,7 @@ func (m *Manifest) checkTwice() error {
 		app, name string
 	}
 	seen := make(map[key]*Item)
-	for _, items := range [][]*Item{m.EventTypes, m.Applications, m.Endpoints} {
+	for _, items := range m.all() {
 		for _, item := range items {
 			k := key{item.Kind, item.App, item.Name}
 			if first := seen[k]; first != nil {

@@ -137,7 +137,7 @@ func TestWhatIsWrongIsToldWithItsLine(t *testing.T) {
 		"applications:\n- uid: a":    {`f.yaml:2: application "a" has no name`},
 		app + "  ratelimit: 5\n":     {`f.yaml:4: an application has no field "ratelimit"; did you mean "rateLimit"?`},
 		app + "  endpoint: []\n":     {`f.yaml:4: an application has no field "endpoint"; did you mean "endpoints"?`},
-		app + "  qqqqqqqqqqqq: 1\n":  {`f.yaml:4: an application has no field "qqqqqqqqqqqq"; there are endpoints, metadata, name, rateLimit, throttleRate, uid`},
+		app + "  qqqqqqqqqqqq: 1\n":  {`f.yaml:4: an application has no field "qqqqqqqqqqqq"; there are endpoints, metadata, name, rateLimit, sources, throttleRate, uid`},
 		app + "  rateLimit: 1.5\n":   {`f.yaml:4: rateLimit must be a whole number`},
 		app + "  rateLimit: [1]\n":   {`f.yaml:4: rateLimit must be a whole number`},
 		app + "  name: B\n":          {`f.yaml:4: "name" is there twice; keep one`},

@@ -55,7 +55,7 @@ func Read(file string, text []byte, g *Grammar, getenv func(string) string) (*Ma
 type reader struct {
 	file     string
 	grammar  *Grammar
-	getenv   func(string) string
+	getenv   func(string) string // nil: a recipe is read, which is filled in already
 	m        *Manifest
 	nodes    int
 	problems Problems
@@ -197,36 +197,45 @@ func (r *reader) each(n *yaml.Node, read func(*yaml.Node)) {
 }
 
 func (r *reader) application(n *yaml.Node) {
-	var endpoints *yaml.Node
+	lists := map[string]struct {
+		kind  Kind
+		items *[]*Item
+	}{"endpoints": {Endpoint, &r.m.Endpoints}, "sources": {Source, &r.m.Sources}}
+	var within []member
 	app := r.item(Application, n, func(m member) bool {
-		if m.name == "endpoints" {
-			endpoints = m.value
+		_, is := lists[m.name]
+		if is {
+			within = append(within, m)
 		}
-		return m.name == "endpoints"
+		return is
 	})
 	if app == nil {
 		return
 	}
 	r.m.Applications = append(r.m.Applications, app)
-	if endpoints == nil {
-		return
+	for _, m := range within {
+		list := lists[m.name]
+		r.each(m.value, func(n *yaml.Node) {
+			if item := r.item(list.kind, n, nil); item != nil {
+				item.App = app.Name
+				*list.items = append(*list.items, item)
+			}
+		})
 	}
-	r.each(endpoints, func(n *yaml.Node) {
-		if ep := r.item(Endpoint, n, nil); ep != nil {
-			ep.App = app.Name
-			r.m.Endpoints = append(r.m.Endpoints, ep)
-		}
-	})
 }
 
 // item reads one thing, but for the members that other takes. It returns nil if
 // it has no name.
 func (r *reader) item(k Kind, n *yaml.Node, other func(member) bool) *Item {
 	if n.Kind != yaml.MappingNode {
-		r.fail(n, "an %s has fields, such as %q", k, k.identity()+": …")
+		r.fail(n, "%s has fields, such as %q", k.one(), k.identity()+": …")
 		return nil
 	}
 	schema := r.grammar.kinds[k]
+	if schema == nil {
+		r.fail(n, "the server takes no %s: it is older than this program", k)
+		return nil
+	}
 	before := len(r.problems)
 	item := &Item{Kind: k, File: r.file, Line: n.Line}
 	seen := make(map[string]bool)
@@ -239,9 +248,9 @@ func (r *reader) item(k Kind, n *yaml.Node, other func(member) bool) *Item {
 		if schema.Properties[name] == nil {
 			names := slices.Collect(maps.Keys(schema.Properties))
 			if other != nil {
-				names = append(names, "endpoints")
+				names = append(names, "endpoints", "sources")
 			}
-			r.fail(m.key, "an %s has no field %q%s", k, name, suggestion(name, names))
+			r.fail(m.key, "%s has no field %q%s", k.one(), name, suggestion(name, names))
 			continue
 		}
 		if alias := Aliases[name]; alias != "" {
@@ -285,7 +294,7 @@ func (r *reader) field(item *Item, name string, m member, s *Schema) {
 	}
 	f := Field{Name: name, Line: m.key.Line}
 	expand := asItIs
-	if item.Kind == Endpoint && slices.Contains(Expanded, name) {
+	if r.getenv != nil && Expands(item.Kind, name) {
 		expand = func(n *yaml.Node) string { return r.expand(n, &f) }
 	}
 	var b bytes.Buffer

@@ -10,7 +10,7 @@ import (
 
 // A Grammar is what things of each kind may say of themselves.
 type Grammar struct {
-	kinds   [3]*Schema
+	kinds   [4]*Schema
 	schemas map[string]*Schema // by name, for those that point to others
 }
 
@@ -69,6 +69,7 @@ func NewGrammar(openapi []byte) (*Grammar, error) {
 		}
 		g.kinds[kind] = s
 	}
+	g.kinds[Source] = g.resolve(doc.Paths["/api/v1/app/{app}/source"].Post.RequestBody.Content["application/json"].Schema) // which older servers have not
 	return g, nil
 }
 
@@ -87,6 +88,9 @@ func (g *Grammar) resolve(s *Schema) *Schema {
 // those that name them and those that only repeat another.
 func (g *Grammar) Fields(k Kind) []string {
 	var names []string
+	if g.kinds[k] == nil {
+		return nil
+	}
 	for name := range g.kinds[k].Properties {
 		if name != k.identity() && Aliases[name] == "" && !slices.Contains(meaningless, name) {
 			names = append(names, name)

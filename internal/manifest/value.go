@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -27,9 +28,17 @@ func kindOf(n *yaml.Node) string {
 	return "string"
 }
 
-// Expanded are the fields of endpoints in which ${NAME} stands for a variable of
-// the environment.
-var Expanded = []string{"url", "secret", "headers", "auth", "config"}
+// Expands reports whether ${NAME} stands for a variable of the environment in a field of
+// things of that kind.
+func Expands(k Kind, field string) bool {
+	switch k {
+	case Endpoint:
+		return slices.Contains([]string{"url", "secret", "headers", "auth", "config"}, field)
+	case Source:
+		return field == "secret"
+	}
+	return false
+}
 
 var variable = regexp.MustCompile(`\$?\$\{([^}]*)\}?`)
 

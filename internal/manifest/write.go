@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -64,8 +65,10 @@ func (m *Manifest) document() (*yaml.Node, error) {
 	err := list("eventTypes", m.EventTypes, doc, nothing)
 	if err == nil {
 		err = list("applications", m.Applications, doc, func(app *Item, n *yaml.Node) error {
-			of := slices.DeleteFunc(slices.Clone(m.Endpoints), func(ep *Item) bool { return ep.App != app.Name })
-			return list("endpoints", of, n, nothing)
+			of := func(items []*Item) []*Item {
+				return slices.DeleteFunc(slices.Clone(items), func(item *Item) bool { return item.App != app.Name })
+			}
+			return errors.Join(list("endpoints", of(m.Endpoints), n, nothing), list("sources", of(m.Sources), n, nothing))
 		})
 	}
 	return doc, err

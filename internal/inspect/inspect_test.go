@@ -1,0 +1,151 @@
+package inspect
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func send(s *Bins, token, body string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, Path+token, strings.NewReader(body)))
+	return w
+}
+
+func TestABinKeepsTheNewestRequests(t *testing.T) {
+	s := New("")
+	b := s.Create("me", time.Now())
+	for range MaxRequests + 5 {
+		send(s, b.Token, "x")
+	}
+	got, err := s.Read("me", b.ID, time.Now())
+	if err != nil || got.Received != MaxRequests+5 || len(got.Requests) != MaxRequests || got.Requests[0].ID != MaxRequests+5 || got.Requests[MaxRequests-1].ID != 6 {
+		t.Errorf("%d came, %d are kept, %v", got.Received, len(got.Requests), err)
+	}
+}
+
+func TestABinKeepsNoMoreThanItsBytes(t *testing.T) {
+	s := New("")
+	b := s.Create("me", time.Now())
+	for range 12 {
+		send(s, b.Token, strings.Repeat("x", MaxBody))
+	}
+	got, _ := s.Read("me", b.ID, time.Now())
+	if n := len(got.Requests); n != 7 { // of a MiB and a little each, in 8 MiB
+		t.Errorf("%d requests of 1 MiB are kept, want 7", n)
+	}
+	if w := send(s, b.Token, strings.Repeat("x", MaxBody+1)); w.Code != http.StatusOK {
+		t.Errorf("more than that is answered %d", w.Code)
+	}
+	got, _ = s.Read("me", b.ID, time.Now())
+	if last := got.Requests[0]; !last.Cut || len(last.Body) != MaxBody {
+		t.Errorf("of more %d bytes are kept, cut: %v", len(last.Body), last.Cut)
+	}
+}
+
+func TestAllBinsTogetherKeepNoMoreThanTheirBytes(t *testing.T) {
+	s := New("")
+	for range 10 {
+		b := s.Create("me", time.Now())
+		for range 8 {
+			send(s, b.Token, strings.Repeat("x", MaxBody))
+		}
+		if s.bytes > MaxTotal {
+			t.Fatalf("%d bytes are kept, want at most %d", s.bytes, MaxTotal)
+		}
+	}
+	if s.bytes < MaxTotal/2 {
+		t.Errorf("%d bytes are kept: more than had to go has gone", s.bytes)
+	}
+	for _, b := range s.List("me", time.Now()) {
+		s.Delete(b.ID)
+	}
+	if s.bytes != 0 || len(s.byID)+len(s.byToken)+len(s.byShare) != 0 {
+		t.Errorf("with no bins left there are %d bytes, %d bins", s.bytes, len(s.byID))
+	}
+}
+
+func TestThereAreOnlySoManyBins(t *testing.T) {
+	s := New("")
+	now := time.Now()
+	first := s.Create("me", now)
+	second := s.Create("me", now.Add(time.Second))
+	if _, err := s.Read("me", first.ID, now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	for range MaxBins - 1 {
+		s.Create("me", now.Add(time.Hour))
+	}
+	if _, err := s.Read("me", second.ID, now.Add(time.Hour)); !errors.Is(err, ErrNotFound) {
+		t.Errorf("the one that was idle the longest is there: %v", err)
+	}
+	if _, err := s.Read("me", first.ID, now.Add(time.Hour)); err != nil {
+		t.Errorf("the one that was looked at has gone: %v", err)
+	}
+	if n := len(s.List("me", now.Add(time.Hour))); n != MaxBins {
+		t.Errorf("there are %d", n)
+	}
+}
+
+func TestABinGoesWhenNobodyCares(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New("")
+		b := s.Create("me", time.Now())
+		time.Sleep(Idle - time.Second)
+		send(s, b.Token, "x")
+		time.Sleep(Idle - time.Second)
+		if _, err := s.Read("me", b.ID, time.Now()); err != nil {
+			t.Errorf("it has gone within a day of a request: %v", err)
+		}
+		time.Sleep(Idle)
+		if _, err := s.Read("me", b.ID, time.Now()); !errors.Is(err, ErrNotFound) || len(s.byToken) != 0 {
+			t.Errorf("it is there after a day: %v", err)
+		}
+	})
+}
+
+func TestABinIsItsOwners(t *testing.T) {
+	s := New("")
+	b := s.Create("me", time.Now())
+	for name, err := range map[string]error{
+		"answer": s.SetAnswer("you", b.ID, Answer{Status: 200}), "secret": s.SetSecret("you", b.ID, "github", "a secret of enough"),
+		"share": s.SetShare("you", b.ID, true), "empty": s.Empty("you", b.ID),
+	} {
+		if !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := s.Read("you", b.ID, time.Now()); !errors.Is(err, ErrNotFound) || len(s.List("you", time.Now())) != 0 {
+		t.Errorf("another sees it: %v", err)
+	}
+	if _, err := s.Shared("", time.Now()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("one that is not shared is found without a link: %v", err)
+	}
+}
+
+func TestOnlySoManyAnswersWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New("")
+		b := s.Create("me", time.Now())
+		if err := s.SetAnswer("me", b.ID, Answer{Status: 204, Delay: MaxDelay}); err != nil {
+			t.Fatal(err)
+		}
+		for range maxWaiting {
+			go send(s, b.Token, "x")
+		}
+		synctest.Wait()
+		began := time.Now()
+		if w := send(s, b.Token, "x"); w.Code != http.StatusNoContent || time.Since(began) != 0 {
+			t.Errorf("one more was answered %d after %v", w.Code, time.Since(began))
+		}
+		time.Sleep(MaxDelay)
+		synctest.Wait()
+		if s.waiting != 0 {
+			t.Errorf("%d still wait", s.waiting)
+		}
+	})
+}

@@ -1,0 +1,140 @@
+package inspect
+
+import (
+	"cmp"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fanfarehq/fanfare/internal/verdict"
+	"github.com/fanfarehq/fanfare/webhook"
+)
+
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
+}
+
+// SetAnswer makes a bin answer so from now on.
+func (s *Bins) SetAnswer(owner, id string, a Answer) error {
+	switch {
+	case a.Status < 200 || a.Status > 599:
+		return invalid("the status is a number from 200 to 599")
+	case len(a.Body) > MaxAnswer || !utf8.ValidString(a.Body):
+		return invalid("the body is text of at most 64 KiB")
+	case a.Delay < 0 || a.Delay > MaxDelay:
+		return invalid("the delay is at most %d seconds", int(MaxDelay.Seconds()))
+	}
+	if a.ContentType != "" {
+		kind, params, err := mime.ParseMediaType(a.ContentType)
+		if err != nil || len(a.ContentType) > 100 || mime.FormatMediaType(kind, params) == "" || !strings.Contains(kind, "/") {
+			return invalid("the content type is one such as application/json")
+		}
+		a.ContentType = mime.FormatMediaType(kind, params)
+	}
+	return s.change(owner, id, func(b *bin) error { b.Answer = a; return nil })
+}
+
+// SetSecret has a bin verify signatures of a profile with a secret; "": no longer. The
+// secret is kept in memory, and shown to nobody.
+func (s *Bins) SetSecret(owner, id string, p webhook.Profile, text string) error {
+	if !p.Known() || p == webhook.None {
+		return invalid("%q is no signature profile", p)
+	}
+	if len(text) > maxSecret {
+		return invalid("a secret has at most %d bytes", maxSecret)
+	}
+	j := verdict.Judge{Profile: p}
+	if text != "" {
+		var err error
+		if p == webhook.Standard {
+			var secret *webhook.Secret
+			secret, err = webhook.ParseSecret(text)
+			j.Secrets = []*webhook.Secret{secret}
+		} else {
+			j.Verifier, err = p.Verifier(text)
+		}
+		if err != nil {
+			return invalid("%v", err)
+		}
+	}
+	return s.change(owner, id, func(b *bin) error {
+		b.Secrets = slices.DeleteFunc(b.Secrets, func(s Secret) bool { return s.Profile == p })
+		if text == "" {
+			return nil
+		}
+		if len(b.Secrets) >= maxSecrets {
+			return invalid("a bin has at most %d secrets", maxSecrets)
+		}
+		b.Secrets = append(b.Secrets, Secret{p, j})
+		slices.SortFunc(b.Secrets, func(a, b Secret) int { return cmp.Compare(a.Profile, b.Profile) })
+		return nil
+	})
+}
+
+// A Finding is what is known of a request's signature in a profile.
+type Finding struct {
+	Profile webhook.Profile
+	About   string // what requests of it carry
+	State   string // valid, invalid, unchecked (for want of a secret) or absent
+	Reason  string // of an invalid one
+}
+
+// Findings judges a request in every profile: those that it is signed in, or that the
+// bin has a secret of, come first.
+func (b *Bin) Findings(req *Request) (all []Finding) {
+	for _, p := range webhook.Profiles() {
+		if p != webhook.None {
+			all = append(all, b.finding(p, req))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Compare(slices.Index(states, a.State), slices.Index(states, b.State))
+	})
+	return all
+}
+
+var states = []string{"valid", "invalid", "unchecked", "absent"}
+
+func (b *Bin) finding(p webhook.Profile, req *Request) Finding {
+	f := Finding{Profile: p, About: p.About(), State: "absent"}
+	r := req.request()
+	there, of := verdict.Shows(p, r)
+	if of > 0 && there == of {
+		f.State = "unchecked"
+	}
+	i := slices.IndexFunc(b.Secrets, func(s Secret) bool { return s.Profile == p })
+	if i < 0 {
+		return f
+	}
+	j := b.Secrets[i].judge
+	switch {
+	case req.Cut:
+		f.State, f.Reason = "invalid", "more was sent than is kept, so that it cannot be verified"
+		return f
+	case f.State == "absent" && p != webhook.BodyToken:
+		f.State, f.Reason = "invalid", "nothing of this signature came with the request"
+		return f
+	}
+	j.URL, _, _ = strings.Cut(req.URL, "?")
+	switch v := j.Of(r, req.Body, req.At); v.State {
+	case "valid":
+		f.State = "valid"
+	case "invalid":
+		f.State, f.Reason = "invalid", v.Reason
+	}
+	return f
+}
+
+// request is the request as it came, for those who verify it.
+func (req *Request) request() *http.Request {
+	u, err := url.Parse(req.URL)
+	if err != nil {
+		u = &url.URL{Path: "/"}
+	}
+	r := &http.Request{Method: req.Method, URL: u, Header: req.Header, Host: u.Host, Proto: req.Proto, ProtoMajor: 1, ProtoMinor: 1}
+	return r
+}

@@ -1,0 +1,247 @@
+// What pages can do beyond what they do without this script: news as they come, parts
+// of a page that are looked up anew, copying, keys, times in the visitor's zone, and
+// telling a page around this one how high it is.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  root.classList.add("scripted");
+  const $ = (s, from = document) => from.querySelector(s);
+  const $$ = (s, from = document) => [...from.querySelectorAll(s)];
+  const say = text => { const news = $("#news"); if (news) news.textContent = text; };
+
+  // Pages come from this server only, which has escaped what is in them.
+  const plain = { createHTML: s => s };
+  const policy = window.trustedTypes ? trustedTypes.createPolicy("fanfare", plain) : plain;
+  const parsed = text => new DOMParser().parseFromString(policy.createHTML(text), "text/html");
+
+  // dress does what has to be done to whatever comes into the page.
+  function dress(from) {
+    for (const b of $$("[data-copies]", from)) b.hidden = !navigator.clipboard;
+    for (const t of $$("time[datetime]", from)) {
+      const at = new Date(t.dateTime);
+      if (isNaN(at)) continue;
+      const local = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+      const utc = at.toISOString().replace("T", " ").replace(/\.\d+Z/, " UTC");
+      if (t.classList.contains("moment")) t.textContent = local + " · " + utc;
+      else t.title = local + " · " + utc;
+    }
+    for (const list of $$("[data-narrows]", from)) narrow(list);
+  }
+
+  // A link to the portal has its secret behind the #, where servers do not see it.
+  const key = /^#key=([\w-]+)$/.exec(location.hash);
+  const door = $("form[data-enters]");
+  if (key) {
+    history.replaceState(null, "", location.pathname);
+    if (door) { $("input[name=key]", door).value = key[1]; door.submit(); return; }
+    const form = document.createElement("form");
+    form.method = "post";
+    form.action = $("a.brand").pathname.replace(/\/$/, "") + "/enter";
+    const field = document.createElement("input");
+    field.name = "key"; field.value = key[1]; field.type = "hidden";
+    form.append(field);
+    document.body.append(form);
+    form.submit();
+    return;
+  }
+
+  // take puts parts of a page that was fetched in the place of those of this one.
+  function take(text, ids) {
+    const there = parsed(text);
+    for (const id of ids) {
+      const old = document.getElementById(id), fresh = there.getElementById(id);
+      if (!old || !fresh) continue;
+      const known = new Set($$("tr[id]", old).map(r => r.id));
+      const next = document.importNode(fresh, true);
+      if (known.size) for (const r of $$("tr[id]", next)) if (!known.has(r.id)) r.classList.add("fresh");
+      old.replaceWith(next);
+      dress(next);
+    }
+  }
+  async function refresh() {
+    const ids = $$("[data-live]").map(e => e.id);
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (answer.status === 401) { location.reload(); return; }
+      if (answer.ok) take(await answer.text(), ids);
+    } catch { /* the next news try again */ }
+  }
+
+  // News. What is looked at does not move: while the pointer or the focus is in a list
+  // that has rows, new ones wait behind a button that says how many there are.
+  let waiting = 0, timer = 0;
+  const ofPage = d => {
+    const only = document.body.querySelector("[data-live][data-endpoint]");
+    const msg = document.body.querySelector("[data-live][data-message]");
+    return (!only || only.dataset.endpoint === d.endpointId) && (!msg || msg.dataset.message === d.msgId);
+  };
+  const busy = () => $$("[data-live]").some(e => e.matches(":hover") || e.contains(document.activeElement));
+  function arrived() {
+    const list = $("[data-live][data-list]");
+    const what = list && list.dataset.what || "attempt";
+    const text = waiting === 1 ? "1 new " + what : waiting + " new " + what + "s";
+    if (!list || !$("tbody tr", list) || !busy()) {
+      clearTimeout(timer);
+      timer = setTimeout(() => { say(text); waiting = 0; refresh(); }, 40);
+      return;
+    }
+    let bar = $("#more");
+    if (!bar) {
+      bar = document.createElement("button");
+      bar.id = "more"; bar.className = "more"; bar.type = "button";
+      bar.addEventListener("click", () => { waiting = 0; bar.remove(); refresh(); });
+      list.before(bar);
+    }
+    bar.textContent = "Show " + text;
+    say(text);
+  }
+  // follow begins the stream of news. The browser takes it up again by itself; it gives up
+  // only when it is told no, as when the session has ended: then the page says so.
+  function follow() {
+    const source = new EventSource(root.dataset.stream);
+    source.addEventListener("error", async () => {
+      if (source.readyState !== EventSource.CLOSED) return;
+      try {
+        const answer = await fetch(location.href, { method: "HEAD" });
+        if (answer.status === 401) { location.reload(); return; }
+      } catch { /* the server is away */ }
+      setTimeout(follow, 5000);
+    });
+    source.addEventListener("attempt", e => {
+      const d = JSON.parse(e.data);
+      if (!ofPage(d)) return;
+      waiting++;
+      arrived();
+    });
+    addEventListener("pagehide", () => source.close(), { once: true });
+  }
+  if (root.dataset.stream && $("[data-live]") && window.EventSource) follow();
+  const every = $("[data-every]");
+  if (every) setInterval(() => { if (!document.hidden && !busy()) refresh(); }, 1000 * every.dataset.every);
+
+  // A button with data-into sends its form, and takes only that part of the answer.
+  document.addEventListener("submit", async e => {
+    const button = e.submitter;
+    if (!button || !button.dataset.into) return;
+    e.preventDefault();
+    const id = button.dataset.into, form = e.target, data = new FormData(form, button);
+    const place = document.getElementById(id);
+    if (place) place.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: data });
+      take(await answer.text(), [id]);
+    } catch {
+      say("The server could not be reached.");
+      if (place) place.removeAttribute("aria-busy");
+    }
+  });
+  document.addEventListener("change", e => {
+    const t = e.target;
+    if (t.matches("[data-checks]")) { const b = $("button[data-into=check]", t.form); if (b && t.value) t.form.requestSubmit(b); }
+  });
+
+  // A list of choices is narrowed by what is typed above it.
+  function narrow(input) {
+    const list = document.getElementById(input.dataset.narrows);
+    if (!list) return;
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const row of $$("[data-words]", list)) row.hidden = !words.every(w => row.dataset.words.toLowerCase().includes(w));
+  }
+  document.addEventListener("input", e => { if (e.target.matches("[data-narrows]")) narrow(e.target); });
+
+  document.addEventListener("click", async e => {
+    const button = e.target.closest("[data-copies]");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText($("code", button.parentElement).textContent);
+      button.firstChild.textContent = "Copied";
+      setTimeout(() => { button.firstChild.textContent = "Copy"; }, 1500);
+    } catch { say("The browser does not let this page copy."); }
+  });
+
+  // What changes without news is looked up anew every two seconds, while it is looked at.
+  setInterval(() => { if ($("[data-again]") && !document.hidden && !busy()) refresh(); }, 2000);
+
+  // The palette is the page to go to others from, in a dialog.
+  const palette = root.dataset.palette;
+  function choose() {
+    const own = $("#ways") && $("#f-q"); // this is that page, or it is open
+    if (own) own.focus();
+    if ($("#ways")) return;
+    const box = document.createElement("dialog"), input = document.createElement("input"), list = document.createElement("div");
+    box.className = "palette";
+    box.setAttribute("aria-label", "Go to");
+    input.type = "search"; input.placeholder = "A page, an id, or what to do";
+    input.setAttribute("aria-label", input.placeholder);
+    list.id = "ways";
+    box.append(input, list);
+    let asked = 0;
+    const look = async () => {
+      const turn = ++asked;
+      try {
+        const answer = await fetch(palette + "?q=" + encodeURIComponent(input.value));
+        const text = await answer.text();
+        if (turn === asked && answer.ok) take(text, ["ways"]);
+      } catch { say("The server could not be reached."); }
+    };
+    input.addEventListener("input", look);
+    box.addEventListener("keydown", e => {
+      const ways = $$("#ways a", box), at = ways.indexOf(document.activeElement);
+      if (e.key === "Enter" && document.activeElement === input && ways.length) { e.preventDefault(); ways[0].click(); }
+      if (e.key === "ArrowDown" && ways.length) { e.preventDefault(); ways[Math.min(ways.length - 1, at + 1)].focus(); }
+      if (e.key === "ArrowUp") { e.preventDefault(); (at > 0 ? ways[at - 1] : input).focus(); }
+    });
+    const before = document.activeElement;
+    box.addEventListener("close", () => { box.remove(); if (before) before.focus(); });
+    document.body.append(box);
+    box.showModal();
+    input.focus();
+    look();
+  }
+  const ways = { h: "/", i: "/issue", a: "/app", m: "/message", d: "/delivery", e: "/endpoint", t: "/catalogue", s: "/source", q: "/queue", b: "/task", x: "/inspector" };
+  let going = 0;
+  if (palette) document.addEventListener("keydown", e => {
+    if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === "k") { e.preventDefault(); choose(); return; }
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, dialog")) return;
+    const site = palette.replace(/\/go$/, ""), gone = Date.now() - going < 1500;
+    going = 0;
+    if (gone && ways[e.key]) { e.preventDefault(); e.stopImmediatePropagation(); location.href = site + ways[e.key]; }
+    else if (e.key === "g") going = Date.now();
+    else if (e.key === "?") location.href = site + "/help";
+  });
+
+  // Keys: j and k go through rows, / to the first field of a filter, n and p through
+  // pages, r and c press what says so.
+  document.addEventListener("keydown", e => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, [contenteditable]")) return;
+    const press = s => { const t = $(s); if (t) { e.preventDefault(); t.focus(); t.click(); } };
+    if (e.key === "j" || e.key === "k") {
+      const rows = $$("tbody tr a.row");
+      if (!rows.length) return;
+      const at = rows.indexOf(document.activeElement.closest("tr") && $("a.row", document.activeElement.closest("tr")));
+      const to = e.key === "j" ? Math.min(rows.length - 1, at + 1) : Math.max(0, at - 1);
+      e.preventDefault();
+      rows[to].focus();
+    } else if (e.key === "/") {
+      const t = $(".filters input, .filters select, [data-narrows]");
+      if (t) { e.preventDefault(); t.focus(); }
+    } else if (/^[nprc]$/.test(e.key)) press(`button[data-key=${e.key}], a[data-key=${e.key}], [data-key=${e.key}] button`);
+  });
+
+  // A page around this one, if it is one of those that may be, learns the height.
+  const parents = (root.dataset.parents || "").split(" ").filter(Boolean);
+  if (parents.length && window.parent !== window) {
+    const around = location.ancestorOrigins && location.ancestorOrigins[0];
+    const told = around ? parents.filter(o => o === around) : parents;
+    let last = 0;
+    const tell = () => {
+      const height = Math.ceil(document.body.getBoundingClientRect().height);
+      if (height === last) return;
+      last = height;
+      for (const origin of told) window.parent.postMessage({ type: "fanfare:height", height }, origin);
+    };
+    new ResizeObserver(tell).observe(document.body);
+    tell();
+  }
+  dress(document);
+})();

@@ -1,0 +1,85 @@
+package ui
+
+import (
+	"fmt"
+	"time"
+)
+
+// A chart is 24 hours in bars, drawn here, with the same in a table.
+type chart struct {
+	Width, Height int
+	Bars          []chartBar
+	Marks         []chartMark // hours below it
+	Text          string      // the same in a sentence
+	Hours         []slot      // the same by the hour, the newest first; those in which nothing happened are left out
+	Partial       string      // from when on it knows, if that is not all of it
+}
+
+// A chartBar is a quarter of an hour: deliveries that succeeded, and on top of them
+// attempts that failed.
+type chartBar struct {
+	X, Y, Height    int
+	BadY, BadHeight int
+	Title           string
+}
+
+type chartMark struct {
+	X    int
+	Text string
+}
+
+const (
+	barWidth    = 7
+	chartHeight = 120
+)
+
+func newChart(day []slot, since time.Time) *chart {
+	c := &chart{Width: barWidth * len(day), Height: chartHeight}
+	var most, good, bad, accepted int64
+	for _, s := range day {
+		most = max(most, s.Delivered+s.Failed)
+		good, bad, accepted = good+s.Delivered, bad+s.Failed, accepted+s.Accepted
+	}
+	for i, s := range day {
+		if s.Begins.Hour()%6 == 0 && s.Begins.Minute() == 0 {
+			c.Marks = append(c.Marks, chartMark{i * barWidth, s.Begins.UTC().Format("15:04")})
+		}
+		if n := len(c.Hours); n == 0 || !c.Hours[n-1].Begins.Equal(s.Begins.Truncate(time.Hour)) {
+			c.Hours = append(c.Hours, slot{Begins: s.Begins.Truncate(time.Hour)})
+		}
+		hour := &c.Hours[len(c.Hours)-1]
+		hour.Accepted, hour.Delivered, hour.GivenUp, hour.Failed = hour.Accepted+s.Accepted, hour.Delivered+s.Delivered, hour.GivenUp+s.GivenUp, hour.Failed+s.Failed
+		if s.Delivered+s.Failed == 0 {
+			continue
+		}
+		b := chartBar{X: i * barWidth, Height: scaled(s.Delivered, most), BadHeight: scaled(s.Failed, most)}
+		b.Y = chartHeight - b.Height
+		b.BadY = b.Y - b.BadHeight
+		b.Title = fmt.Sprintf("%s UTC: %d succeeded, %d failed", s.Begins.UTC().Format("15:04"), s.Delivered, s.Failed)
+		c.Bars = append(c.Bars, b)
+	}
+	c.Text = fmt.Sprintf("In the last 24 hours: %s, %s that succeeded, %s that failed.",
+		count(int(accepted), "message accepted", "messages accepted"), count(int(good), "delivery", "deliveries"), count(int(bad), "attempt", "attempts"))
+	var hours []slot
+	for i := len(c.Hours) - 1; i >= 0; i-- {
+		if h := c.Hours[i]; h.Accepted+h.Delivered+h.Failed+h.GivenUp > 0 {
+			hours = append(hours, h)
+		}
+	}
+	c.Hours = hours
+	if len(day) > 0 && since.After(day[0].Begins) {
+		c.Partial = since.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	return c
+}
+
+// scaled is how high n is where most is all of the height; what there is at all is seen.
+func scaled(n, most int64) int {
+	if n == 0 {
+		return 0
+	}
+	return max(2, int(n*(chartHeight-4)/most))
+}
+
+// Hour is such as "13:00".
+func (s slot) Hour() string { return s.Begins.UTC().Format("15:04") }

@@ -1,0 +1,290 @@
+package ui
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+func applicationPages() map[string]func(*visit) error {
+	return map[string]func(*visit) error{
+		"GET /app":      listApplications,
+		"GET /app/new":  newApplication,
+		"POST /app/new": addApplication,
+	}
+}
+
+// oneApplicationPages are what only the operator has below /app/{app}.
+func oneApplicationPages() map[string]func(*visit) error {
+	return map[string]func(*visit) error{
+		"GET ":                       readApplication,
+		"GET /settings":              applicationSettings,
+		"POST /settings":             saveApplication,
+		"GET /delete":                confirmDelete,
+		"POST /delete":               deleteApplication,
+		"POST /portal":               openPortal,
+		"POST /link":                 makeLink,
+		"GET /expire":                confirmExpire,
+		"POST /expire":               expireLinks,
+		"GET /send":                  composeMessage,
+		"POST /send":                 sendMessage,
+		"GET /message/{msg}":         readFanOut,
+		"POST /message/{msg}/cancel": cancelMessage,
+	}
+}
+
+type applicationOut struct {
+	ID        string
+	UID       string
+	Name      string
+	RateLimit *int
+	Metadata  map[string]string
+	CreatedAt time.Time
+}
+
+// Called is what people call it by.
+func (a applicationOut) Called() string {
+	switch {
+	case a.Name != "":
+		return a.Name
+	case a.UID != "":
+		return a.UID
+	}
+	return a.ID
+}
+
+type applicationRow struct {
+	applicationOut
+	Made when
+}
+
+type applicationsBody struct {
+	Fields []field
+	Rows   []applicationRow
+	Pager  pager
+	Empty  empty
+}
+
+// searchLook is how many applications a search by words looks at: a thousand, in pages.
+const searchLook = 4
+
+func listApplications(v *visit) error {
+	words := strings.Fields(strings.ToLower(v.asked("search")))
+	body := applicationsBody{Fields: []field{{Name: "search", Label: "Name, id or uid", Kind: "text", Value: v.asked("search")}}}
+	var err error
+	if len(words) == 0 {
+		var list listOf[applicationOut]
+		err = v.read(&list, "/app", "limit", fmt.Sprint(pageSize), "iterator", v.asked("at"))
+		body.Pager = list.pager(v, "/app")
+		body.Rows = v.applicationRows(list.Data)
+	} else {
+		body.Rows, err = v.findApplications(words)
+	}
+	if err != nil {
+		return err
+	}
+	body.Empty = empty{"No applications yet", "An application is one of your customers: its endpoints are sent its messages, and nobody else's.", []place{{Text: "Add an application", URL: v.root + "/app/new"}}}
+	if len(words) > 0 {
+		body.Empty = empty{"Nothing like that", "No application has these words in its name, id or uid, among the newest thousand. A whole id or uid is found however old it is.", []place{{Text: "Show all", URL: v.root + "/app"}}}
+	}
+	return v.show("console/applications", "Applications", body)
+}
+
+func (v *visit) applicationRows(apps []applicationOut) (rows []applicationRow) {
+	for _, app := range apps {
+		rows = append(rows, applicationRow{app, v.when(app.CreatedAt)})
+	}
+	return rows
+}
+
+// findApplications finds the one of an id or uid, or else those among the newest that
+// have all words in their name and uid.
+func (v *visit) findApplications(words []string) ([]applicationRow, error) {
+	var app applicationOut
+	err := v.read(&app, "/app/"+url.PathEscape(v.asked("search")))
+	if err == nil {
+		return v.applicationRows([]applicationOut{app}), nil
+	}
+	if _, refused := isRefused(err); !refused {
+		return nil, err
+	}
+	var found []applicationOut
+	page := fanfare.Page{Limit: fanfare.MaxPage}
+	for range searchLook {
+		apps, err := v.hub.ApplicationsBy(v.r.Context(), fanfare.ApplicationFilter{Page: page})
+		if err != nil {
+			return nil, err
+		}
+		for _, app := range apps {
+			page.After = string(app.ID)
+			text := strings.ToLower(app.Name + " " + app.UID)
+			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) && len(found) < pageSize {
+				found = append(found, applicationOut{ID: string(app.ID), UID: app.UID, Name: app.Name, CreatedAt: app.CreatedAt})
+			}
+		}
+		if len(apps) < page.Limit {
+			break
+		}
+	}
+	return v.applicationRows(found), nil
+}
+
+// An applicationForm is a new application, or one that there is.
+type applicationForm struct {
+	applicationOut
+	Action   string
+	Fields   []field
+	Problems string
+	Button   string
+	Once     string
+	Delete   string // where the question whether to delete it is; "": it is not there yet
+}
+
+func newApplication(v *visit) error { return v.showApplicationForm(http.StatusOK, nil, nil) }
+
+// showApplicationForm shows the form, with what was said already where told is there.
+func (v *visit) showApplicationForm(status int, app *applicationOut, told *refusal) error {
+	body := applicationForm{Action: v.root + "/app/new", Button: "Add application", Once: once()}
+	title := "Add an application"
+	name, uid, rate := v.said("name"), v.said("uid"), v.said("rateLimit")
+	if app != nil {
+		body.applicationOut, body.Action, body.Button, body.Delete, title = *app, v.base+"/settings", "Save", v.base+"/delete", "Settings of "+app.Called()
+		if told == nil {
+			name, uid, rate = app.Name, app.UID, ""
+			if app.RateLimit != nil {
+				rate = fmt.Sprint(*app.RateLimit)
+			}
+		}
+	}
+	body.Fields = []field{
+		{Name: "name", Label: "Name", Kind: "text", Value: name, Required: true},
+		{Name: "uid", Label: "Your own id for it", Kind: "text", Value: uid, Code: true, Hint: "It may stand wherever the application's id may, such as in addresses of the API."},
+		{Name: "rateLimit", Label: "At most a second", Kind: "number", Value: rate, Hint: "Deliveries, over all its endpoints. No limit unless you say so."},
+	}
+	if told != nil {
+		body.Problems = placed(body.Fields, told)
+	}
+	return v.showAs(status, "console/applicationform", title, body)
+}
+
+// placed puts what is wrong beside the fields that it is about, and returns the rest.
+func placed(fields []field, told *refusal) (rest string) {
+	if len(told.Fields) == 0 {
+		return told.Detail
+	}
+	for name, msg := range told.Fields {
+		found := false
+		for i := range fields {
+			if first, _, _ := strings.Cut(name, "."); fields[i].Name == name || fields[i].Name == first {
+				fields[i].Problem, found = msg, true
+			}
+		}
+		if !found {
+			rest = name + ": " + msg
+		}
+	}
+	return rest
+}
+
+// applicationSaid is what the form says, as the API takes it. What is no number stays
+// as it is, for the API to refuse.
+func (v *visit) applicationSaid() map[string]any {
+	in := map[string]any{"name": v.said("name"), "uid": orNull(v.said("uid")), "rateLimit": nil}
+	if rate := v.said("rateLimit"); rate != "" {
+		in["rateLimit"] = rate
+		if n, err := strconv.Atoi(rate); err == nil {
+			in["rateLimit"] = n
+		}
+	}
+	return in
+}
+
+func addApplication(v *visit) error {
+	var app applicationOut
+	err := v.ask(http.MethodPost, "/app", nil, v.applicationSaid(), &app)
+	if told, ok := isRefused(err); ok && isWrong(told) {
+		return v.showApplicationForm(told.Status, nil, told)
+	}
+	if err != nil {
+		return err
+	}
+	return v.to("/app/"+app.ID, "application")
+}
+
+// isWrong reports whether a refusal is about what a form says.
+func isWrong(told *refusal) bool {
+	return told.Status == http.StatusUnprocessableEntity || told.Status == http.StatusConflict || told.Status == http.StatusBadRequest
+}
+
+func (v *visit) application() (*applicationOut, error) {
+	app := &applicationOut{}
+	return app, v.read(app, v.of())
+}
+
+func applicationSettings(v *visit) error {
+	app, err := v.application()
+	if err != nil {
+		return err
+	}
+	return v.showApplicationForm(http.StatusOK, app, nil)
+}
+
+func saveApplication(v *visit) error {
+	app, err := v.application()
+	if err != nil {
+		return err
+	}
+	err = v.ask(http.MethodPatch, v.of(), nil, v.applicationSaid(), nil)
+	if told, ok := isRefused(err); ok && isWrong(told) {
+		return v.showApplicationForm(told.Status, app, told)
+	}
+	if err != nil {
+		return err
+	}
+	v.base = v.root
+	return v.to("/app/"+app.ID, "saved-application")
+}
+
+// An appQuestion is asked before something is done to an application.
+type appQuestion struct {
+	applicationOut
+	Heading, Text string
+	Do            *act
+	Confirm       string // what has to be written to confirm it; "": nothing
+	Problem       string
+}
+
+func confirmDelete(v *visit) error { return v.askDelete(http.StatusOK, "") }
+
+func (v *visit) askDelete(status int, problem string) error {
+	app, err := v.application()
+	if err != nil {
+		return err
+	}
+	return v.showAs(status, "console/applicationask", "Delete "+app.Called()+"?", appQuestion{
+		applicationOut: *app, Heading: "Delete " + app.Called() + "?", Problem: problem, Confirm: app.Called(),
+		Text: "Its endpoints, messages, deliveries, sources, keys and portal links are removed with it, and what waits is not sent. This cannot be undone.",
+		Do:   v.act("/delete", "Delete it", "danger"),
+	})
+}
+
+func deleteApplication(v *visit) error {
+	app, err := v.application()
+	if err != nil {
+		return err
+	}
+	if v.said("confirm") != strings.TrimSpace(app.Called()) {
+		return v.askDelete(http.StatusUnprocessableEntity, "Write its name as it stands above.")
+	}
+	if err := v.ask(http.MethodDelete, v.of(), nil, nil, nil); err != nil {
+		return err
+	}
+	v.base = v.root
+	return v.to("/app", "gone-application")
+}

@@ -1,0 +1,162 @@
+package ui
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+type applicationBody struct {
+	applicationOut
+	Made      when
+	Endpoints endpointsBody
+	Newest    []messageRow
+	Portal    *act // opens it
+	Access    []field
+	Link      *copyable // that was made just now; nil: none
+	Once      string
+}
+
+// appMessages is how many of its newest messages an application's page has.
+const appMessages = 10
+
+func readApplication(v *visit) error { return v.showApplication("") }
+
+func (v *visit) showApplication(link string) error {
+	app, err := v.application()
+	if err != nil {
+		return err
+	}
+	body := applicationBody{applicationOut: *app, Made: v.when(app.CreatedAt), Portal: v.act("/portal", "See the portal as they do", ""), Once: once()}
+	if body.Endpoints, err = v.someEndpoints(); err != nil {
+		return err
+	}
+	if body.Newest, _, err = v.messageRows("limit", fmt.Sprint(appMessages)); err != nil {
+		return err
+	}
+	body.Access = []field{
+		{Name: "access", Label: "The link lets", Kind: "select", Options: options(v.said("access"), "all", "Look and change", "read", "Look only")},
+		{Name: "expiry", Label: "It is good for", Kind: "select", Options: options(v.said("expiry"), "604800", "7 days", "86400", "A day", "3600", "An hour")},
+	}
+	if link != "" {
+		body.Link = &copyable{Text: link, Label: "the link", Block: true}
+	}
+	return v.show("console/application", app.Called(), body)
+}
+
+// someEndpoints are those of the visit's application, a page of them, as in the portal.
+func (v *visit) someEndpoints() (body endpointsBody, err error) {
+	var list listOf[endpointOut]
+	if err := v.read(&list, v.of("endpoint"), "limit", "20", "iterator", v.asked("at")); err != nil {
+		return body, err
+	}
+	body.Pager = list.pager(v, "")
+	for _, ep := range list.Data {
+		row := endpointRow{endpointOut: ep, State: ep.state(v)}
+		attempts, err := v.newest(ep.ID, 20)
+		if err != nil {
+			return body, err
+		}
+		if row.Strip = newStrip(attempts); len(attempts) > 0 {
+			row.Last = v.when(attempts[0].Timestamp)
+		}
+		body.Rows = append(body.Rows, row)
+	}
+	body.Empty = empty{"No endpoints yet", "Add one, or give its customer a link to the portal, where they can.", []place{{Text: "Add endpoint", URL: v.base + "/endpoint/new"}}}
+	return body, nil
+}
+
+// beginPortal asks for a session of the application's portal.
+func (v *visit) beginPortal(in map[string]any) (token, link string, err error) {
+	var out struct{ URL, Token string }
+	err = v.ask(http.MethodPost, "/auth/app-portal-access/"+url.PathEscape(string(v.app)), nil, in, &out)
+	return out.Token, out.URL, err
+}
+
+// lookLasts is how long an operator is in a customer's portal.
+const lookLasts = time.Hour
+
+// openPortal lets the operator into the portal as its customer is.
+func openPortal(v *visit) error {
+	token, _, err := v.beginPortal(map[string]any{"expiry": int(lookLasts.Seconds()), "sessionId": "console"})
+	if err != nil {
+		return err
+	}
+	http.SetCookie(v.w, v.cookie(sessionCookie, token, v.now.Add(lookLasts)))
+	http.Redirect(v.w, v.r, v.root+portalPath, http.StatusSeeOther)
+	return nil
+}
+
+// makeLink makes a link to the portal and shows it, once.
+func makeLink(v *visit) error {
+	seconds := map[string]int{"3600": 3600, "86400": 86400, "604800": 604800}[v.said("expiry")]
+	if seconds == 0 {
+		return &refusal{Status: http.StatusUnprocessableEntity, Detail: "Choose how long the link is good for."}
+	}
+	_, link, err := v.beginPortal(map[string]any{"expiry": seconds, "readOnly": v.said("access") == "read"})
+	if err != nil {
+		return err
+	}
+	return v.showApplication(link)
+}
+
+func confirmExpire(v *visit) error {
+	app, err := v.application()
+	if err != nil {
+		return err
+	}
+	return v.show("console/applicationask", "End all links?", appQuestion{
+		applicationOut: *app, Heading: "End all links to the portal?",
+		Text: "Whoever is in the portal of " + app.Called() + " is let in no longer, at once. Endpoints and messages stay as they are.",
+		Do:   v.act("/expire", "End all links", "danger"),
+	})
+}
+
+func expireLinks(v *visit) error {
+	if err := v.ask(http.MethodPost, "/auth/app/"+url.PathEscape(string(v.app))+"/expire-all", nil, struct{}{}, nil); err != nil {
+		return err
+	}
+	return v.to("", "expired")
+}
+
+// A messageRow is a message in a list, and what became of it.
+type messageRow struct {
+	messageOut
+	URL    string
+	At     when
+	States []badge // how many deliveries stand how
+}
+
+// messageRows lists messages of the visit's application.
+func (v *visit) messageRows(query ...string) (rows []messageRow, list listOf[loggedOut], err error) {
+	err = v.read(&list, v.of("log"), append(query, "with_content", "false")...)
+	for _, m := range list.Data {
+		row := messageRow{messageOut: m.messageOut, URL: v.base + "/message/" + m.ID, At: v.when(m.Timestamp)}
+		row.States = fates(m.Deliveries)
+		rows = append(rows, row)
+	}
+	return rows, list, err
+}
+
+type loggedOut struct {
+	messageOut
+	Deliveries []standing
+}
+
+// fates counts deliveries by how they stand, the worst first.
+func fates(all []standing) (out []badge) {
+	if len(all) == 0 {
+		return []badge{{"idle", "No endpoint wanted it"}}
+	}
+	n := map[badge]int{}
+	for _, d := range all {
+		n[d.badge()]++
+	}
+	for _, b := range []badge{{"bad", "Given up"}, {"wait", "Waiting"}, {"idle", "Cancelled"}, {"ok", "Delivered"}} {
+		if n[b] > 0 {
+			out = append(out, badge{b.Tone, fmt.Sprintf("%d %s", n[b], b.Word)})
+		}
+	}
+	return out
+}

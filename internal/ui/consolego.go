@@ -1,0 +1,169 @@
+package ui
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// goPages lead to wherever is asked for, and tell which keys there are.
+func goPages() map[string]func(*visit) error {
+	return map[string]func(*visit) error{"GET /go": showWays, "GET /help": showHelp}
+}
+
+type goBody struct {
+	Query string
+	Ways  []place
+}
+
+// showWays lists where a few words lead: to what has that id, to pages of that name, or
+// to something to be done.
+func showWays(v *visit) error {
+	query := cut(v.asked("q"), 500)
+	ways, err := v.ways(query)
+	if err != nil {
+		return err
+	}
+	if len(ways) == 1 && v.asked("go") != "" {
+		http.Redirect(v.w, v.r, ways[0].URL, http.StatusSeeOther)
+		return nil
+	}
+	return v.show("console/go", "Go to", goBody{query, ways})
+}
+
+// morePlaces can be gone to beside those of the navigation.
+var morePlaces = []place{
+	{Text: "New application", URL: "/app/new"}, {Text: "New event type", URL: "/catalogue/new"}, {Text: "Import OpenAPI", URL: "/catalogue/import"},
+	{Text: "New bulk operation", URL: "/task/new"}, {Text: "API keys", URL: "/key"}, {Text: "Audit log", URL: "/audit"}, {Text: "Keys of the keyboard", URL: "/help"},
+}
+
+func (v *visit) ways(query string) (ways []place, err error) {
+	add := func(text, path string) { ways = append(ways, place{Text: text, URL: v.root + path}) }
+	lower := strings.ToLower(query)
+	if text, path := v.command(lower); path != "" {
+		add(text, path)
+	}
+	if query != "" && !strings.ContainsAny(query, " /?#") {
+		if err := v.named(query, add); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range append(append([]place{}, consolePlaces...), morePlaces...) {
+		if strings.Contains(strings.ToLower(p.Text), lower) {
+			add(p.Text, p.URL)
+		}
+	}
+	return ways, nil
+}
+
+// command reads something to be done, such as "replay failed since 2h acme".
+func (v *visit) command(query string) (text, path string) {
+	words := strings.Fields(query)
+	if len(words) < 2 {
+		return "", ""
+	}
+	kinds := map[string]string{"recover": "recover", "replay": "missing", "resend": "again"}
+	kind := kinds[words[0]]
+	if kind == "" {
+		return "", ""
+	}
+	to := url.Values{"since": {"24h"}}
+	for _, w := range words[1:] {
+		switch _, isTime := v.momentOf(w); {
+		case w == "failed":
+			kind = "recover"
+		case w == "missing":
+			kind = "missing"
+		case isTime:
+			to.Set("since", w)
+		case strings.HasPrefix(w, "ep_"):
+			to.Set("endpoint", v.asIs(w))
+		case w != "since" && w != "of" && w != "to":
+			to.Set("app", v.asIs(w))
+		}
+	}
+	to.Set("kind", kind)
+	text = "Bulk operation"
+	for _, f := range taskForms {
+		if f.kind == kind {
+			text = f.text
+		}
+	}
+	return text + ", since " + to.Get("since"), "/task/new?" + to.Encode()
+}
+
+// asIs is a word as it was written, before it was put into small letters.
+func (v *visit) asIs(word string) string {
+	for w := range strings.FieldsSeq(v.asked("q")) {
+		if strings.EqualFold(w, word) {
+			return w
+		}
+	}
+	return word
+}
+
+// named adds what has a name or an id.
+func (v *visit) named(name string, add func(text, path string)) error {
+	at := url.PathEscape(name)
+	kind, _, _ := strings.Cut(name, "_")
+	switch kind {
+	case "msg":
+		add("Message "+name, "/message?id="+url.QueryEscape(name))
+		return nil
+	case "ep", "src":
+		return v.ofSomebody(kind, name, add)
+	}
+	for _, try := range []struct{ text, api, path string }{
+		{"Application " + name, "/app/" + at, "/app/" + at},
+		{"Event type " + name, "/event-type/" + at, pathOfType(name)},
+		{"Bulk operation " + name, "/background-task/" + at, "/task/" + at},
+		{"Key " + name, "/api-key/" + at, "/audit?actor=" + url.QueryEscape(name)},
+	} {
+		err := v.read(nil, try.api)
+		if _, refused := isRefused(err); err != nil && !refused {
+			return err
+		}
+		if err == nil {
+			add(try.text, try.path)
+		}
+	}
+	return nil
+}
+
+// ofSomebody adds an endpoint or a source, looking for it in the newest applications:
+// their ids do not say whose they are.
+func (v *visit) ofSomebody(kind, id string, add func(text, path string)) error {
+	part := map[string]string{"ep": "/endpoint/", "src": "/source/"}[kind] + url.PathEscape(id)
+	var apps listOf[applicationBrief]
+	if err := v.read(&apps, "/app", "limit", strconv.Itoa(fanfare.MaxPage)); err != nil {
+		return err
+	}
+	for _, app := range apps.Data {
+		at := "/app/" + url.PathEscape(app.ID) + part
+		err := v.read(nil, at)
+		if _, refused := isRefused(err); err != nil && !refused {
+			return err
+		}
+		if err == nil {
+			add(id+" of "+app.Name, at)
+			return nil
+		}
+	}
+	return nil
+}
+
+type helpBody struct{ Keys []place }
+
+func showHelp(v *visit) error {
+	return v.show("console/help", "Keys", helpBody{[]place{
+		{Text: "Ctrl K, or ⌘ K", URL: "Go to a page, or to whatever has an id"}, {Text: "j, k", URL: "The next or the one before of a list"},
+		{Text: "Enter", URL: "Open it"}, {Text: "/", URL: "To the filter"}, {Text: "n, p", URL: "Older, or back to the newest"},
+		{Text: "r", URL: "Resend, on the page of a delivery"}, {Text: "c", URL: "Copy the request as curl"},
+		{Text: "g h", URL: "Home"}, {Text: "g i", URL: "Issues"}, {Text: "g a", URL: "Applications"}, {Text: "g m", URL: "Messages"}, {Text: "g d", URL: "Deliveries"},
+		{Text: "g e", URL: "Endpoints"}, {Text: "g t", URL: "Event types"}, {Text: "g s", URL: "Sources"}, {Text: "g q", URL: "Queue"}, {Text: "g b", URL: "Bulk operations"},
+		{Text: "g x", URL: "Inspector"}, {Text: "?", URL: "This page"},
+	}})
+}

@@ -1,0 +1,41 @@
+package ui_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+func TestGoLeadsWhereItIsAsked(t *testing.T) {
+	w := newWorld(t, nil)
+	w.logIn(adminKey)
+	ep := w.endpoint()
+	msg := w.message(1, `{}`)
+	src := &fanfare.Source{Application: w.app.ID, Name: "Shop", Profile: "none"}
+	if err := w.hub.CreateSource(t.Context(), src); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.hub.CreateEventType(t.Context(), &fanfare.EventType{Name: "book.sold"}); err != nil {
+		t.Fatal(err)
+	}
+	app := "/app/" + string(w.app.ID)
+	for query, want := range map[string]string{
+		"acme": "/app/acme", string(w.app.ID): app, string(ep.ID): app + "/endpoint/" + string(ep.ID), string(src.ID): app + "/source/" + string(src.ID),
+		string(msg.ID): "/message?id=" + string(msg.ID), "book.sold": "/catalogue/type/book.sold", "audit": "/audit", "queue": "/queue", "in": "/inspector",
+		"replay+failed+since+2h+acme": "/task/new?app=acme&kind=recover&since=2h", "resend+acme": "/task/new?app=acme&kind=again&since=24h",
+	} {
+		d := w.get(200, "/go?q="+query)
+		if links := d.all("a", "href"); !slices.Contains(links, want) {
+			t.Errorf("%s leads to %q, want %s among them", query, links, want)
+		}
+	}
+	if a := w.send(httptest.NewRequest(http.MethodGet, "/go?q=book.sold&go=yes", nil)); a.Code != http.StatusSeeOther || a.Header().Get("Location") != "/catalogue/type/book.sold" {
+		t.Errorf("what there is one way to is answered %d, %q", a.Code, a.Header().Get("Location"))
+	}
+	w.get(200, "/go?q=nothing.of.that.name").says("Nothing has this name or id")
+	w.get(200, "/task/new?app=acme&kind=missing&since=2h").says("New bulk operation")
+	w.get(200, "/help").says("Ctrl K", "g q", "Queue")
+}

@@ -1,0 +1,202 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+func homePages() map[string]func(*visit) error {
+	return map[string]func(*visit) error{"GET /{$}": showHome}
+}
+
+type homeBody struct {
+	Now      []figure
+	Chart    *chart
+	Steps    []step // of the first run; none: it is done
+	Curl     *copyable
+	Issues   []issueRow
+	Further  bool // there are more of them
+	Attempts []attemptRow
+}
+
+// A figure is one of the now-line.
+type figure struct {
+	Value, Text string
+	Tone        string
+	URL         string // where there is more of it; "": nowhere
+}
+
+// A step is one of what there is to do at the beginning.
+type step struct {
+	Done       bool
+	State      badge
+	Text, Hint string
+	Link       place
+}
+
+// homeIssues and homeAttempts bound what home shows of each.
+const (
+	homeIssues   = 3
+	homeAttempts = 8
+)
+
+func showHome(v *visit) error {
+	failing, more, err := v.hub.EveryEndpoint(v.r.Context(), fanfare.EndpointFilter{Which: fanfare.FailingEndpoints, Limit: fanfare.MaxPage, Look: issuesLook})
+	if err != nil {
+		return err
+	}
+	worst, err := v.everyRows(failing[:min(homeIssues, len(failing))])
+	if err != nil {
+		return err
+	}
+	body := homeBody{}
+	counted := v.hub.Counters()
+	v.pace.sample(v.now, counted)
+	body.Now = v.nowLine(counted, len(failing), more != "")
+	body.Chart = newChart(v.pace.day(v.now), v.pace.since())
+	for _, ep := range worst {
+		rows, err := v.issuesOf(ep)
+		if err != nil {
+			return err
+		}
+		body.Issues = append(body.Issues, rows...)
+	}
+	body.Further = len(failing) > homeIssues
+	recent, _, err := v.recent(fanfare.RecentFilter{Limit: homeAttempts, Look: homeAttempts})
+	if err != nil {
+		return err
+	}
+	body.Attempts = recent
+	if body.Steps, err = v.firstSteps(counted, recent); err != nil {
+		return err
+	}
+	if body.Steps != nil {
+		body.Curl = &copyable{Label: "the command that sends a first event", Block: true, Text: v.firstCurl()}
+	}
+	return v.show("console/home", "Home", body)
+}
+
+// nowLine says what happens this minute.
+func (v *visit) nowLine(c fanfare.Counters, failing int, more bool) []figure {
+	accepted, delivered := v.pace.rates(v.now)
+	trouble := figure{Value: count(failing, "endpoint", "endpoints"), Text: "failing", Tone: "ok", URL: v.root + "/issue"}
+	if failing > 0 {
+		trouble.Tone = "bad"
+	}
+	if more {
+		trouble.Value = "more than " + trouble.Value
+	}
+	oldest := figure{Value: "nothing", Text: "is overdue", Tone: "ok"}
+	switch late := v.now.Sub(c.OldestDue); {
+	case c.OldestDue.IsZero():
+	case late < 0:
+		oldest = figure{Value: long(-late), Text: "until the next retry", Tone: "ok"}
+	default:
+		oldest = figure{Value: long(late), Text: "the oldest that waits is overdue", Tone: "wait"}
+		if late < 5*time.Second {
+			oldest.Tone = "ok"
+		}
+	}
+	return []figure{
+		{Value: perSecond(accepted), Text: "messages accepted a second", URL: v.root + "/message"},
+		{Value: perSecond(delivered), Text: "deliveries that succeed a second", URL: v.root + "/delivery"},
+		{Value: fmt.Sprint(c.InFlight), Text: "under way"},
+		trouble, oldest,
+	}
+}
+
+func perSecond(rate float64) string {
+	switch {
+	case rate == 0:
+		return "0"
+	case rate < 10:
+		return fmt.Sprintf("%.1f", rate)
+	}
+	return fmt.Sprintf("%.0f", rate)
+}
+
+// firstSteps are what is to be done at first, until all of it was.
+func (v *visit) firstSteps(c fanfare.Counters, recent []attemptRow) ([]step, error) {
+	for _, a := range recent {
+		if a.Good {
+			return nil, nil
+		}
+	}
+	good, _, err := v.hub.RecordedBefore(v.r.Context(), fanfare.RecentFilter{Outcome: fanfare.OnlySuccesses, Limit: 1, Look: fanfare.MaxPage})
+	if err != nil || len(good) > 0 {
+		return nil, err
+	}
+	eps, _, err := v.hub.EveryEndpoint(v.r.Context(), fanfare.EndpointFilter{Limit: 1, Look: fanfare.MaxPage})
+	if err != nil {
+		return nil, err
+	}
+	app, err := v.newestApplication()
+	if err != nil {
+		return nil, err
+	}
+	sent, at := c.Accepted > 0 || len(recent) > 0, v.root+"/app/new"
+	if app != nil {
+		at = v.root + "/app/" + app.ID
+		if !sent {
+			if sent, err = v.within(app.ID).sent(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	steps := []step{
+		{Done: sent, Text: "Send an event", Hint: "Run the command below, with your key in the place of KEY. It makes an application too."},
+		{Done: len(eps) > 0, Text: "Add an endpoint", Hint: "A URL that is told of events; the application's page adds one.", Link: place{Text: "Add an application", URL: at}},
+		{Text: "See a delivery", Hint: "Send another event: it is delivered to the endpoint, and is listed here."},
+	}
+	if app != nil {
+		steps[1].Link = place{Text: "Add an endpoint", URL: at + "/endpoint/new"}
+		steps[2].Link = place{Text: "Send an event from here", URL: at + "/send"}
+	}
+	for i := range steps {
+		steps[i].State = badge{"wait", "To do"}
+		if steps[i].Done {
+			steps[i].State, steps[i].Link = badge{"ok", "Done"}, place{}
+		}
+	}
+	return steps, nil
+}
+
+// newestApplication is nil if there is none.
+func (v *visit) newestApplication() (*applicationOut, error) {
+	var list listOf[applicationOut]
+	if err := v.read(&list, "/app", "limit", "1"); err != nil || len(list.Data) == 0 {
+		return nil, err
+	}
+	return &list.Data[0], nil
+}
+
+// sent reports whether the application has a message.
+func (v *visit) sent() (bool, error) {
+	var list listOf[messageOut]
+	err := v.read(&list, v.of("msg"), "limit", "1", "with_content", "false")
+	return len(list.Data) > 0, err
+}
+
+// firstCurl is a command that sends a first event, and makes the application for it.
+func (v *visit) firstCurl() string {
+	return "curl " + v.site + "/api/v1/app/first/msg \\\n" +
+		"  -H 'Authorization: Bearer KEY' -H 'Content-Type: application/json' \\\n" +
+		`  -d '{"application":{"name":"First"},"eventType":"hello.world","payload":{"hello":"world"}}'`
+}
+
+// within is the visit as far as it is about one application.
+func (v *visit) within(app string) *visit {
+	of := *v
+	of.app, of.base = fanfare.ApplicationID(app), v.root+"/app/"+app
+	return &of
+}
+
+// gone reports whether something that a list named is not there any more.
+func gone(err error) bool {
+	told, ok := errors.AsType[*refusal](err)
+	return ok && told.Status == http.StatusNotFound
+}

@@ -1,0 +1,103 @@
+package ui_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// TestHostileTextInTheConsole puts each string wherever the store keeps what people and
+// receivers say, and opens every page that shows it.
+func TestHostileTextInTheConsole(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	for _, evil := range hostile {
+		app := &fanfare.Application{Name: evil, Metadata: map[string]string{strings.Map(ascii, evil): evil}}
+		if err := w.hub.CreateApplication(t.Context(), app); err != nil {
+			t.Fatal(err)
+		}
+		w.app = app
+		said, err := json.Marshal(map[string]string{evil: evil})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.answers(500, evil, "X-Said", strings.Map(ascii, evil), "Location", "javascript:alert(1)")
+		ep := w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = evil })
+		tag := strings.Map(ascii, evil)
+		msg := &fanfare.Message{EventType: "a.b", Payload: said, Tags: []string{tag[:min(len(tag), 60)]}, Channels: []string{"c"}}
+		errs, err := w.hub.SendBatch(t.Context(), string(app.ID), []*fanfare.Message{msg}, nil)
+		if err != nil || errs[0] != nil {
+			t.Fatal(err, errs)
+		}
+		w.attempts(msg, 1)
+		for w.stored(ep).FailingSince.IsZero() {
+			time.Sleep(time.Millisecond)
+		}
+		at := "/app/" + string(app.ID)
+		ofMessage, ofEndpoint := at+"/message/"+string(msg.ID), at+"/endpoint/"+string(ep.ID)
+		shown := 0
+		for _, path := range []string{
+			"/", "/issue", "/app", at, at + "/settings", at + "/delete", at + "/expire", at + "/send", at + "/send?copy=" + string(msg.ID), at + "/send?type=a.b",
+			"/message", ofMessage, ofMessage + "/to/" + string(ep.ID), "/delivery", "/endpoint", at + "/log", ofEndpoint, ofEndpoint + "/settings", ofEndpoint + "/confirm/delete",
+		} {
+			d := w.get(200, path)
+			d.inert(t)
+			if strings.Contains(d.words(), strings.Join(strings.Fields(evil), " ")) {
+				shown++
+			}
+		}
+		if shown < 10 {
+			t.Errorf("%q is shown on %d pages only: the test does not test what it says", evil, shown)
+		}
+		for _, path := range []string{"/app?search=", "/message?id=", "/message?type=", "/message?app=", "/delivery?outcome=", "/delivery?at=", "/endpoint?state=", "/endpoint?at=", "/issue?at="} {
+			path += url.QueryEscape(evil)
+			w.parse(w.send(httptest.NewRequest(http.MethodGet, path, nil)), path).inert(t)
+		}
+		w.post(422, at+"/send", "payload", evil+"{", "eventType", evil, "channels", evil).inert(t)
+		w.post(422, at+"/settings", "name", evil, "uid", evil+"/").inert(t)
+		w.post(422, at+"/delete", "confirm", evil+"x").inert(t)
+	}
+}
+
+// TestNewsOfAllApplicationsAreStreamed reads the stream as a browser does.
+func TestNewsOfAllApplicationsAreStreamed(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	ep := w.endpoint()
+	site := httptest.NewServer(w.site)
+	defer site.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, site.URL+"/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Cookie", w.cookie)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if kind := res.Header.Get("Content-Type"); res.StatusCode != 200 || kind != "text/event-stream" {
+		t.Fatalf("the stream was answered %d, %s", res.StatusCode, kind)
+	}
+	lines := bufio.NewScanner(res.Body)
+	lines.Scan() // it has begun
+	msg := w.message(1, `{"secret":"is not for the stream"}`)
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			want := `{"msgId":"` + string(msg.ID) + `","endpointId":"` + string(ep.ID) + `"}`
+			if data != want {
+				t.Errorf("the stream says %s, want %s", data, want)
+			}
+			return
+		}
+	}
+	t.Errorf("the stream ended: %v", lines.Err())
+}

@@ -1,0 +1,240 @@
+package ui
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// A Setting is something that the server was told when it was started, for the console
+// to show. It has no secrets.
+type Setting struct {
+	Name, Value string
+	About       string
+	Default     bool // nobody has said so
+}
+
+// settingPages are about the server itself.
+func settingPages() map[string]func(*visit) error {
+	return map[string]func(*visit) error{
+		"GET /setting":            readSettings,
+		"GET /key":                listKeys,
+		"POST /key":               addKey,
+		"GET /key/{key}/revoke":   confirmRevoke,
+		"POST /key/{key}/revoked": revokeKey,
+		"GET /audit":              listAudit,
+	}
+}
+
+type settingsOfServer struct {
+	Settings []Setting
+	Egress   []string
+	Nodes    []nodeRow
+	Tabs     []place
+}
+
+type nodeRow struct {
+	Name    string
+	Shards  int
+	Started when
+}
+
+// serverTabs are the pages about the server.
+func (v *visit) serverTabs(here string) []place {
+	return []place{
+		{"Settings", v.base + "/setting", here == "setting"}, {"API keys", v.base + "/key", here == "key"}, {"Audit log", v.base + "/audit", here == "audit"},
+	}
+}
+
+func readSettings(v *visit) error {
+	body := settingsOfServer{Settings: v.settings, Tabs: v.serverTabs("setting")}
+	var meta struct{ Egress []string }
+	if err := v.read(&meta, "/meta"); err != nil {
+		return err
+	}
+	body.Egress = meta.Egress
+	var nodes listOf[struct {
+		Name      string
+		Shards    int
+		StartedAt time.Time
+	}]
+	if err := v.read(&nodes, "/nodes"); err != nil {
+		return err
+	}
+	for _, n := range nodes.Data {
+		body.Nodes = append(body.Nodes, nodeRow{n.Name, n.Shards, v.when(n.StartedAt)})
+	}
+	return v.show("console/settings", "Settings", body)
+}
+
+// keyOut is an API key as the API shows it.
+type keyOut struct {
+	ID, Name    string
+	Scopes      []string
+	Application string
+	Channels    []string
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	LastUsedAt  time.Time
+}
+
+type keyRow struct {
+	keyOut
+	Login          bool // of the console
+	Mine           bool // this one
+	State          badge
+	Used, Expires  when
+	ApplicationURL string
+}
+
+type keysBody struct {
+	Tabs    []place
+	Rows    []keyRow
+	Pager   pager
+	Fields  []field
+	Scopes  []option
+	Problem string
+	Scoping string // what is wrong with the scopes
+	Made    *copyable
+}
+
+func listKeys(v *visit) error { return v.showKeys(http.StatusOK, nil, nil) }
+
+func (v *visit) showKeys(status int, told *refusal, made *copyable) error {
+	var list listOf[keyOut]
+	if err := v.read(&list, "/api-key", "limit", fmt.Sprint(pageSize), "iterator", v.asked("at")); err != nil {
+		return err
+	}
+	b, err := v.hub.Identify(v.r.Context(), v.token)
+	if err != nil {
+		return err
+	}
+	body := keysBody{Tabs: v.serverTabs("key"), Pager: list.pager(v, "/key"), Made: made}
+	for _, k := range list.Data {
+		row := keyRow{keyOut: k, Mine: k.ID == string(b.Key.ID), State: badge{"ok", "Good"}, Used: v.when(k.LastUsedAt), Expires: v.when(k.ExpiresAt)}
+		_, row.Login = strings.CutPrefix(k.Name, loginOf)
+		if !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(v.now) {
+			row.State = badge{"idle", "Expired"}
+		}
+		body.Rows = append(body.Rows, row)
+	}
+	if made == nil {
+		v.keyFields(&body, told)
+	}
+	return v.showAs(status, "console/keys", "API keys", body)
+}
+
+// keyFields are the form for a new key.
+func (v *visit) keyFields(body *keysBody, told *refusal) {
+	body.Fields = []field{
+		{Name: "name", Label: "Name", Kind: "text", Required: true, Value: v.said("name"), Hint: "Who uses it, for people."},
+		{Name: "application", Label: "Only of this application", Kind: "text", Code: true, Value: v.said("application"), Hint: "Its id or uid; of all unless told."},
+		{Name: "days", Label: "Ends after so many days", Kind: "number", Value: v.said("days"), Hint: "Never unless told."},
+	}
+	chosen := v.r.PostForm["scope"]
+	for _, s := range fanfare.Scopes() {
+		body.Scopes = append(body.Scopes, option{string(s), string(s), slices.Contains(chosen, string(s))})
+	}
+	if told != nil {
+		body.Problem, body.Scoping = told.Detail, told.Fields["scopes"]
+		for i, f := range body.Fields {
+			body.Fields[i].Problem = told.Fields[f.Name]
+		}
+		if p := told.Fields["expiresAt"]; p != "" {
+			body.Fields[2].Problem = p
+		}
+	}
+}
+
+// addKey makes an API key, and shows it this once.
+func addKey(v *visit) error {
+	in := map[string]any{"name": v.said("name"), "scopes": append([]string{}, v.r.PostForm["scope"]...)}
+	if app := v.said("application"); app != "" {
+		in["application"] = app
+	}
+	if text := v.said("days"); text != "" {
+		var days int
+		if n, err := fmt.Sscanf(text, "%d", &days); n != 1 || err != nil || days < 1 || days > 36500 {
+			return v.showKeys(http.StatusUnprocessableEntity, wrongField("days", "That is no number of days from 1 to 36500."), nil)
+		}
+		in["expiresAt"] = v.now.AddDate(0, 0, days).UTC().Format(time.RFC3339)
+	}
+	var made struct{ ID, Token string }
+	err := v.ask(http.MethodPost, "/api-key", nil, in, &made)
+	if told, ok := isRefused(err); ok && (told.Status == http.StatusUnprocessableEntity || told.Status == http.StatusConflict) {
+		return v.showKeys(told.Status, told, nil)
+	}
+	if err != nil {
+		return err
+	}
+	return v.showKeys(http.StatusOK, nil, &copyable{Text: made.Token, Label: "the key"})
+}
+
+type revokeBody struct {
+	keyOut
+	Mine bool
+	Do   *act
+}
+
+func confirmRevoke(v *visit) error {
+	var k keyOut
+	if err := v.read(&k, "/api-key/"+url.PathEscape(v.r.PathValue("key"))); err != nil {
+		return err
+	}
+	b, err := v.hub.Identify(v.r.Context(), v.token)
+	if err != nil {
+		return err
+	}
+	mine := k.ID == string(b.Key.ID) || loginOf+k.ID == b.Key.Name
+	return v.show("console/revoke", "Revoke "+k.Name, revokeBody{k, mine, v.act("/key/"+url.PathEscape(k.ID)+"/revoked", "Revoke it", "danger")})
+}
+
+func revokeKey(v *visit) error {
+	if err := v.ask(http.MethodDelete, "/api-key/"+url.PathEscape(v.r.PathValue("key")), nil, nil, nil); err != nil {
+		return err
+	}
+	return v.to("/key", "revoked")
+}
+
+type auditBody struct {
+	Tabs   []place
+	Fields []field
+	Rows   []auditRow
+	Pager  pager
+	Empty  empty
+}
+
+type auditRow struct {
+	ID, Actor, Action, Application, Object, Address, Detail, Outcome string
+	Fields                                                           []string
+	Timestamp                                                        time.Time
+	At                                                               when  `json:"-"`
+	State                                                            badge `json:"-"`
+}
+
+// Given is what the request gave, by name.
+func (a auditRow) Given() string { return strings.Join(a.Fields, ", ") }
+
+func listAudit(v *visit) error {
+	var list listOf[auditRow]
+	if err := v.read(&list, "/audit", "limit", fmt.Sprint(pageSize), "actor", v.asked("actor"), "object", v.asked("object"), "iterator", v.asked("at")); err != nil {
+		return err
+	}
+	body := auditBody{Tabs: v.serverTabs("audit"), Rows: list.Data, Pager: list.pager(v, "/audit"), Fields: []field{
+		{Name: "actor", Label: "By whom", Kind: "text", Code: true, Value: v.asked("actor"), Placeholder: "admin, key_…"},
+		{Name: "object", Label: "To what", Kind: "text", Code: true, Value: v.asked("object"), Placeholder: "app_…, ep_…"},
+	}}
+	for i := range body.Rows {
+		r := &body.Rows[i]
+		if r.At, r.State = v.when(r.Timestamp), (badge{"ok", "Done"}); r.Outcome == "refused" {
+			r.State = badge{"bad", "Refused"}
+		}
+	}
+	body.Empty = empty{"Nothing is noted", "Whatever is changed, and whoever is refused for want of access, is noted here.", nil}
+	return v.show("console/audit", "Audit log", body)
+}

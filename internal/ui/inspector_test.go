@@ -1,0 +1,191 @@
+package ui_test
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanfarehq/fanfare/webhook"
+)
+
+// bin makes one, and returns its page and the path that it takes requests at.
+func (w *world) bin() (d *doc, page, hook string) {
+	w.t.Helper()
+	w.logIn(adminKey)
+	a := w.form("/inspector")
+	page = a.Header().Get("Location")
+	d = w.get(200, page)
+	for _, code := range d.all("code", "") {
+		if i := strings.Index(code, "/bin/"); i >= 0 && hook == "" {
+			hook = strings.TrimRight(code[i:], "'")
+		}
+	}
+	return d, page, hook
+}
+
+// arrive sends a request to a bin, without any cookie.
+func (w *world) arrive(r *http.Request) *httptest.ResponseRecorder {
+	a := httptest.NewRecorder()
+	w.site.ServeHTTP(a, r)
+	return a
+}
+
+func TestABinShowsWhatItIsSent(t *testing.T) {
+	w := newWorld(t, nil)
+	d, page, hook := w.bin()
+	d.says("Send something to this address")
+	r := httptest.NewRequest(http.MethodPut, hook+"/deeper?b=2&a=1", strings.NewReader(`{"hello":"world"}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Mine", "it's")
+	if a := w.arrive(r); a.Code != 200 || a.Body.Len() != 0 {
+		t.Errorf("answered %d %q", a.Code, a.Body)
+	}
+	r = httptest.NewRequest(http.MethodPost, hook, strings.NewReader("x=1&y=two+words"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w.arrive(r)
+	w.get(200, page).says("2 requests came", "Request 2", "x1", "ytwo words", "Not signed", "192.0.2.1")
+	d = w.get(200, page+"?request=1").says("Request 1", "PUT "+hook+"/deeper?b=2&a=1", `"hello": "world"`, "X-Mineit's", "00000000 7b 22 68 65", "b2")
+	if codes := d.all("code", ""); !slices.ContainsFunc(codes, func(c string) bool {
+		return strings.Contains(c, `curl -i -X 'PUT'`) && strings.Contains(c, `-H 'X-Mine: it'\''s'`) && strings.Contains(c, `--data-raw '{"hello":"world"}'`)
+	}) {
+		t.Errorf("no curl: %q", codes)
+	}
+	if rows := w.get(200, page+"?search=deeper").all("a", "href"); !slices.Contains(rows, page+"?request=1") || slices.Contains(rows, page+"?request=2") {
+		t.Errorf("the search leads to %q", rows)
+	}
+	w.submit(303, w.get(200, page), "Empty it").says("The bin is empty", "Send something")
+	w.submit(303, w.get(200, page), "Delete it").says("The bin is deleted")
+	w.get(404, page).says("no such bin")
+	if a := w.arrive(httptest.NewRequest(http.MethodPost, hook, nil)); a.Code != http.StatusNotFound {
+		t.Errorf("a bin that is gone answers %d", a.Code)
+	}
+}
+
+func TestABinAnswersAsItIsTold(t *testing.T) {
+	w := newWorld(t, nil)
+	d, page, hook := w.bin()
+	for _, bad := range [][]string{{"status", "99"}, {"delay", "31"}, {"delay", "soon"}, {"contentType", "no type"}, {"contentType", "text/html\r\nX-Y: z"}} {
+		w.submit(422, d, "Answer so", bad...)
+	}
+	w.submit(303, d, "Answer so", "status", "503", "delay", "0.05", "contentType", "text/html", "body", "<script>alert(1)</script>").says("The bin answers so from now on")
+	began := time.Now()
+	a := w.arrive(httptest.NewRequest(http.MethodPost, hook, strings.NewReader("x")))
+	if took := time.Since(began); a.Code != 503 || a.Body.String() != "<script>alert(1)</script>" || a.Header().Get("Content-Type") != "text/html" || took < 50*time.Millisecond {
+		t.Errorf("answered %d %q %q after %v", a.Code, a.Body, a.Header().Get("Content-Type"), took)
+	}
+	if csp := a.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "sandbox") || a.Header().Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("it could run as ours: %v", a.Header())
+	}
+	w.get(200, page).says("What it answers: 503, after 50ms", "answered 503")
+}
+
+func TestABinJudgesSignaturesInEveryProfile(t *testing.T) {
+	w := newWorld(t, nil)
+	_, page, hook := w.bin()
+	for _, p := range webhook.Profiles() {
+		if p == webhook.None {
+			continue
+		}
+		secret := p.GenerateSecret()
+		m := &webhook.Message{ID: "msg_1", Type: "a.b", Time: time.Now(), URL: "http://example.com" + hook, ContentType: "application/json", Body: []byte(`{"a":1}`)}
+		s, err := p.Sign(m, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := m.Body
+		if s.Body != nil {
+			body = s.Body
+		}
+		r := httptest.NewRequest(http.MethodPost, webhook.AddQuery(m.URL, s.Query), strings.NewReader(string(body)))
+		r.Header.Set("Content-Type", "application/json")
+		for _, f := range s.Header {
+			r.Header.Set(f.Name, f.Value)
+		}
+		w.arrive(r)
+		if p != webhook.BodyToken { // of which only a secret tells
+			w.get(200, page).says("Signed, not checked")
+		}
+		d := w.submit(303, w.get(200, page), "Check with it", "profile", string(p), "secret", secret).says("Signature good")
+		if strings.Contains(d.text, `value="`+secret) {
+			t.Errorf("%s: the page shows the secret", p)
+		}
+		w.submit(303, w.get(200, page), "Check with it", "profile", string(p), "secret", p.GenerateSecret()).says("Signature wrong").lacks("Signature good")
+		w.submit(303, w.get(200, page), "Check with it", "profile", string(p), "secret", "").lacks("Signature wrong")
+	}
+	w.submit(422, w.get(200, page), "Check with it", "profile", "standard", "secret", "whsec_x").says("secret")
+}
+
+func TestASharedBinIsForLookingOnly(t *testing.T) {
+	w := newWorld(t, nil)
+	d, page, hook := w.bin()
+	w.arrive(httptest.NewRequest(http.MethodPost, hook, strings.NewReader("seen by others")))
+	d = w.submit(303, d, "Share a link").says("Whoever has this link")
+	share := ""
+	for _, code := range d.all("code", "") {
+		if i := strings.Index(code, "/inspect/"); i >= 0 {
+			share = code[i:]
+		}
+	}
+	console := w.cookie
+	w.cookie = ""
+	shown := w.get(200, share).says("seen by others").lacks("What it answers", "Secrets", "Delete it")
+	if strings.Contains(shown.text, page) || len(shown.all("nav", "")) != 0 {
+		t.Error("it tells where its owner sees it")
+	}
+	w.cookie = console
+	w.submit(303, w.get(200, page), "Take the link back").lacks("Whoever has this link")
+	w.cookie = ""
+	w.get(404, share)
+	w.get(404, "/inspect/none")
+}
+
+func TestABinTellsThoseWhoLookOn(t *testing.T) {
+	w := newWorld(t, nil)
+	_, page, hook := w.bin()
+	server := httptest.NewServer(w.site)
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	follow := func(last string) *bufio.Scanner {
+		t.Helper()
+		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+page+"/stream", nil)
+		r.Header.Set("Cookie", w.cookie)
+		if last != "" {
+			r.Header.Set("Last-Event-ID", last)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		return bufio.NewScanner(resp.Body)
+	}
+	until := func(lines *bufio.Scanner, want string) {
+		t.Helper()
+		for lines.Scan() {
+			if lines.Text() == want {
+				return
+			}
+		}
+		t.Errorf("the stream has no line %q: %v", want, lines.Err())
+	}
+	lines := follow("")
+	until(lines, "id: 0")
+	began := time.Now()
+	w.arrive(httptest.NewRequest(http.MethodPost, hook, strings.NewReader("x")))
+	until(lines, "event: attempt")
+	if took := time.Since(began); took > 200*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
+	until(follow("0"), "event: attempt") // what came while nobody listened
+	w.cookie = ""
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+page+"/stream", nil)
+	if resp, err := http.DefaultClient.Do(r); err != nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without a login: %v, %v", resp, err)
+	}
+}

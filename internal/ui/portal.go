@@ -1,0 +1,159 @@
+package ui
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// portalRoutes are all addresses of the portal.
+func (h *Handler) portalRoutes() {
+	h.mux.HandleFunc("GET "+portalPath, h.inPortal(listEndpoints))
+	h.mux.HandleFunc("POST "+portalPath+"/enter", h.atDoor(enter))
+	h.mux.HandleFunc("GET "+portalPath+"/", h.inPortal(noPage))
+	for pattern, serve := range portalPages() {
+		method, path, _ := strings.Cut(pattern, " ")
+		h.mux.HandleFunc(method+" "+portalPath+path, h.inPortal(serve))
+	}
+	h.mux.HandleFunc("POST "+portalPath+"/leave", h.inPortal(leave))
+	h.mux.HandleFunc("POST "+portalPath+"/theme", h.inPortal(setTheme))
+}
+
+// portalPages are the pages about one application, below wherever they are served.
+func portalPages() map[string]func(*visit) error {
+	return map[string]func(*visit) error{
+		"GET /endpoint/new":                        newEndpoint,
+		"POST /endpoint/new":                       addEndpoint,
+		"GET /endpoint/{endpoint}":                 endpointDeliveries,
+		"GET /endpoint/{endpoint}/welcome":         welcomeEndpoint,
+		"GET /endpoint/{endpoint}/settings":        endpointSettings,
+		"POST /endpoint/{endpoint}/settings":       saveSettings,
+		"GET /endpoint/{endpoint}/test":            endpointTest,
+		"POST /endpoint/{endpoint}/test":           sendTest,
+		"GET /endpoint/{endpoint}/transform":       endpointTransform,
+		"POST /endpoint/{endpoint}/transform":      saveTransform,
+		"GET /endpoint/{endpoint}/confirm/{act}":   confirmAct,
+		"POST /endpoint/{endpoint}/do/{act}":       doAct,
+		"POST /endpoint/{endpoint}/secret":         revealSecret,
+		"GET /log":                                 listLog,
+		"GET /message/{msg}":                       readMessage,
+		"GET /message/{msg}/to/{endpoint}":         readDelivery,
+		"POST /message/{msg}/to/{endpoint}/resend": resend,
+		"GET /catalogue":                           listCatalogue,
+		"GET /catalogue/{name}":                    readEventType,
+		"POST /catalogue/{name}/send":              sendFromCatalogue,
+		"GET /stream":                              follow,
+	}
+}
+
+func portalNav(v *visit) []place {
+	path := strings.TrimPrefix(v.r.URL.Path, strings.TrimPrefix(v.base, v.root))
+	at := func(prefixes ...string) bool {
+		for _, p := range prefixes {
+			if strings.HasPrefix(path, p) {
+				return true
+			}
+		}
+		return false
+	}
+	return []place{
+		{"Endpoints", v.base, path == "" || at("/endpoint")},
+		{"Deliveries", v.base + "/log", at("/log", "/message")},
+		{"Event types", v.base + "/catalogue", at("/catalogue")},
+	}
+}
+
+func (h *Handler) visit(w http.ResponseWriter, r *http.Request) *visit {
+	return &visit{Handler: h, w: w, r: r, base: h.root + portalPath, nav: portalNav, stream: true, now: now()}
+}
+
+// atDoor serves what is there for those who are not let in yet.
+func (h *Handler) atDoor(serve func(*visit) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { h.handle(h.visit(w, r), serve) }
+}
+
+// inPortal serves a page to those who have a session, and shows others the door.
+func (h *Handler) inPortal(serve func(*visit) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h.handle(h.visit(w, r), func(v *visit) error {
+			if theme := v.asked("theme"); theme == "light" || theme == "dark" {
+				v.keepTheme(theme)
+			}
+			if v.r.Method == http.MethodGet && v.asked("key") != "" {
+				return enter(v)
+			}
+			in, err := v.identify()
+			switch {
+			case err != nil:
+				return err
+			case in:
+				return serve(v)
+			case v.r.URL.Path != portalPath:
+				return over
+			}
+			if _, err := v.r.Cookie(sessionCookie); err == nil {
+				return v.showAs(http.StatusUnauthorized, "portal/enter", "Open the portal", true)
+			}
+			return v.show("portal/enter", "Open the portal", false)
+		})
+	}
+}
+
+var over = &refusal{Status: http.StatusUnauthorized, Heading: "This link has expired",
+	Detail: "Links open the portal for a while only, and can be taken back. Open it again from where you found it, or ask who sent it to you for a new one."}
+
+func noPage(*visit) error {
+	return &refusal{Status: http.StatusNotFound, Detail: "There is no such page. Begin at the endpoints."}
+}
+
+// endpointRow is an endpoint in the list of them.
+type endpointRow struct {
+	endpointOut
+	State badge
+	Last  when
+	Strip *strip
+}
+
+type endpointsBody struct {
+	Rows   []endpointRow
+	Pager  pager
+	MayAdd bool
+	Empty  empty
+}
+
+// pageSize is how many rows a page has.
+const pageSize = 50
+
+func listEndpoints(v *visit) error {
+	var list listOf[endpointOut]
+	if err := v.read(&list, v.of("endpoint"), "limit", "20", "iterator", v.asked("at")); err != nil {
+		return err
+	}
+	body := endpointsBody{Pager: list.pager(v, ""), MayAdd: v.may(fanfare.ManageEndpoint)}
+	for _, ep := range list.Data {
+		row := endpointRow{endpointOut: ep, State: ep.state(v)}
+		attempts, err := v.newest(ep.ID, 20)
+		if err != nil {
+			return err
+		}
+		if row.Strip = newStrip(attempts); len(attempts) > 0 {
+			row.Last = v.when(attempts[0].Timestamp)
+		}
+		body.Rows = append(body.Rows, row)
+	}
+	body.Empty = empty{"Nothing is listening yet", "An endpoint is a URL of yours that is told when something happens. Whoever gave you this link can add one.", nil}
+	if body.MayAdd {
+		body.Empty.Text = "Add a URL of yours, choose which events it is told of, and see at once what it answers. No server at hand? An automation service or a script that can be reached by a URL will do."
+		body.Empty.Links = []place{{Text: "Add endpoint", URL: v.base + "/endpoint/new"}, {Text: "See the event types", URL: v.base + "/catalogue"}}
+	}
+	return v.show("portal/endpoints", "Endpoints", body)
+}
+
+// newest are an endpoint's newest attempts, without what was sent and answered.
+func (v *visit) newest(endpoint string, n int) ([]attemptOut, error) {
+	var list listOf[attemptOut]
+	err := v.read(&list, v.of("attempt", "endpoint", endpoint), "limit", fmt.Sprint(n), "with_content", "false")
+	return list.Data, err
+}

@@ -1,0 +1,184 @@
+package ui
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+type settingsBody struct {
+	*endpointHead
+	MayManage bool
+	Address   field // its URL
+	Pick      pick
+	Options   []field
+	Problems  string
+	Once      string
+	Hidden    []string // headers that are set, but not shown
+
+	Secret    *copyable // nil: it was not asked for
+	MayReveal bool
+	MayRotate bool
+	Facts     []place // what is set, for those who may only look
+}
+
+func endpointSettings(v *visit) error { return v.showSettings(http.StatusOK, nil, "") }
+
+// showSettings shows what is set, or, after a form that was refused, what it said.
+func (v *visit) showSettings(status int, told *refusal, secret string) error {
+	ep, err := v.endpoint()
+	if err != nil {
+		return err
+	}
+	head, err := v.headOf(ep, "settings")
+	if err != nil {
+		return err
+	}
+	body := settingsBody{
+		endpointHead: head, MayManage: v.may(fanfare.ManageEndpoint), MayReveal: v.may(fanfare.ViewEndpointSecret) && ep.Signature != "none",
+		MayRotate: v.may(fanfare.ManageEndpointSecret), Once: once(), Facts: ep.facts(),
+	}
+	if secret != "" {
+		body.Secret = &copyable{Text: secret, Label: "the signing secret"}
+	}
+	if !body.MayManage {
+		return v.showAs(status, "portal/settings", "Settings of "+ep.Name(), body)
+	}
+	if body.Hidden, err = v.fill(ep, told == nil); err != nil {
+		return err
+	}
+	types, err := v.eventTypes("false")
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, t := range types {
+		known[t.Name] = true
+	}
+	for _, name := range ep.EventTypes { // groups, and what is not in the catalogue
+		if !known[name] {
+			types = append(types, eventTypeOut{Name: name, GroupName: "Others"})
+		}
+	}
+	add := addBody{URL: field{Name: "url", Label: "URL", Kind: "url", Value: v.said("url"), Required: true, Code: true}, Options: v.optional()}
+	if told != nil {
+		body.Problems = add.explain(told)
+	}
+	body.Address, body.Options, body.Pick = add.URL, add.Options, v.pick(types)
+	return v.showAs(status, "portal/settings", "Settings of "+ep.Name(), body)
+}
+
+// fill puts what is set into the visit's form, unless it has one already.
+func (v *visit) fill(ep *endpointOut, anew bool) (hidden []string, err error) {
+	var out struct {
+		Headers   map[string]string
+		Sensitive []string
+	}
+	if err := v.read(&out, v.of("endpoint", ep.ID, "headers")); err != nil || !anew {
+		return out.Sensitive, err
+	}
+	var lines strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(out.Headers)) {
+		lines.WriteString(name + ": " + out.Headers[name] + "\n")
+	}
+	set := func(name, value string) { v.r.PostForm.Set(name, value) }
+	if v.r.PostForm == nil {
+		v.r.PostForm = map[string][]string{}
+	}
+	set("url", ep.URL)
+	set("description", ep.Description)
+	set("filter", ep.Filter)
+	set("format", strings.TrimPrefix(ep.Format, "raw"))
+	set("signature", strings.TrimPrefix(ep.Signature, "standard"))
+	set("retry", ep.Retry.Preset)
+	set("headers", lines.String())
+	if ep.RateLimit != nil {
+		set("rateLimit", strconv.Itoa(*ep.RateLimit))
+	}
+	v.r.PostForm["type"] = ep.EventTypes
+	if len(ep.EventTypes) > 0 {
+		set("events", "some")
+	}
+	return out.Sensitive, nil
+}
+
+// facts are the settings in words.
+func (ep *endpointOut) facts() []place {
+	all := []place{{Text: "URL", URL: ep.URL}, {Text: "Events", URL: ep.Events()}, {Text: "Body", URL: ep.Format}, {Text: "Signature", URL: ep.Signature}}
+	if ep.Filter != "" {
+		all = append(all, place{Text: "Filter", URL: ep.Filter})
+	}
+	if ep.RateLimit != nil {
+		all = append(all, place{Text: "At most a second", URL: strconv.Itoa(*ep.RateLimit)})
+	}
+	return all
+}
+
+func saveSettings(v *visit) error {
+	id := v.r.PathValue("endpoint")
+	in, told := v.written()
+	var given map[string]string
+	if told == nil {
+		given, told = headers(v.r.PostFormValue("headers"))
+	}
+	if v.said("events") == "some" && v.chosen() == nil {
+		told = &refusal{Status: http.StatusUnprocessableEntity, Detail: "Choose at least one event type, or everything."}
+	}
+	if told != nil {
+		return v.showSettings(http.StatusUnprocessableEntity, told, "")
+	}
+	ep, err := v.endpoint()
+	if err != nil {
+		return err
+	}
+	for name, usual := range map[string]string{"format": "raw", "signature": "standard"} {
+		if in[name] == nil {
+			in[name] = usual
+		}
+	}
+	if in["retry"] == nil && ep.Retry.Preset != "" { // delays of one's own stay
+		in["retry"] = nil
+	}
+	if err = v.ask(http.MethodPatch, v.of("endpoint", id), nil, in, nil); err == nil {
+		err = v.saveHeaders(id, given)
+	}
+	if told, ok := isRefused(err); ok && (told.Status == http.StatusUnprocessableEntity || told.Status == http.StatusConflict) {
+		return v.showSettings(told.Status, told, "")
+	}
+	if err != nil {
+		return err
+	}
+	return v.to("/endpoint/"+id+"/settings", "saved")
+}
+
+// saveHeaders sets the headers of the form, takes away those that are not there any
+// more, and leaves alone those that are not shown.
+func (v *visit) saveHeaders(id string, given map[string]string) error {
+	var out struct{ Headers map[string]string }
+	if err := v.read(&out, v.of("endpoint", id, "headers")); err != nil {
+		return err
+	}
+	gone := []string{}
+	for name := range out.Headers {
+		if _, still := given[name]; !still {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) == 0 && maps.Equal(given, out.Headers) {
+		return nil
+	}
+	return v.ask(http.MethodPatch, v.of("endpoint", id, "headers"), nil, map[string]any{"headers": given, "deleteHeaders": gone}, nil)
+}
+
+// revealSecret shows the signing secret once more; the audit log notes who saw it.
+func revealSecret(v *visit) error {
+	secret, err := v.secret(v.r.PathValue("endpoint"))
+	if err != nil {
+		return err
+	}
+	return v.showSettings(http.StatusOK, nil, secret)
+}

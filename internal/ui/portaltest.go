@@ -1,0 +1,179 @@
+package ui
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+type testBody struct {
+	*endpointHead
+	Fields  []field
+	Once    string
+	MaySend bool
+}
+
+func endpointTest(v *visit) error { return v.showTest(http.StatusOK, nil) }
+
+func (v *visit) showTest(status int, told *refusal) error {
+	ep, err := v.endpoint()
+	if err != nil {
+		return err
+	}
+	head, err := v.headOf(ep, "test")
+	if err != nil {
+		return err
+	}
+	types, err := v.eventTypes("false")
+	if err != nil {
+		return err
+	}
+	chosen := v.said("eventType")
+	all := []option{{ping, "ping, a message that says nothing", chosen == ping}}
+	for _, t := range types {
+		if t.Name != ping {
+			all = append(all, option{t.Name, t.Name, chosen == t.Name})
+		}
+	}
+	f := field{Name: "eventType", Label: "Which example", Kind: "select", Options: all, Hint: "It is a real message, signed and sent as any other is, and is listed among the deliveries."}
+	if told != nil {
+		f.Problem = told.Detail
+	}
+	return v.showAs(status, "portal/test", "Test "+ep.Name(), testBody{head, []field{f}, once(), v.may(fanfare.CreateAttempts)})
+}
+
+// ping is the event type of the message that says nothing.
+const ping = "ping"
+
+func sendTest(v *visit) error {
+	var msg messageOut
+	err := v.ask(http.MethodPost, v.of("endpoint", v.r.PathValue("endpoint"), "send-example"), nil, map[string]any{"eventType": v.said("eventType")}, &msg)
+	if told, ok := isRefused(err); ok && told.Status == http.StatusUnprocessableEntity {
+		return v.showTest(told.Status, told)
+	}
+	if err != nil {
+		return err
+	}
+	return v.to("/message/"+msg.ID+"/to/"+v.r.PathValue("endpoint"), "sent")
+}
+
+type transformBody struct {
+	*endpointHead
+	Fields  []field
+	Trial   *trial
+	MaySave bool
+	Saved   bool // there is one
+	Once    string
+}
+
+// A trial is what a script made of a message.
+type trial struct {
+	Before, After *payload
+	Headers       [][2]string
+	Problem, Note string
+}
+
+// noScript is what people begin with.
+const noScript = `function handler(webhook) {
+  // webhook.eventType, webhook.payload, webhook.channels, webhook.tags
+  return webhook;
+}
+`
+
+func endpointTransform(v *visit) error {
+	ep, err := v.endpoint()
+	if err != nil {
+		return err
+	}
+	code := ep.Transformation
+	if code == "" {
+		code = noScript
+	}
+	return v.showTransform(http.StatusOK, ep, field{Value: code}, nil)
+}
+
+func (v *visit) showTransform(status int, ep *endpointOut, code field, t *trial) error {
+	head, err := v.headOf(ep, "transform")
+	if err != nil {
+		return err
+	}
+	code.Name, code.Label, code.Kind, code.Rows, code.Code = "code", "Script", "textarea", 14, true
+	code.Hint = "JavaScript. It is called for each message and returns what is sent: an object with payload, perhaps headers, or cancel: true for nothing to be sent."
+	var list listOf[messageOut]
+	if err := v.read(&list, v.of("msg"), "limit", "20", "with_content", "false"); err != nil {
+		return err
+	}
+	chosen := v.said("message")
+	var all []option
+	for _, m := range list.Data {
+		all = append(all, option{m.ID, m.EventType + ", " + v.when(m.Timestamp).Relative(), m.ID == chosen})
+	}
+	if len(all) == 0 {
+		all = options("", "", "A small payload of its own: there are no messages yet")
+	}
+	try := field{Name: "message", Label: "Try it on", Kind: "select", Options: all}
+	return v.showAs(status, "portal/transform", "Transform "+ep.Name(), transformBody{
+		head, []field{code, try}, t, v.may(fanfare.ManageTransformations), ep.Transformation != "", once(),
+	})
+}
+
+// saveTransform tries a script, keeps it, or takes it away.
+func saveTransform(v *visit) error {
+	ep, err := v.endpoint()
+	if err != nil {
+		return err
+	}
+	code := v.r.PostFormValue("code")
+	if v.said("do") == "try" {
+		t, err := v.try(code)
+		if err != nil {
+			return err
+		}
+		return v.showTransform(http.StatusOK, ep, field{Value: code}, t)
+	}
+	in := map[string]any{"code": code, "enabled": true}
+	if v.said("do") == "off" {
+		in = map[string]any{"code": nil, "enabled": false}
+	}
+	err = v.ask(http.MethodPatch, v.of("endpoint", ep.ID, "transformation"), nil, in, nil)
+	if told, ok := isRefused(err); ok && told.Status == http.StatusUnprocessableEntity {
+		return v.showTransform(told.Status, ep, field{Value: code, Problem: told.Detail}, nil)
+	}
+	if err != nil {
+		return err
+	}
+	return v.to("/endpoint/"+ep.ID+"/transform", "transformation")
+}
+
+func (v *visit) try(code string) (*trial, error) {
+	in := map[string]any{"code": code}
+	if msg := v.said("message"); msg != "" {
+		in["message"] = msg
+	} else {
+		in["eventType"], in["payload"] = ping, map[string]string{"hello": "world"}
+	}
+	var out struct {
+		Before, After json.RawMessage
+		Headers       map[string]string
+		Cancel        bool
+		Error         string
+	}
+	err := v.ask(http.MethodPost, v.of("transformation", "try"), nil, in, &out)
+	if told, ok := isRefused(err); ok {
+		return &trial{Problem: told.Detail}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t := &trial{Before: newPayload("before", "Before", string(out.Before)), Problem: out.Error}
+	if out.Cancel {
+		t.Note = "Nothing would be sent: the script says cancel."
+	} else if out.Error == "" {
+		t.After = newPayload("after", "After", string(out.After))
+	}
+	for name, value := range out.Headers {
+		t.Headers = append(t.Headers, [2]string{name, value})
+	}
+	return t, nil
+}

@@ -1,0 +1,266 @@
+package ui
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// What the API shows, as far as pages need it.
+
+type listOf[T any] struct {
+	Data     []T
+	Iterator string
+	Done     bool
+}
+
+// pager is that of a list at an address that has its filters; at is where it was begun.
+func (l *listOf[T]) pager(v *visit, at string) pager {
+	var p pager
+	q := v.r.URL.Query()
+	q.Del("done")
+	if q.Get("at") != "" {
+		q.Del("at")
+		p.First = address(v.base+at, q.Encode())
+	}
+	if !l.Done && l.Iterator != "" {
+		q.Set("at", l.Iterator)
+		p.Next = address(v.base+at, q.Encode())
+	}
+	return p
+}
+
+func address(path, query string) string {
+	if query == "" {
+		return path
+	}
+	return path + "?" + query
+}
+
+type endpointOut struct {
+	ID             string
+	Kind           string
+	URL            string
+	Description    string
+	Disabled       bool
+	Paused         bool
+	EventTypes     []string
+	Channels       []string
+	RateLimit      *int
+	Format         string
+	Signature      string
+	Retry          struct{ Preset string }
+	Filter         string
+	Transformation string
+	Timeout        *float64
+	Ordered        bool
+	Handshake      string
+	Unverified     string
+	Unusable       string
+	FailingSince   time.Time
+	DisabledReason string
+	CreatedAt      time.Time
+}
+
+// Name is what people call it by.
+func (ep endpointOut) Name() string {
+	switch {
+	case ep.Description != "":
+		return ep.Description
+	case ep.URL != "":
+		return ep.URL
+	}
+	return ep.Kind + " " + ep.ID
+}
+
+// Events says in a few words what it wants.
+func (ep endpointOut) Events() string {
+	if len(ep.EventTypes) == 0 {
+		return "Everything"
+	}
+	return words(3, ep.EventTypes)
+}
+
+// state is how it fares, in a word.
+func (ep *endpointOut) state(v *visit) badge {
+	switch {
+	case ep.Disabled:
+		return badge{"idle", "Disabled"}
+	case ep.Paused:
+		return badge{"idle", "Paused"}
+	case ep.Unverified != "" || ep.Unusable != "":
+		return badge{"wait", "Waiting"}
+	case !ep.FailingSince.IsZero():
+		return badge{"bad", "Failing for " + long(v.now.Sub(ep.FailingSince))}
+	}
+	return badge{"ok", "Healthy"}
+}
+
+type messageOut struct {
+	ID        string
+	EventID   string
+	EventType string
+	Payload   json.RawMessage
+	Channels  []string
+	Tags      []string
+	Timestamp time.Time
+	DeliverAt time.Time
+}
+
+// standing is where a delivery stands.
+type standing struct {
+	EndpointID  string
+	Status      int
+	StatusText  string
+	Attempts    int
+	NextAttempt time.Time
+}
+
+// The numbers of the API.
+const (
+	statusDelivered = 0
+	statusWaiting   = 1
+	statusGivenUp   = 2
+	statusCancelled = 4
+)
+
+// states are those of deliveries, for a filter.
+func states(chosen string) []option {
+	return options(chosen, "", "Any", "0", "Delivered", "1", "Waiting", "2", "Given up", "4", "Cancelled")
+}
+
+func (s *standing) badge() badge {
+	switch {
+	case s.StatusText == "canceled":
+		return badge{"idle", "Cancelled"}
+	case s.Status == statusDelivered:
+		return badge{"ok", "Delivered"}
+	case s.Status == statusGivenUp:
+		return badge{"bad", "Given up"}
+	}
+	return badge{"wait", "Waiting"}
+}
+
+type attemptOut struct {
+	ID                 string
+	MsgID              string
+	EndpointID         string
+	EventType          string
+	URL                string
+	Timestamp          time.Time
+	Status             int
+	TriggerType        int
+	Number             int
+	RequestHeaders     [][2]string
+	ResponseStatusCode int
+	ResponseHeaders    [][2]string
+	Response           string
+	Truncated          bool
+	DurationMs         int64 `json:"responseDurationMs"`
+	ErrorClass         string
+	Detail             string
+	Explanation        struct{ What, Fix string }
+	NextAttempt        time.Time
+}
+
+func (a attemptOut) Badge() badge {
+	if a.Status == statusDelivered {
+		return badge{"ok", "Succeeded"}
+	}
+	return badge{"bad", "Failed"}
+}
+
+// Answer is what came back, in a word or two.
+func (a attemptOut) Answer() string {
+	if a.ResponseStatusCode == 0 {
+		return strings.ReplaceAll(a.ErrorClass, "_", " ")
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", a.ResponseStatusCode, http.StatusText(a.ResponseStatusCode)))
+}
+
+func (a attemptOut) Took() string {
+	return taken(a.DurationMs)
+}
+
+// taken writes how long something took.
+func taken(ms int64) string {
+	if ms < 1 {
+		return "under 1 ms"
+	}
+	if ms < 1000 {
+		return fmt.Sprintf("%d ms", ms)
+	}
+	return fmt.Sprintf("%.1f s", float64(ms)/1000)
+}
+
+// location is where a redirect pointed.
+func (a *attemptOut) location() string {
+	for _, h := range a.ResponseHeaders {
+		if http.CanonicalHeaderKey(h[0]) == "Location" {
+			return h[1]
+		}
+	}
+	return ""
+}
+
+type eventTypeOut struct {
+	Name        string
+	Description string
+	GroupName   string
+	Schemas     map[string]json.RawMessage
+	Examples    []json.RawMessage
+	Deprecated  bool
+}
+
+// Group is what it is listed under: the provider's name for it, or else what stands
+// before the last point of its own.
+func (t eventTypeOut) Group() string {
+	if t.GroupName != "" {
+		return t.GroupName
+	}
+	if i := strings.LastIndexByte(t.Name, '.'); i > 0 {
+		return t.Name[:i]
+	}
+	return "Other"
+}
+
+type taskOut struct {
+	ID     string
+	Status string
+	State  string
+	Total  int
+	Done   int
+}
+
+// endpoints reads the application's endpoints, the newest first, 250 at most.
+func (v *visit) endpoints() ([]endpointOut, error) {
+	var list listOf[endpointOut]
+	err := v.read(&list, v.of("endpoint"), "limit", fmt.Sprint(fanfare.MaxPage))
+	return list.Data, err
+}
+
+// endpoint reads the one that the path names.
+func (v *visit) endpoint() (*endpointOut, error) {
+	ep := &endpointOut{}
+	return ep, v.read(ep, v.of("endpoint", v.r.PathValue("endpoint")))
+}
+
+// eventTypes reads the catalogue as the visitor may see it, 1000 at most.
+func (v *visit) eventTypes(content string) (all []eventTypeOut, err error) {
+	var at string
+	for range 4 {
+		var list listOf[eventTypeOut]
+		if err := v.read(&list, "/event-type", "limit", fmt.Sprint(fanfare.MaxPage), "with_content", content, "iterator", at); err != nil {
+			return nil, err
+		}
+		all = append(all, list.Data...)
+		if at = list.Iterator; list.Done || at == "" {
+			break
+		}
+	}
+	return all, nil
+}

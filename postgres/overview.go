@@ -1,0 +1,128 @@
+package postgres
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/fanfarehq/fanfare"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// selectEveryEndpoint looks at endpoints without reading their settings.
+const selectEveryEndpoint = `
+	SELECT id, application, failing_since <> 0, disabled
+	FROM endpoint
+	WHERE $1::uuid IS NULL OR id < $1
+	ORDER BY id DESC
+	LIMIT $2`
+
+const selectTheseEndpoints = `
+	SELECT ` + endpointColumns + `
+	FROM endpoint
+	WHERE id = ANY($1::uuid[])
+	ORDER BY id DESC`
+
+// EveryEndpoint implements [fanfare.Overview].
+func (s *Store) EveryEndpoint(ctx context.Context, f fanfare.EndpointFilter) (eps []*fanfare.Endpoint, next fanfare.EndpointID, err error) {
+	var before *id
+	if f.Before != "" {
+		at, ok := parse(endpointPrefix, f.Before)
+		if !ok {
+			return nil, "", nil
+		}
+		before = &at
+	}
+	own, _ := parse(applicationPrefix, fanfare.OperationalApplication)
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		eps, next = nil, ""
+		r, err := conn.Query(ctx, selectEveryEndpoint, before, f.Look)
+		if err != nil {
+			return err
+		}
+		var ep, app, last id
+		var failing, disabled bool
+		var found []id
+		looked := 0
+		_, err = pgx.ForEachRow(r, []any{&ep, &app, &failing, &disabled}, func() error {
+			if len(found) == f.Limit {
+				return nil
+			}
+			looked, last = looked+1, ep
+			if f.Which.Is(failing, disabled) && app != own {
+				found = append(found, ep)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if looked == f.Look || len(found) == f.Limit {
+			next = fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, last))
+		}
+		r, err = conn.Query(ctx, selectTheseEndpoints, found)
+		eps, err = rows(r, err, s.scanEndpoint)
+		return err
+	})
+	return eps, next, err
+}
+
+const selectRecordedBefore = `
+	SELECT attempt.place, attempt.endpoint, attempt.id, attempt.class, endpoint.application
+	FROM attempt
+	LEFT JOIN endpoint ON endpoint.id = attempt.endpoint
+	WHERE attempt.place < $1
+	ORDER BY attempt.place DESC
+	LIMIT $2`
+
+// RecordedBefore implements [fanfare.Overview]. What has been committed last need not
+// have the last places.
+func (s *Store) RecordedBefore(ctx context.Context, f fanfare.RecentFilter) (some []fanfare.Recent, next fanfare.Place, err error) {
+	own, _ := parse(applicationPrefix, fanfare.OperationalApplication)
+	before := int64(f.Before)
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		some, next = nil, 0
+		r, err := conn.Query(ctx, selectRecordedBefore, before, f.Look)
+		if err != nil {
+			return err
+		}
+		var endpoints, attempts []id
+		owners := map[fanfare.EndpointID]fanfare.ApplicationID{}
+		var last fanfare.Place
+		var ep, attempt id
+		var app *id
+		var class string
+		looked := 0
+		_, err = pgx.ForEachRow(r, []any{(*int64)(&last), &ep, &attempt, &class, &app}, func() error {
+			if len(attempts) == f.Limit {
+				return nil
+			}
+			looked, next = looked+1, last
+			if app != nil && *app != own && f.Wants(fanfare.Class(class)) {
+				endpoints, attempts = append(endpoints, ep), append(attempts, attempt)
+				owners[fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, ep))] = fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, *app))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if looked < f.Look && len(attempts) < f.Limit {
+			next = 0
+		}
+		r, err = conn.Query(ctx, selectRecords, endpoints, attempts, nil, own, nil)
+		some, err = rows(r, err, func(r pgx.Rows) (fanfare.Recent, error) {
+			recent := fanfare.Recent{Record: fanfare.Record{Attempt: &fanfare.Attempt{}}}
+			err := scanAttemptAnd(r, recent.Attempt, (*int64)(&recent.Place))
+			recent.Application = owners[recent.Endpoint]
+			return recent, err
+		})
+		slices.Reverse(some)
+		return err
+	})
+	return some, next, err
+}
