@@ -22,7 +22,7 @@ import (
 
 // randomCommand is the demo of the talk that Fanfare began with.
 func randomCommand(e *env) *cobra.Command {
-	count := 1
+	count, once := 1, false
 	cmd := &cobra.Command{
 		Use:   "random-number",
 		Short: "Generate random numbers that are delivered as webhooks",
@@ -32,11 +32,12 @@ func randomCommand(e *env) *cobra.Command {
 		Args:    takes,
 	}
 	cmd.Flags().IntVar(&count, "count", 1, "generate that many, and end")
+	cmd.Flags().BoolVar(&once, "once", false, "generate one, and end")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if count < 1 || count > 1000 {
 			return usagef("--count is a number from 1 to 1000")
 		}
-		ask := e.isTerminal(e.stdin) && !cmd.Flags().Changed("count")
+		ask := e.isTerminal(e.stdin) && !cmd.Flags().Changed("count") && !once
 		return runDemo(cmd.Context(), e, func(ctx context.Context, generate func(context.Context) error) error {
 			if ask {
 				return generateOnEnter(ctx, e, generate)

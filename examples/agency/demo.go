@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -119,10 +118,6 @@ func play(ctx context.Context, s *stage.Stage, token string) (fmt.Stringer, erro
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	if !has(api, "/portal") {
-		mux.Handle("/webhooks/portal", http.StripPrefix("/webhooks", customerPage{a.Owner}))
-		mux.Handle("/webhooks/portal.js", http.StripPrefix("/webhooks", customerPage{a.Owner}))
-	}
 	mux.Handle("/webhooks/", http.StripPrefix("/webhooks", api))
 	mux.Handle("/", a)
 	s.ServeOn(ctx, ln, mux)
@@ -182,13 +177,6 @@ func Tell(ctx context.Context, s *stage.Stage, heard <-chan Heard) {
 			}
 		}
 	})
-}
-
-// has reports whether a handler has a page at that path.
-func has(handler http.Handler, path string) bool {
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-	return w.Code == http.StatusOK
 }
 
 var client = &http.Client{Timeout: 10 * time.Second}
