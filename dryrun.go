@@ -64,7 +64,7 @@ func (h *Hub) DryRun(ctx context.Context, app *Application, ep *Endpoint, msg *M
 			return d, ctx.Err()
 		}
 		if d.Transformed = out; out.Cancel {
-			d.Note = "the transformation said that it is not to be sent"
+			d.Note = notToBeSent
 			return d, nil
 		}
 		own := *msg

@@ -20,6 +20,9 @@ func (a *Attempt) Explain() (what, fix string) {
 	case ClassFunction:
 		return "The function returned an error or panicked.", "Look into the log of the program it is in: the function failed while it handled the message."
 	case ClassSuccess:
+		if a.Detail == notToBeSent {
+			return "The endpoint's transformation said that it is not to be sent, so nothing was.", ""
+		}
 		if a.Status == 0 && !strings.HasPrefix(a.URL, functionScheme) {
 			return fmt.Sprintf("It was taken within %s.", spent(a.Duration)), ""
 		}

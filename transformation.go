@@ -101,6 +101,9 @@ func (h *Hub) checkTransformation(ctx context.Context, ep *Endpoint) error {
 	return nil
 }
 
+// notToBeSent is the Detail of an attempt of which the script has cancelled the sending.
+const notToBeSent = "the transformation said that it is not to be sent"
+
 // transform is msg as t's script makes it, and the headers that the script adds; nil
 // if a says why there is none, or that nothing is to be sent.
 func (h *Hub) transform(ctx context.Context, t *target, msg *Message, a *Attempt) (*Message, []Header) {
@@ -113,7 +116,7 @@ func (h *Hub) transform(ctx context.Context, t *target, msg *Message, a *Attempt
 		a.Class, a.Detail = ClassTransformation, detail(err)
 		return nil, nil
 	case out.Cancel:
-		a.Class, a.Detail = ClassSuccess, "the transformation said that it is not to be sent"
+		a.Class, a.Detail = ClassSuccess, notToBeSent
 		return nil, nil
 	}
 	own := *msg

@@ -56,7 +56,7 @@ func TestTransformation(t *testing.T) {
 		if stored := w.message(msg.ID); string(stored.Payload) != payload {
 			t.Errorf("the message itself is now %s", stored.Payload)
 		}
-		if a := w.attempts(quiet)[0]; a.State != fanfare.Delivered || !strings.Contains(a.Detail, "not to be sent") {
+		if a := w.attempts(quiet)[0]; a.State != fanfare.Delivered || !strings.Contains(a.Explanation(), "not to be sent, so nothing was") {
 			t.Errorf("cancelled: %+v", a)
 		}
 		ep.Transformation = `function handler(w) { return {payload: w.payload.a.b} }`

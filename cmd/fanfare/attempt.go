@@ -57,6 +57,8 @@ func (a *attempt) result() string {
 		return strconv.Itoa(a.StatusCode)
 	case a.ErrorClass != "":
 		return a.ErrorClass
+	case !a.failed() && (strings.HasPrefix(a.URL, "http://") || strings.HasPrefix(a.URL, "https://")):
+		return "not sent" // as its transformation said
 	case !a.failed():
 		return "taken" + a.byKind() // by what answers with no status, such as a queue
 	}
