@@ -66,7 +66,23 @@ func sizeOfAll(it traits.Iterator, of traits.Mapper) int {
 
 // A reading is what may still be looked at of a payload, in bytes: what is nested
 // deeply is looked at once for each level.
-type reading struct{ left int }
+type reading struct {
+	left  int // bytes
+	parts int // members and elements that were found
+}
+
+// maxParts bounds these: each becomes a value in memory.
+const maxParts = 5_000
+
+func newReading(payload []byte) *reading {
+	return &reading{left: readingFree + readingMost*len(payload)}
+}
+
+// part says whether one more may be found.
+func (r *reading) part() bool {
+	r.parts++
+	return r.parts <= maxParts
+}
 
 var errTooLong = types.NewErr("the cost limit of reading is exceeded")
 

@@ -146,7 +146,7 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		return types.String(in.EventType), true
 	case "payload":
 		if in.payload == nil {
-			in.payload = document(in.Payload, &reading{readingFree + readingMost*len(in.Payload)})
+			in.payload = document(in.Payload, newReading(in.Payload))
 		}
 		return in.payload, true
 	case "answer":
@@ -154,7 +154,7 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		case in.Answer == nil:
 			return types.NullValue, true
 		case in.answer == nil:
-			in.answer = document(in.Answer, &reading{readingFree + readingMost*len(in.Answer)})
+			in.answer = document(in.Answer, newReading(in.Answer))
 		}
 		return in.answer, true
 	case "headers":

@@ -44,6 +44,10 @@ func (o *object) read() {
 	text, i := o.text, space(o.text, 1)
 	o.members = make([]member, 0, 8)
 	for i < len(text) && text[i] != '}' {
+		if !o.within.part() {
+			o.err = errTooLong
+			return
+		}
 		nameEnd := -1
 		if text[i] == '"' {
 			nameEnd = passString(text, i)
@@ -228,6 +232,9 @@ func (a *array) read() []ref.Val {
 	}
 	all := []ref.Val{}
 	for i := space(a.text, 1); i < len(a.text) && a.text[i] != ']'; {
+		if !a.within.part() {
+			return append(all, errTooLong)
+		}
 		end := pass(a.text, i)
 		if end < 0 {
 			return append(all, errNotJSON)
