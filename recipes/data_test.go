@@ -299,3 +299,36 @@ func TestINT20Task(t *testing.T) {
 	}
 	w.same(got.body, `{"title":"Look after r-7","due":"2026-01-02T03:04:05Z","labels":["open","record.create"],"place":{"latitude":27.94,"longitude":-82.45}}`)
 }
+
+func TestINT12NoticeOfAShare(t *testing.T) {
+	w := newWorld(t)
+	consumer := &desk{}
+	w.install("notify-of-share", map[string]string{"CONSUMER_URL": w.service(consumer) + "/changed", "SHARE_URL": "https://shares.example.com/shares/t.json"})
+	w.send("record.update", `{"data":{"id":"r-7","note":"long"}}`)
+	w.same(consumer.came(w, 1)[0].body, `{"changed":"r-7","fetch":"https://shares.example.com/shares/t.json?key=r-7"}`)
+}
+
+func TestINT15Zapier(t *testing.T) {
+	w := newWorld(t)
+	zap := &desk{}
+	w.install("messages-to-zapier", map[string]string{"ZAPIER_HOOK": w.service(zap) + "/hooks/catch/1/abc/"})
+	w.send("form.create", `{"data":{"id":"f-1"}}`)
+	w.send("record.create", `{"data":{"id":"r-7","tags":["a"]}}`)
+	got := zap.came(w, 1)[0]
+	if got.path != "/hooks/catch/1/abc/" {
+		t.Errorf("came %+v", got)
+	}
+	w.same(got.body, `{"event":"record.create","data":{"id":"r-7","tags":["a"]}}`)
+}
+
+func TestINT17ReceiverOfOnesOwn(t *testing.T) {
+	w := newWorld(t)
+	receiver := &desk{}
+	w.install("messages-to-receiver", map[string]string{"RECEIVER_URL": w.service(receiver) + "/hook", "WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
+	w.send("record.create", `{"data":{"id":"r-7"}}`)
+	got := receiver.came(w, 1)[0]
+	if got.path != "/hook" {
+		t.Errorf("came %+v", got)
+	}
+	w.same(got.body, `{"data":{"id":"r-7"}}`)
+}
