@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 
-.PHONY: help build test check lint bench proofs torture nodes failover patroni
+.PHONY: help build test check lint bench shots proofs torture nodes failover patroni
 
 help: ## Show these targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ lint: ## Check format and the rules of .golangci.yml
 
 bench: build ## Measure against a bare POST loop on this machine (about five minutes)
 	./fanfare bench --out bench-$$(date +%Y%m%d-%H%M%S).json
+
+shots: ## Take pictures of the pages, into shots/: they need Chromium and sqlite3
+	cd compat && go test ./pages -run TestShots -shots ../../shots -count 1
 
 proofs: ## Run every proof of ./torture in its short form (two minutes)
 	go test ./torture -proofs -kills 20 -v

@@ -12,7 +12,7 @@ import (
 type AuditEntry struct {
 	ID     AuditID
 	At     time.Time
-	Actor  string // who: "admin", the id of a key or of a portal session, "cli", or "engine"
+	Actor  string // who: "admin", the id of a key or of a portal session, "oidc" for who logged in by the provider, "cli", or "engine"
 	Action string // such as "endpoint.update"
 	// Application and Object are what it was done to: ids, or what the caller called
 	// them where nothing has that name (any more).

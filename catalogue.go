@@ -29,6 +29,7 @@ type target struct {
 	tls       *tls.Config        // what connections are made with; nil: the usual
 	grant     *grant             // fetches access tokens; nil: none is needed
 	special   bool               // attempts are errands
+	bins      *Bins              // of this program, if the endpoint is one of them; nil: it is elsewhere
 	function  Function           // what its messages go to, instead of what follows; nil: none
 	connector *Connector         // likewise
 	filter    *expression.Filter // nil: none
@@ -210,6 +211,9 @@ func (h *Hub) target(app *Application, ep *Endpoint, now time.Time) (*target, er
 	}
 	if ep.Kind == KindFunction {
 		t.function, t.host = h.functions.of(ep), ep.URL
+	}
+	if h.opt.Bins.has(ep.URL) {
+		t.bins, t.special = h.opt.Bins, true
 	}
 	if t.filter, err = h.filters.of(ep.Filter); err != nil {
 		return nil, err

@@ -14,9 +14,9 @@ const (
 	leaveTime  = 3 * time.Second
 	// lookEvery is how often a node looks for what it was not told of.
 	lookEvery = 10 * time.Second
-	// tellFor is how long a node, of a shard that it has given up, tells the new
-	// owner of what it accepts: it may have been on its way when the shard went.
-	tellFor = 30 * time.Second
+	// tellFor is for how long after a shard has gone what is accepted for it counts as
+	// on its way at that time, as the clocks of the node and the store may differ.
+	tellFor = 2 * time.Second
 )
 
 // A cluster is what a dispatcher knows of its place among others. Its goroutine has
@@ -26,7 +26,7 @@ type cluster struct {
 	held   [Shards + 1]bool
 	going  [Shards + 1]bool      // held, and to be given up when nothing of it is under way
 	gone   [Shards + 1]bool      // no more held here, but not given up in the store yet
-	left   [Shards + 1]time.Time // when it was held last
+	left   [Shards + 1]time.Time // since when the store knows that it is not held
 	flying [Shards + 1]int       // attempts under way
 	again  map[EndpointID]bool   // lanes to be read once more when they have been read
 
@@ -149,9 +149,10 @@ func (d *dispatcher) elsewhere(ctx context.Context, app ApplicationID, id Endpoi
 
 // acceptedElsewhere is for what this node accepted in a lane that it does not run.
 // The store has told of it, unless the lane was just about to leave.
-func (d *dispatcher) acceptedElsewhere(t *target) {
-	if c := d.cluster; time.Since(c.left[c.store.ShardOf(t.ID)]) < tellFor {
-		c.store.TellMore([]Lane{{t.Application, t.ID}})
+func (d *dispatcher) acceptedElsewhere(t *target, msg *Message) {
+	c, shard := d.cluster, d.cluster.store.ShardOf(t.ID)
+	if c.held[shard] || c.gone[shard] || msg.CreatedAt.Before(c.left[shard].Add(tellFor)) {
+		c.store.TellMore([]Addition{{Lane{t.Application, t.ID}, []MessageID{msg.ID}}})
 	}
 }
 
@@ -254,7 +255,7 @@ func (d *dispatcher) hear(ctx context.Context) {
 			default:
 			}
 		}
-		if len(news.More)+len(news.Other) > 0 {
+		if len(news.Additions)+len(news.More)+len(news.Other) > 0 {
 			d.h.inbox.put(heard{news})
 		}
 	}

@@ -111,6 +111,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 	d.work.Go(func() { d.prune(background) })
 	d.work.Go(func() { d.runTasks(background) })
 	d.work.Go(func() { d.noteUses(background) })
+	d.work.Go(func() { d.tally(background) })
 
 	d.recording.Go(func() { d.recorder.run(inFlight, d) })
 
@@ -134,6 +135,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 		} else {
 			observed = now
 			d.h.counters.observe(d.lanes.Stats())
+			d.h.tallies.rouse()
 		}
 		timer.Stop()
 		if !wake.IsZero() {
@@ -148,6 +150,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 			d.finish()
 			return err
 		case <-ctx.Done():
+			defer d.tallyLast(ctx)
 			return d.drain(abandon)
 		}
 	}

@@ -67,12 +67,6 @@ func versionNumber(name string) int {
 // other endpoint, whether or not ep asks for such messages. If ep has pinned another
 // version than the current one, it is an example of that. The round is a manual one.
 func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int) (*Message, error) {
-	if ep.Disabled {
-		return nil, &InvalidError{"endpoint", "is disabled, and would not be sent it; enable it first"}
-	}
-	if err := ep.checkSent(); err != nil {
-		return nil, err
-	}
 	versions := t.numbers()
 	pin := ep.EventTypeVersions[t.Name]
 	if pin == versions.current || !slices.Contains(versions.all, pin) {
@@ -83,25 +77,55 @@ func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int
 		return nil, err
 	}
 	msg := &Message{Application: ep.Application, EventType: t.Name, EventTypeVersion: pin, Payload: payload, Channels: slices.Clone(ep.Channels)}
-	if err := h.checkMessage(msg); err != nil {
+	if err := h.sendAlone(ctx, ep, msg); err != nil {
 		return nil, err
 	}
-	if err := h.floor(ctx); err != nil {
-		return nil, err
-	}
-	err = h.acceptExample(ctx, ep, msg)
-	for n := 1; n < acceptTries && h.overtaken(err); n++ {
-		err = h.acceptExample(ctx, ep, msg)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("application %s: accepting an example: %w", ep.Application, err)
-	}
-	h.counters.accepted.Add(1)
-	h.rouse(ctx, ep.Application, ep.ID)
 	return msg, nil
 }
 
-func (h *Hub) acceptExample(ctx context.Context, ep *Endpoint, msg *Message) error {
+// SendTo accepts msg as a new message of ep's application, for ep and no other endpoint,
+// whether or not ep asks for such messages. The round is a manual one. What the catalogue
+// says of the payload holds as in [Hub.SendBatch].
+func (h *Hub) SendTo(ctx context.Context, ep *Endpoint, msg *Message) error {
+	checks, err := h.loadChecks(ctx)
+	if err != nil {
+		return err
+	}
+	if by := checks[msg.EventType]; by != nil {
+		if err := h.checkPayload(by, msg); err != nil {
+			return err
+		}
+	}
+	return h.sendAlone(ctx, ep, msg)
+}
+
+func (h *Hub) sendAlone(ctx context.Context, ep *Endpoint, msg *Message) error {
+	if ep.Disabled {
+		return &InvalidError{"endpoint", "is disabled, and would not be sent it; enable it first"}
+	}
+	if err := ep.checkSent(); err != nil {
+		return err
+	}
+	msg.Application = ep.Application
+	if err := h.checkMessage(msg); err != nil {
+		return err
+	}
+	if err := h.floor(ctx); err != nil {
+		return err
+	}
+	err := h.acceptAlone(ctx, ep, msg)
+	for n := 1; n < acceptTries && h.overtaken(err); n++ {
+		err = h.acceptAlone(ctx, ep, msg)
+	}
+	if err != nil {
+		return fmt.Errorf("application %s: accepting a message for endpoint %s alone: %w", ep.Application, ep.ID, err)
+	}
+	h.counters.accepted.Add(1)
+	h.rouse(ctx, ep.Application, ep.ID)
+	return nil
+}
+
+func (h *Hub) acceptAlone(ctx context.Context, ep *Endpoint, msg *Message) error {
 	arriving := h.feed.begin(ep.Application, &h.ids)
 	defer h.feed.end(arriving)
 	now := h.now()

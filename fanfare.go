@@ -74,6 +74,9 @@ type Options struct {
 	// BaseURL is where the world reaches this program, such as
 	// https://hooks.example.com, if it does: that host is never sent to.
 	BaseURL string
+	// Bins are the addresses of this program that endpoints may have all the same; nil:
+	// none.
+	Bins *Bins
 	// Origin is the DNS name by which this system calls itself in handshakes; "":
 	// fanfare.
 	Origin string
@@ -155,6 +158,7 @@ type Hub struct {
 	attempts  bells        // rung when attempts are recorded
 	feed      feed
 	counters  counters
+	tallies   tallies
 	checks    checks
 	numbers   knownNumbers
 	typeNames typeNames
@@ -189,6 +193,7 @@ func New(store Store, opt *Options) *Hub {
 	h.transport = newTransport(dial)
 	h.catalogue.load = h.loadRoster
 	h.inbox.wake = make(chan struct{}, 1)
+	h.tallies.begin()
 	h.handshakes = make(chan struct{}, handshakesAtOnce)
 	h.tasks.wake = make(chan struct{}, 1)
 	h.bearers.store, h.bearers.wake = store, make(chan struct{}, 1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/fanfarehq/fanfare/internal/expression"
 )
@@ -104,6 +105,7 @@ const maxMisses = 20
 // A FilterTrial says what a filter would have let through.
 type FilterTrial struct {
 	Looked, Matched int
+	Since           time.Time    // the oldest of them was accepted; zero: there are none
 	Misses          []FilterMiss // the newest
 }
 
@@ -149,6 +151,7 @@ func (h *Hub) TryFilter(ctx context.Context, app ApplicationID, ep *Endpoint) (*
 
 func (t *FilterTrial) look(f *expression.Filter, msg *Message) {
 	t.Looked++
+	t.Since = msg.CreatedAt // they come the newest first
 	wanted, why := f.Match(inputOf(msg))
 	if wanted {
 		t.Matched++

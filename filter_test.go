@@ -65,9 +65,13 @@ func TestTryFilter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
 		defer w.close()
-		var old *fanfare.Message
+		var first, old *fanfare.Message
 		for i := range 120 {
 			msg := w.send("record.create", map[string]any{"n": i})
+			time.Sleep(time.Second)
+			if i == 0 {
+				first = msg
+			}
 			if i == 3 {
 				old = msg
 			}
@@ -83,6 +87,9 @@ func TestTryFilter(t *testing.T) {
 		}
 		if trial.Looked != 120 || trial.Matched != 20 || len(trial.Misses) != 20 {
 			t.Errorf("matched %d of %d, with %d misses", trial.Matched, trial.Looked, len(trial.Misses))
+		}
+		if !trial.Since.Equal(first.CreatedAt) {
+			t.Errorf("the oldest was of %v, not %v", trial.Since, first.CreatedAt)
 		}
 		want := fanfare.FilterMiss{Message: bad.ID, EventType: "record.create", Why: "the message has no n"}
 		if !slices.Contains(trial.Misses, want) || trial.Misses[1].Why != "" {

@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// maxRefusals is how many of what a source did not keep are remembered.
-const maxRefusals = 20
+// maxRefusals is how many of what a source did not keep are remembered, and maxArrivals of
+// what it kept.
+const (
+	maxRefusals = 20
+	maxArrivals = 20
+)
 
 // maxInflow bounds the sources that inflow knows; beyond it, it begins anew.
 const maxInflow = 10_000
@@ -30,6 +34,16 @@ type SourceActivity struct {
 	Accepted, Repeated, Filtered int64     // messages
 	Refused                      int64     // requests
 	Refusals                     []Refusal // the newest, newest first
+	Arrivals                     []Arrival // the newest, newest first
+}
+
+// An Arrival is a message that came by a source.
+type Arrival struct {
+	At        time.Time
+	Outcome   ReceivedOutcome // accepted or repeated
+	Message   MessageID       // "": it was there already
+	EventID   string          // "" if it has none
+	EventType string
 }
 
 // A ReceivedCount says how often a profile has had an outcome.
@@ -48,7 +62,7 @@ type inflow struct {
 
 // A stream is what came by one source.
 type stream struct {
-	activity SourceActivity // Refusals oldest first
+	activity SourceActivity // Refusals and Arrivals oldest first
 	tokens   float64        // of its rate
 	at       time.Time      // when they were counted
 }
@@ -85,10 +99,14 @@ func (in *inflow) countLocked(src *Source, outcome ReceivedOutcome) *stream {
 	return s
 }
 
-func (in *inflow) count(src *Source, outcome ReceivedOutcome) {
+func (in *inflow) arrived(src *Source, a Arrival) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.countLocked(src, outcome)
+	s := in.countLocked(src, a.Outcome)
+	if len(s.activity.Arrivals) == maxArrivals {
+		s.activity.Arrivals = append(s.activity.Arrivals[:0], s.activity.Arrivals[1:]...)
+	}
+	s.activity.Arrivals = append(s.activity.Arrivals, a)
 }
 
 func (in *inflow) refused(src *Source, r Refusal) {
@@ -153,8 +171,9 @@ func (h *Hub) SourceActivity(id SourceID) SourceActivity {
 		return SourceActivity{}
 	}
 	a := s.activity
-	a.Refusals = slices.Clone(a.Refusals)
+	a.Refusals, a.Arrivals = slices.Clone(a.Refusals), slices.Clone(a.Arrivals)
 	slices.Reverse(a.Refusals)
+	slices.Reverse(a.Arrivals)
 	return a
 }
 

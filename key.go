@@ -71,6 +71,8 @@ type Access interface {
 	// application is not there.
 	CreateSession(ctx context.Context, s *Session, most int) error
 	SessionOf(ctx context.Context, hash [32]byte) (*Session, error)
+	// Sessions are those of an application that end after now, the newest first.
+	Sessions(ctx context.Context, app ApplicationID, now time.Time) ([]*Session, error)
 	// ExpireSessions makes an application's sessions end at a time, those that
 	// end earlier excepted; with labels, only the sessions that have one of them.
 	// No application is no error.

@@ -22,6 +22,20 @@ type LaneState struct {
 	Since     time.Time // it does nothing but fail; zero: it is healthy
 	OldestDue time.Time // the earliest due time of those in memory; zero: none waits
 	HoldUntil time.Time // the receiver has asked to be left alone until then; zero: it has not
+	NextProbe time.Time // while it is Probing, when it may be tried next; zero: at once, or when what is under way has ended
+
+	// Held are ordering keys of which nothing starts before the delivery that failed is
+	// tried again, those for which the most waits first, of Holding in all.
+	Held    []HeldKey
+	Holding int
+}
+
+// A HeldKey is an ordering key that waits; "" is that of all that have none.
+type HeldKey struct {
+	Key     string
+	Waiting int       // deliveries in memory
+	More    bool      // there may be others behind them, in the store
+	Until   time.Time // when the first of them is tried again
 }
 
 // Lanes returns the lanes that have anything to do, those with the most in memory first
@@ -58,11 +72,20 @@ func (in lanesAsked) apply(_ context.Context, d *dispatcher, _ time.Time) {
 	looks, all := d.lanes.Looks(MaxLanes)
 	told := lanesTold{all: all}
 	for _, k := range looks {
-		told.lanes = append(told.lanes, LaneState{
-			Lane:    Lane{ApplicationID(k.Application), EndpointID(k.Endpoint)},
-			Waiting: k.Waiting, More: k.More, InFlight: k.InFlight, Paused: k.Paused,
-			Probing: k.State == lane.Probing, Since: k.Since, OldestDue: k.Oldest, HoldUntil: k.Hold,
-		})
+		told.lanes = append(told.lanes, laneState(k))
 	}
 	in.answer <- told
+}
+
+func laneState(k lane.Look) LaneState {
+	var held []HeldKey
+	for _, key := range k.Held {
+		held = append(held, HeldKey(key))
+	}
+	return LaneState{
+		Lane:    Lane{ApplicationID(k.Application), EndpointID(k.Endpoint)},
+		Waiting: k.Waiting, More: k.More, InFlight: k.InFlight, Paused: k.Paused,
+		Probing: k.State == lane.Probing, Since: k.Since, OldestDue: k.Oldest, HoldUntil: k.Hold, NextProbe: k.Probe,
+		Held: held, Holding: k.Holding,
+	}
 }

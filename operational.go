@@ -201,8 +201,8 @@ type endpointNews struct {
 	Endpoint    EndpointID    `json:"endpointId"`
 	EndpointUID string        `json:"endpointUid,omitempty"`
 	FailSince   *time.Time    `json:"failSince,omitempty"`
-	Trigger     string        `json:"trigger,omitempty"` // of EndpointDisabled: manual or automatic
-	Reason      string        `json:"reason,omitempty"`  // in words, when automatic
+	Trigger     string        `json:"trigger,omitempty"` // of EndpointDisabled: manual or automatic; of EndpointFailing manual, if somebody had it told
+	Reason      string        `json:"reason,omitempty"`  // in words, but of a manual EndpointDisabled
 }
 
 type attemptNews struct {

@@ -50,6 +50,9 @@ func (h *Hub) checkTarget(ep *Endpoint) error {
 	if ep.URL == "" {
 		return &InvalidError{"url", "is missing; say where messages go, such as https://example.com/hooks"}
 	}
+	if h.opt.Bins.has(ep.URL) {
+		return nil
+	}
 	u, err := h.guard.CheckURL(ep.URL)
 	if err != nil {
 		return &InvalidError{"url", err.Error()}

@@ -36,6 +36,9 @@ func (d *dispatcher) prune(ctx context.Context) {
 		if err := d.h.pruneAudit(ctx); err != nil {
 			d.fault(ctx, "removing old audit entries", err)
 		}
+		if err := d.h.store.PruneTallies(ctx, d.h.now().Add(-TalliesLast)); err != nil {
+			d.fault(ctx, "removing old counts", err)
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

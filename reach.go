@@ -19,7 +19,7 @@ type Reach struct {
 
 	Connected bool      // the name resolves to an address that may be sent to, and something listens there
 	Secure    bool      // over TLS, by a certificate that is trusted
-	Expires   time.Time // that certificate; zero if it is not Secure
+	Expires   time.Time // that certificate; zero if it is not Secure, or was not needed
 }
 
 // Bounds of looking whether URLs can be reached.
@@ -35,6 +35,9 @@ func (h *Hub) Reach(ctx context.Context, to string) (*Reach, error) {
 	ep := &Endpoint{URL: to}
 	if err := h.checkTarget(ep); err != nil {
 		return nil, err
+	}
+	if h.opt.Bins.has(ep.URL) {
+		return &Reach{URL: ep.URL, Class: ClassSuccess, Connected: true, Secure: strings.HasPrefix(ep.URL, "https:")}, nil
 	}
 	if h.reaching.Add(1) > reachAtOnce {
 		h.reaching.Add(-1)
@@ -90,6 +93,8 @@ func (r *Reach) Explain() (what, fix string) {
 	}
 	a := Attempt{Class: ClassRedirect, Status: r.Status, Duration: r.Took, URL: r.URL, ResponseHeader: []Header{{Name: "Location", Value: r.Location}}}
 	switch {
+	case r.Status == 0:
+		return "It is a bin of this server, which takes whatever is sent to it and shows it.", ""
 	case r.Location != "":
 		what, fix = a.Explain()
 		return strings.Replace(what, "The endpoint answered", "It answered", 1), fix

@@ -119,6 +119,9 @@ func (e *errand) run(ctx context.Context) (*post.Response, error) {
 			return nil, err
 		}
 	}
+	if e.bins != nil {
+		return e.toBin(ctx)
+	}
 	res, err := e.post(ctx, e.to, e.lines)
 	if err == nil && e.Success.followsRedirects() {
 		res, err = e.follow(ctx, res)

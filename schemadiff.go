@@ -1,6 +1,7 @@
 package fanfare
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -65,11 +66,30 @@ func (t *EventType) Diff(from, to string) (*SchemaDiff, error) {
 	if !slices.Contains(names, from) {
 		return nil, noVersion("from", from, names)
 	}
-	before, err := fieldsOf(all[from])
+	return diffOf(from, all[from], to, all[to])
+}
+
+// DiffSince compares the newest version of t's schema with that of the same event type as
+// it was; nil: it is the same, or one of the two has none.
+func (t *EventType) DiffSince(was *EventType) (*SchemaDiff, error) {
+	from, before, err := was.newestSchema()
+	if err != nil {
+		return nil, err
+	}
+	to, after, err := t.newestSchema()
+	if err != nil || before == nil || after == nil || bytes.Equal(before, after) {
+		return nil, err
+	}
+	return diffOf(from, before, to, after)
+}
+
+// diffOf compares two schemas, which are called from and to.
+func diffOf(from string, old json.RawMessage, to string, changed json.RawMessage) (*SchemaDiff, error) {
+	before, err := fieldsOf(old)
 	if err != nil {
 		return nil, &InvalidError{"from", err.Error()}
 	}
-	after, err := fieldsOf(all[to])
+	after, err := fieldsOf(changed)
 	if err != nil {
 		return nil, &InvalidError{"to", err.Error()}
 	}

@@ -2,6 +2,7 @@ package fanfare
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -18,7 +19,14 @@ type Session struct {
 	Label        string   // the provider's own, for ending the sessions that have it
 	ExpiresAt    time.Time
 	CreatedAt    time.Time
+
+	// CreatedBy is who asked for it, as the audit log has it ("admin", or the id of a
+	// key), and CreatedByName what they are called; "" if it was not said.
+	CreatedBy, CreatedByName string
 }
+
+// ID names the session without opening anything, as the audit log does.
+func (s *Session) ID() string { return "session_" + hex.EncodeToString(s.Hash[:8]) }
 
 // A Capability is something that a portal session may do. The names are those
 // that the field's clients know.
@@ -141,6 +149,26 @@ func (h *Hub) ExpireSessions(ctx context.Context, app ApplicationID, labels []st
 		return fmt.Errorf("sessions of application %s: %w", app, err)
 	}
 	return nil
+}
+
+// Sessions lists the sessions of an application that have not ended, the newest first:
+// a thousand at most.
+func (h *Hub) Sessions(ctx context.Context, app ApplicationID) ([]*Session, error) {
+	return h.store.Sessions(ctx, app, h.now())
+}
+
+// SessionNamed finds a session of an application, by its ID, that has not ended.
+func (h *Hub) SessionNamed(ctx context.Context, app ApplicationID, id string) (*Session, error) {
+	all, err := h.Sessions(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		if s.ID() == id {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("session %q: %w", id, ErrNotFound)
 }
 
 // EndSession ends one session. Once it has returned, the session opens nothing

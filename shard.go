@@ -62,6 +62,7 @@ func (in heard) apply(ctx context.Context, d *dispatcher, now time.Time) {
 			d.work.Go(func() { d.h.rouse(ctx, l.Application, l.Endpoint) })
 		}
 	}
+	d.seek(ctx, now, in.Additions)
 	for _, l := range in.More {
 		if d.owns(l.Endpoint) && d.targets[l.Endpoint] != nil {
 			d.reread(now, l.Endpoint)
@@ -117,7 +118,7 @@ func (in leased) apply(ctx context.Context, d *dispatcher, now time.Time) {
 
 func (in givenUp) apply(_ context.Context, d *dispatcher, _ time.Time) {
 	for _, shard := range in.shards {
-		d.cluster.gone[shard] = false
+		d.cluster.gone[shard], d.cluster.left[shard] = false, time.Now()
 	}
 }
 

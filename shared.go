@@ -63,10 +63,17 @@ type Lease struct {
 
 // News is what other nodes have told.
 type News struct {
-	More    []Lane // have deliveries more than before
-	Other   []Lane // have other deliveries: some may have been cancelled
-	Renew   bool   // it is time for another Renew
-	Missing bool   // there may have been more
+	Additions []Addition
+	More      []Lane // have deliveries more than before
+	Other     []Lane // have other deliveries: some may have been cancelled
+	Renew     bool   // it is time for another Renew
+	Missing   bool   // there may have been more
+}
+
+// An Addition is what a lane has more than before: deliveries of these messages.
+type Addition struct {
+	Lane
+	Messages []MessageID
 }
 
 // A Shared store is one that several Hubs work on at once, each a node in a process
@@ -95,10 +102,14 @@ type Shared interface {
 	Tell(ctx context.Context, lanes []Lane) error
 	// TellMore has them hear, soon, that lanes have more. Who runs a lane and does not
 	// hear of it finds out by itself.
-	TellMore(lanes []Lane)
+	TellMore(some []Addition)
 	// Hear returns when there is news. What is told can be lost: all of it is found
 	// in the store too.
 	Hear(ctx context.Context) (*News, error)
+
+	// Added returns those of the deliveries that wait, and the messages of all of them
+	// that are there.
+	Added(ctx context.Context, some []Addition) ([]*Delivery, []*Message, error)
 
 	// LanesOf is Lanes, of some shards.
 	LanesOf(ctx context.Context, shards []int) ([]Lane, error)

@@ -27,6 +27,9 @@ type table struct {
 	away    bool // it does not answer
 	joins   int
 	held    chan struct{} // closed when acceptances that are held back may go on; nil: none is
+	unread  bool          // what was added is not answered
+	reads   int           // of lanes
+	news    chan *fanfare.News
 }
 
 func (s *table) answer() error {
@@ -78,13 +81,50 @@ func (s *table) GiveUp(context.Context, []int) error                          { 
 func (s *table) Leave(context.Context) error                                  { return s.answer() }
 func (s *table) Nodes(context.Context) ([]*fanfare.Node, error)               { return nil, s.answer() }
 func (s *table) Tell(context.Context, []fanfare.Lane) error                   { return s.answer() }
-func (s *table) TellMore([]fanfare.Lane)                                      {}
+func (s *table) TellMore([]fanfare.Addition)                                  {}
 func (s *table) ShardOf(fanfare.EndpointID) int                               { return 7 }
 func (s *table) LanesOf(ctx context.Context, _ []int) ([]fanfare.Lane, error) { return s.Lanes(ctx) }
 
+func (s *table) Waiting(ctx context.Context, q fanfare.WaitingQuery) ([]*fanfare.Delivery, error) {
+	s.mu.Lock()
+	s.reads++
+	s.mu.Unlock()
+	return s.Model.Waiting(ctx, q)
+}
+
+func (s *table) Added(ctx context.Context, some []fanfare.Addition) (ds []*fanfare.Delivery, msgs []*fanfare.Message, err error) {
+	s.mu.Lock()
+	unread := s.unread
+	s.mu.Unlock()
+	if unread {
+		return nil, nil, fanfare.ErrAway
+	}
+	for _, a := range some {
+		for _, id := range a.Messages {
+			of, err := s.Deliveries(ctx, a.Application, fanfare.DeliveryFilter{
+				Message: id, Endpoint: a.Endpoint, States: []fanfare.State{fanfare.Waiting}, Page: fanfare.Page{Limit: 10},
+			})
+			if err != nil {
+				return nil, nil, err
+			}
+			ds = append(ds, of...)
+		}
+		named, err := s.NamedMessages(ctx, a.Application, a.Messages)
+		if err != nil {
+			return nil, nil, err
+		}
+		msgs = append(msgs, named...)
+	}
+	return ds, msgs, nil
+}
+
 func (s *table) Hear(ctx context.Context) (*fanfare.News, error) {
-	<-ctx.Done()
-	return &fanfare.News{}, nil
+	select {
+	case news := <-s.news:
+		return news, nil
+	case <-ctx.Done():
+		return &fanfare.News{}, nil
+	}
 }
 
 // aside is a Hub on the same store that accepts and does not run.
@@ -97,7 +137,7 @@ func atTable(t *testing.T, test func(t *testing.T, w *world, s *table)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
-		s := &table{Model: w.store}
+		s := &table{Model: w.store, news: make(chan *fanfare.News)}
 		w.node(s)
 		defer w.close()
 		test(t, w, s)
@@ -209,4 +249,62 @@ func TestANodeThatIsCutOffKnows(t *testing.T) {
 			t.Error("one that does not run is out of touch")
 		}
 	})
+}
+
+// TestWhatOthersHaveAccepted has a node be told of messages that others have accepted. It
+// reads these alone, and delivers each once; where that will not do it reads the lane.
+func TestWhatOthersHaveAccepted(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		ordered bool
+		away    bool // the store does not answer what there is of them
+		twice   bool // it is told twice
+		reads   bool // the lane
+	}{
+		{what: "one by one"},
+		{what: "told twice", twice: true},
+		{what: "ordered", ordered: true, reads: true},
+		{what: "unanswered", away: true, reads: true},
+	} {
+		atTable(t, func(t *testing.T, w *world, s *table) {
+			rcv := w.receiver("a.test", nil)
+			ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Ordered: c.ordered})
+			w.send("x.y", "first") // the node knows the lane from then on
+			synctest.Wait()
+			other := s.aside(w)
+			var want []string
+			news := &fanfare.News{}
+			for i := range 100 {
+				want = append(want, fmt.Sprint(i))
+				msg := &fanfare.Message{EventType: "x.y", Payload: []byte(want[i])}
+				if errs, err := other.SendBatch(t.Context(), "acme", []*fanfare.Message{msg}, nil); err != nil || errs[0] != nil {
+					t.Fatal(err, errs)
+				}
+				news.Additions = append(news.Additions, fanfare.Addition{
+					Lane: fanfare.Lane{Application: ep.Application, Endpoint: ep.ID}, Messages: []fanfare.MessageID{msg.ID},
+				})
+			}
+			s.mu.Lock()
+			s.unread, s.reads = c.away, 0
+			s.mu.Unlock()
+			s.news <- news
+			if c.twice {
+				s.news <- news
+			}
+			synctest.Wait()
+			got := rcv.bodies()[1:]
+			if !c.ordered {
+				slices.Sort(got)
+				slices.Sort(want)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: it delivered %q", c.what, got)
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if (s.reads > 0) != c.reads {
+				t.Errorf("%s: it read the lane %d times", c.what, s.reads)
+			}
+		})
+	}
 }

@@ -312,15 +312,16 @@ func (h *Hub) Receive(ctx context.Context, src *Source, msgs []*Message) ([]Rece
 		return nil, err
 	}
 	for i, err := range errs {
+		a := Arrival{At: h.now(), Outcome: ReceivedAccepted, Message: wanted[i].ID, EventID: wanted[i].EventID, EventType: wanted[i].EventType}
 		switch {
 		case err == nil:
-			outcomes[places[i]] = ReceivedAccepted
 		case errors.Is(err, ErrExists):
-			outcomes[places[i]] = ReceivedRepeated
+			a.Outcome, a.Message = ReceivedRepeated, ""
 		default: // the catalogue has changed since precheck
 			return nil, err
 		}
-		h.inflow.count(src, outcomes[places[i]])
+		outcomes[places[i]] = a.Outcome
+		h.inflow.arrived(src, a)
 	}
 	return outcomes, nil
 }

@@ -30,6 +30,9 @@ type Store interface {
 	Checks
 	Sources
 	Overview
+	Mutes
+	Tallies
+	Searches
 	// Newest is the largest identifier of a message or attempt that was ever
 	// stored, so that new ones can be made larger; zero when there is none.
 	Newest(ctx context.Context) ([16]byte, error)
@@ -122,6 +125,9 @@ type Log interface {
 	NamedMessages(ctx context.Context, app ApplicationID, ids []MessageID) ([]*Message, error)
 	ExpungePayload(ctx context.Context, app ApplicationID, id MessageID) error
 	Deliveries(ctx context.Context, app ApplicationID, f DeliveryFilter) ([]*Delivery, error)
+	// DeliveriesOf are those of messages, each of them there once: of each the first
+	// MaxPage by endpoint. within is as in DeliveryFilter.
+	DeliveriesOf(ctx context.Context, app ApplicationID, messages []MessageID, within []string) (map[MessageID][]*Delivery, error)
 	Attempts(ctx context.Context, app ApplicationID, f AttemptFilter) ([]*Attempt, error)
 	Attempt(ctx context.Context, app ApplicationID, msg MessageID, id AttemptID) (*Attempt, error)
 	// ExpungeResponse removes an attempt's response body and headers for good.
@@ -203,7 +209,7 @@ type Page struct {
 type MessageFilter struct {
 	Page
 	Since, Until time.Time // accepted in [Since, Until)
-	EventTypes   []string  // exact names
+	EventTypes   []string  // exact names, and groups such as "record.*"
 	Channel      string
 	Tag          string
 	States       []State  // a delivery stands so, to an endpoint that is there
@@ -235,7 +241,7 @@ type DeliveryFilter struct {
 	Endpoint     EndpointID
 	States       []State   // none: all
 	Since, Until time.Time // message accepted in [Since, Until)
-	EventTypes   []string
+	EventTypes   []string  // as in MessageFilter
 	Channel      string
 	Tag          string
 	Within       []string // of a message with one of these channels, to an endpoint with no others
@@ -250,7 +256,7 @@ type AttemptFilter struct {
 	Outcome      OutcomeFilter
 	StatusClass  int       // 1 to 5: only responses 1xx to 5xx; 0: all
 	Since, Until time.Time // started in [Since, Until)
-	EventTypes   []string
+	EventTypes   []string  // as in MessageFilter
 	Channel      string
 	Tag          string
 	Within       []string // of a message with one of these channels, to an endpoint with no others

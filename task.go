@@ -92,6 +92,11 @@ type Selection struct {
 
 	Attempts bool // each message with its attempts; an export alone heeds it
 
+	// WhenHealthy has deliveries wait again only once their endpoint takes what it is
+	// sent. Until then it is tried with one of them a minute at most, and with none while
+	// it is paused or disabled. A recovery alone has it, and the Hub alone heeds it.
+	WhenHealthy bool
+
 	// Within narrows the task for good: to messages that have one of these channels
 	// and, which the Hub alone heeds, to endpoints that have no others.
 	Within []string
@@ -254,6 +259,8 @@ func (h *Hub) checkTask(ctx context.Context, t *Task) error {
 	switch {
 	case t.Kind != TaskBulkReplay && (len(s.States) > 0 || s.StatusClass != 0):
 		return &InvalidError{"status", "can be asked for in a bulk replay only"}
+	case t.Kind != TaskRecover && s.WhenHealthy:
+		return &InvalidError{"whenHealthy", "can be asked for in a recovery only"}
 	case slices.ContainsFunc(s.States, func(state State) bool { return state > Cancelled }):
 		return &InvalidError{"status", "is not known"}
 	case s.StatusClass < 0 || s.StatusClass > 5:

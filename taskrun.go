@@ -28,12 +28,12 @@ const (
 // store; only one of them runs at a time, but none would be done twice by two.
 type taskRunner struct {
 	d        *dispatcher
-	setbacks map[TaskID]setback // of tasks whose last step failed
+	setbacks map[TaskID]setback // of tasks whose last step failed, or that wait for their endpoint
 }
 
-// A setback is that a task's steps have failed.
+// A setback is that a task's steps have failed, or that there is none to be done yet.
 type setback struct {
-	tries int
+	tries int // that failed
 	again time.Time
 }
 
@@ -52,8 +52,9 @@ func (d *dispatcher) runTasks(ctx context.Context) {
 			continue
 		}
 		for _, t := range turns {
-			r.step(ctx, t)
-			pause(ctx, taskPause)
+			if r.step(ctx, t) {
+				pause(ctx, taskPause)
+			}
 		}
 		if len(turns) == 0 || time.Since(swept) >= sweepEvery {
 			d.sweepParts(ctx)
@@ -104,7 +105,7 @@ func (r *taskRunner) turns(ctx context.Context) (turns []*Task, err error) {
 	return turns, nil
 }
 
-// untilAgain is how long it is until the first task that failed is tried again;
+// untilAgain is how long it is until the first task that had a setback is tried again;
 // 0: there is none.
 func (r *taskRunner) untilAgain(now time.Time) time.Duration {
 	var first time.Time
@@ -137,10 +138,23 @@ func pause(ctx context.Context, long time.Duration) {
 	}
 }
 
-// step does the next piece of a task. If that fails it is tried again, and in
-// the end the task has failed.
-func (r *taskRunner) step(ctx context.Context, t *Task) {
-	err := r.advance(ctx, t)
+// step does the next piece of a task, if there is one to be done yet. If that fails it is
+// tried again, and in the end the task has failed.
+func (r *taskRunner) step(ctx context.Context, t *Task) (done bool) {
+	most, err := r.d.h.mayAgain(ctx, t)
+	if err == nil && most == 0 {
+		r.setbacks[t.ID] = setback{again: time.Now().Add(healthLook)}
+		return false
+	}
+	if err == nil {
+		err = r.advance(ctx, t, most)
+	}
+	r.settle(ctx, t, err)
+	return true
+}
+
+// settle notes what has come of a piece of a task.
+func (r *taskRunner) settle(ctx context.Context, t *Task, err error) {
 	if err == nil {
 		delete(r.setbacks, t.ID)
 		r.d.h.tasks.tell()
@@ -177,9 +191,9 @@ func (r *taskRunner) step(ctx context.Context, t *Task) {
 	r.d.h.tasks.tell()
 }
 
-// advance does the next piece of a task. That someone else has changed the task
-// meanwhile is no error: it is looked at again.
-func (r *taskRunner) advance(ctx context.Context, t *Task) error {
+// advance does the next piece of a task, with so many deliveries at most. That someone
+// else has changed the task meanwhile is no error: it is looked at again.
+func (r *taskRunner) advance(ctx context.Context, t *Task, most int) error {
 	h := r.d.h
 	if t.Kind == TaskExport {
 		return h.advanceExport(ctx, t)
@@ -190,6 +204,9 @@ func (r *taskRunner) advance(ctx context.Context, t *Task) error {
 	}
 	if err != nil {
 		return err
+	}
+	if most == 1 {
+		p.probe(t)
 	}
 	if err := h.findKeys(ctx, p.to, p.missing); err != nil {
 		return err
@@ -234,6 +251,7 @@ func (r *taskRunner) wake(ctx context.Context, app ApplicationID, ep EndpointID)
 // A piece is what there is to do in a part of what a task goes through.
 type piece struct {
 	endpoint EndpointID  // of the deliveries
+	ordered  bool        // it is sent them in order
 	again    []*Delivery // as a TaskStep has them
 	counted  int         // of those, if they are only counted
 	missing  []*Delivery
@@ -335,7 +353,7 @@ func (h *Hub) againPiece(ctx context.Context, t *Task, ep *Endpoint, w Walk, p *
 	case len(w.States) == 0:
 		w.States = ended
 	}
-	p.endpoint = ep.ID
+	p.endpoint, p.ordered = ep.ID, ep.Ordered
 	switch {
 	case len(w.Messages) > 0:
 		p.again, err = h.namedDeliveries(ctx, t.Application, ep.ID, &w.Selection)

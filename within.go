@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // Within, in filters, are the channels of an application that someone is let into.
@@ -44,7 +43,8 @@ type Views interface {
 	CancelWithin(ctx context.Context, app ApplicationID, msg MessageID, within []string) ([]EndpointID, error)
 	// RecordedWithin is Recorded, of attempts within.
 	RecordedWithin(ctx context.Context, app ApplicationID, within []string, after Place, limit int) (some []Record, next Place, err error)
-	// CountWithin is Stats, of the filter's Endpoint, Since, Until and Within.
+	// CountWithin is Stats, of the filter's Endpoint, Since, Until and Within. Unless its
+	// Limit is 0, it looks at so many deliveries of the endpoint, the newest, and at no others.
 	CountWithin(ctx context.Context, app ApplicationID, f DeliveryFilter) (map[State]int, error)
 }
 
@@ -75,13 +75,15 @@ func (h *Hub) RecordedWithin(ctx context.Context, app ApplicationID, channels []
 	return h.store.RecordedWithin(ctx, app, channels, after, limit)
 }
 
-// EndpointStatsWithin is EndpointStats, of messages that have one of these channels
-// if the endpoint has no others, and else of none; of all with no channels.
-func (h *Hub) EndpointStatsWithin(ctx context.Context, ep *Endpoint, since, until time.Time, channels []string) (map[State]int, error) {
-	if len(channels) == 0 {
-		return h.store.Stats(ctx, ep.Application, ep.ID, since, until)
+// EndpointStatsWithin is EndpointStats, of the filter's Since, Until and Within, and of so
+// many deliveries of the endpoint, the newest, as its Limit says; 0: of all, at a cost that
+// grows with them.
+func (h *Hub) EndpointStatsWithin(ctx context.Context, ep *Endpoint, f DeliveryFilter) (map[State]int, error) {
+	if len(f.Within) == 0 && f.Limit == 0 {
+		return h.store.Stats(ctx, ep.Application, ep.ID, f.Since, f.Until)
 	}
-	return h.store.CountWithin(ctx, ep.Application, DeliveryFilter{Endpoint: ep.ID, Since: since, Until: until, Within: channels})
+	f.Endpoint = ep.ID
+	return h.store.CountWithin(ctx, ep.Application, f)
 }
 
 // checkNarrowed checks the channels that a key or session is narrowed to.

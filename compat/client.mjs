@@ -76,11 +76,11 @@ export async function receiver(answer = () => 200) {
 }
 
 export async function eventually(holds) {
-  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(5)) {
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(5)) {
     const value = await holds();
     if (value) return value;
   }
-  assert.fail("what is waited for did not come about in 10 seconds");
+  assert.fail("what is waited for did not come about in a minute");
 }
 
 // pages walks a list to its end.

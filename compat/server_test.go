@@ -1,44 +1,19 @@
 package compat
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/fanfarehq/fanfare/compat/internal/fanfared"
 )
 
-// program is the server, built once for all tests.
-var program string
-
-func TestMain(m *testing.M) {
-	os.Exit(buildAndRun(m))
-}
-
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "fanfare-compat-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "fanfare")
-	build := exec.Command("go", "build", "-o", program, "./cmd/fanfare")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the server: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(fanfared.Run(m.Run)) }
 
 // A server is a running process of the program with a data folder of its own.
 type server struct {
@@ -50,38 +25,7 @@ type server struct {
 // not end in good order.
 func startServer(t *testing.T) *server {
 	t.Helper()
-	s := &server{key: "compat-admin-key-0123456789"}
-	var log bytes.Buffer
-	cmd := exec.Command(program, "serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--dev")
-	cmd.Env = append(os.Environ(), "FANFARE_ADMIN_KEY="+s.key)
-	cmd.Stderr = &log
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		stuck := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
-		defer stuck.Stop()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the server ended with %v", err)
-		}
-		if t.Failed() {
-			t.Logf("the server's log:\n%s", log.Bytes())
-		}
-	})
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		if fields := strings.Fields(lines.Text()); len(fields) == 2 && fields[0] == "API" {
-			s.url = strings.TrimSuffix(fields[1], "/api/v1")
-			return s
-		}
-	}
-	t.Fatal("the server did not say where its API is")
-	return nil
+	return &server{fanfared.Start(t, nil).URL, fanfared.AdminKey}
 }
 
 // call makes a request of its own, for what the clients do not know. It fails

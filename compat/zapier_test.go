@@ -68,7 +68,7 @@ func TestZapier(t *testing.T) {
 		if strings.TrimSpace(body) != `{"id":7,"name":"seven"}` {
 			t.Errorf("the Zap was sent %s", body)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the Zap was sent nothing")
 	}
 	s.call(t, "GET", "/app/acme/endpoint/"+subscribed.ID, "", http.StatusNotFound, nil)

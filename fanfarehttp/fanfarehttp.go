@@ -43,10 +43,12 @@ type Options struct {
 // Portal is what the portal looks like: the pages on which a customer looks after the
 // endpoints of one application. Every field may be left zero.
 type Portal struct {
-	Name   string   // of your product
-	Accent string   // colour of links and buttons, such as #3451d1
-	Logo   string   // address of an image, https or data:
-	Frames []string // origins such as https://app.example.com whose pages may show the portal in a frame
+	Name     string   // of your product
+	Accent   string   // colour of links and buttons, such as #3451d1
+	Logo     string   // address of an image, https or data:
+	LogoDark string   // the same for dark pages, if it differs
+	Radius   string   // of corners, in pixels from 0 to 24; 8 unless told
+	Frames   []string // origins such as https://app.example.com whose pages may show the portal in a frame
 }
 
 // minKey is the least that keeps an admin key from being guessed, maxKey the most

@@ -152,6 +152,7 @@ var goneWith = []string{
 	`DELETE FROM key WHERE application = $1`,
 	`DELETE FROM session WHERE application = $1`,
 	`DELETE FROM source WHERE application = $1`,
+	`DELETE FROM mute WHERE application = $1`,
 	`DELETE FROM application WHERE id = $1`,
 }
 

@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
 		_ = checks.Value.Set(usual)
 	}
+	if at := flag.Lookup("test.parallel"); at.Value.String() == at.DefValue {
+		_ = at.Value.Set(beside)
+	}
 	code := 1
 	if err := begin(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -66,6 +69,10 @@ func begin(ctx context.Context) (err error) {
 		return err
 	})
 }
+
+// beside is how many tests run beside each other, on however few processors, if no number
+// is asked for: most of the time they wait.
+const beside = "4"
 
 // usual is how many random histories the contract has here if no number is asked for.
 const usual = "20"
@@ -112,10 +119,14 @@ func databases(t *testing.T, ring *seal.Ring) storetest.Opener {
 	return func(t testing.TB, name string) fanfare.Store {
 		t.Helper()
 		mu.Lock()
-		defer mu.Unlock()
-		if urls[name] == "" {
-			urls[name] = lent(t)
+		url := urls[name]
+		mu.Unlock()
+		if url == "" { // nobody else opens it meanwhile
+			url = lent(t)
+			mu.Lock()
+			urls[name] = url
+			mu.Unlock()
 		}
-		return openAt(t, urls[name], ring)
+		return openAt(t, url, ring)
 	}
 }

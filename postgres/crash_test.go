@@ -14,6 +14,7 @@ import (
 // TestACrashLosesNothingAcknowledged kills the server while messages are accepted and
 // attempts recorded. Nobody who calls is told of it, for it is back in time.
 func TestACrashLosesNothingAcknowledged(t *testing.T) {
+	t.Parallel()
 	const callers, crashes = 12, 3
 	mine := pgtest.Start(t)
 	url, err := mine.Database(t.Context())

@@ -116,7 +116,7 @@ func TestANodeThatIsCutOffSaysSoSoon(t *testing.T) {
 		if err := call(); !errors.Is(err, fanfare.ErrAway) {
 			t.Errorf("a call ended with %v", err)
 		}
-		if took := time.Since(begun); took > briefly+time.Second {
+		if took := time.Since(begun); took > briefly+5*time.Second {
 			t.Errorf("a call was told after %v", took)
 		}
 	}

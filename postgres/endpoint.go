@@ -177,6 +177,7 @@ func (s *Store) DeleteEndpointAt(ctx context.Context, application fanfare.Applic
 			"INSERT INTO doomed (id, kind) VALUES ($1, 'endpoint') ON CONFLICT DO NOTHING",
 			"DELETE FROM endpoint WHERE id = $1",
 			"DELETE FROM consumer WHERE endpoint = $1",
+			"DELETE FROM mute WHERE endpoint = $1",
 		} {
 			if _, err := tx.Exec(ctx, query, ep); err != nil {
 				return err

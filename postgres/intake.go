@@ -61,18 +61,22 @@ func (g *acceptance) store(batch *pgx.Batch, end string) {
 	g.keepKeys(batch)
 }
 
-// abroad are the lanes of other nodes that what was stored waits in.
-func (g *acceptance) abroad() (lanes []route) {
-	seen := make(map[id]bool)
+// abroad is what was stored in lanes of other nodes. Where deliveries took the places of
+// others the whole lane is told of, as those are in it no more.
+func (g *acceptance) abroad() additions {
+	all := make(additions)
 	g.each(func(call *intake, p *parcel) {
 		for _, ep := range p.endpoints {
-			if g.member.elsewhere(ep) && !seen[ep] {
-				seen[ep] = true
-				lanes = append(lanes, route{call.app, ep})
+			switch {
+			case !g.member.elsewhere(ep):
+			case call.latest:
+				all.add(route{call.app, ep}, nil)
+			default:
+				all.add(route{call.app, ep}, []id{p.id})
 			}
 		}
 	})
-	return lanes
+	return all
 }
 
 // messages are the columns of some.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,15 +18,18 @@ import (
 )
 
 // What is notified, on one channel: newsRenew, newsChange, or newsMore or newsOther
-// and pairs of an application and an endpoint, their bytes one behind the other.
+// and pairs of an application and an endpoint, their bytes one behind the other. In
+// newsNamed, behind each pair comes how many messages follow, as a byte, and these.
 const (
 	newsRenew  = "renew"
 	newsChange = "change"
 	newsMore   = "more "
 	newsOther  = "other "
+	newsNamed  = "named "
 
-	// mostLanes keeps a payload below the 8000 bytes that it may have.
+	// mostLanes and mostRaw, in bytes, keep a payload below the 8000 bytes that it may have.
 	mostLanes = 150
+	mostRaw   = 5900
 )
 
 const notifyOne = `
@@ -52,13 +57,50 @@ func laneNews(what string, lanes []route) (payloads []string) {
 	return payloads
 }
 
+// news are the payloads that tell of additions.
+func (a additions) news() (payloads []string) {
+	var whole []route
+	var raw []byte
+	flush := func() {
+		if len(raw) > 0 {
+			payloads = append(payloads, newsNamed+base64.RawStdEncoding.EncodeToString(raw))
+		}
+		raw = raw[:0]
+	}
+	for l, messages := range a {
+		if messages == nil {
+			whole = append(whole, l)
+		}
+		for some := range slices.Chunk(messages, math.MaxUint8) {
+			if len(raw)+(2+len(some))*len(id{})+1 > mostRaw {
+				flush()
+			}
+			raw = append(append(raw, l.app[:]...), l.endpoint[:]...)
+			raw = append(raw, byte(len(some)))
+			for _, m := range some {
+				raw = append(raw, m[:]...)
+			}
+		}
+	}
+	flush()
+	return append(payloads, laneNews(newsMore, whole)...)
+}
+
 // Tell implements [fanfare.Shared].
 func (s *Store) Tell(ctx context.Context, lanes []fanfare.Lane) error {
 	return s.tell(ctx, laneNews(newsOther, routes(lanes)))
 }
 
 // TellMore implements [fanfare.Shared].
-func (s *Store) TellMore(lanes []fanfare.Lane) { s.telling.put(routes(lanes)) }
+func (s *Store) TellMore(some []fanfare.Addition) {
+	all := make(additions)
+	for _, a := range some {
+		for _, l := range routes([]fanfare.Lane{a.Lane}) {
+			all.add(l, messageIDs(a.Messages))
+		}
+	}
+	s.telling.put(all)
+}
 
 func routes(lanes []fanfare.Lane) (told []route) {
 	for _, l := range lanes {
@@ -216,23 +258,47 @@ func (h *hearing) notification(ctx context.Context) (*pgconn.Notification, error
 // takeDown reads a payload. One that is not understood is of a newer program, whose
 // news is found in the database.
 func takeDown(news *fanfare.News, payload string) {
-	what, lanes, ok := strings.Cut(payload, " ")
+	what, list, ok := strings.Cut(payload, " ")
 	if !ok {
 		news.Renew = true
 		return
 	}
-	told := &news.Other
-	if what+" " == newsMore {
-		told = &news.More
-	}
-	raw, err := base64.RawStdEncoding.DecodeString(lanes)
+	raw, err := base64.RawStdEncoding.DecodeString(list)
 	if err != nil {
 		news.Missing = true
+		return
 	}
-	for size := len(id{}); len(raw) >= 2*size; raw = raw[2*size:] {
-		*told = append(*told, fanfare.Lane{
+	for size := len(id{}); len(raw) >= 2*size; {
+		l := fanfare.Lane{
 			Application: fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, id(raw[:size]))),
 			Endpoint:    fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, id(raw[size:2*size]))),
-		})
+		}
+		raw = raw[2*size:]
+		switch what + " " {
+		case newsMore:
+			news.More = append(news.More, l)
+		case newsNamed:
+			var messages []fanfare.MessageID
+			if messages, raw, ok = takeNames(raw); !ok {
+				news.Missing = true
+				return
+			}
+			news.Additions = append(news.Additions, fanfare.Addition{Lane: l, Messages: messages})
+		default:
+			news.Other = append(news.Other, l)
+		}
 	}
+}
+
+// takeNames reads how many messages follow, and these.
+func takeNames(raw []byte) (messages []fanfare.MessageID, rest []byte, ok bool) {
+	if len(raw) == 0 || len(raw) < 1+int(raw[0])*len(id{}) {
+		return nil, nil, false
+	}
+	n, raw := int(raw[0]), raw[1:]
+	for range n {
+		messages = append(messages, fanfare.MessageID(fanfare.EncodeID(messagePrefix, id(raw[:len(id{})]))))
+		raw = raw[len(id{}):]
+	}
+	return messages, raw, true
 }

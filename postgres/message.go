@@ -79,7 +79,10 @@ func whole(msg *fanfare.Message, err error) (*fanfare.Message, error) {
 // messageIs are the conditions on a message that lists of deliveries and attempts
 // have in common with lists of messages.
 const messageIs = `
-		AND (@types::text[] IS NULL OR message.event_type = ANY(@types))
+		AND (@types::text[] IS NULL OR message.event_type = ANY(@types) OR EXISTS (
+			SELECT 1
+			FROM unnest(@types::text[]) AS pattern
+			WHERE right(pattern, 2) IN ('.*', ':*', '/*') AND starts_with(message.event_type, left(pattern, -1))))
 		AND (@channel::text IS NULL OR @channel = ANY(message.channels))
 		AND (@tag::text IS NULL OR @tag = ANY(message.tags))
 		AND (@within::text[] IS NULL OR message.channels && @within)`

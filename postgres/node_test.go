@@ -79,7 +79,7 @@ func TestALoadDoesNotHoldUpALease(t *testing.T) {
 	if lease := renewed(t, s, 1); len(lease.Shards) != fanfare.Shards+1 {
 		t.Errorf("%d shards, want all", len(lease.Shards))
 	}
-	if took := time.Since(at); took > time.Second {
+	if took := time.Since(at); took > 10*time.Second { // the others go on waiting
 		t.Errorf("it took %v", took)
 	}
 	stop()
@@ -400,7 +400,7 @@ func TestCloseEndsWhoHears(t *testing.T) {
 		s.Close()
 		select {
 		case <-ended:
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("who hears goes on")
 		}
 	}

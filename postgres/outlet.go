@@ -97,8 +97,8 @@ func (o *outlet) Accept(ctx context.Context, application fanfare.ApplicationID, 
 		return nil, err
 	}
 	batch := &pgx.Batch{}
-	if lanes := g.abroad(); len(lanes) > 0 {
-		batch.Queue(notifyAll, channel, laneNews(newsMore, lanes))
+	if all := g.abroad(); len(all) > 0 {
+		batch.Queue(notifyAll, channel, all.news())
 	}
 	if g.store(batch, ""); batch.Len() > 0 {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {

@@ -54,7 +54,7 @@ func TestPlacesGrowThroughADump(t *testing.T) {
 	}
 	follow := func(after fanfare.Place, n int) (got []fanfare.AttemptID, last fanfare.Place) {
 		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); len(got) < n; time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); len(got) < n; time.Sleep(10 * time.Millisecond) {
 			some, next, err := shop.store.Recorded(ctx, "", after, 100)
 			if err != nil || time.Now().After(deadline) {
 				t.Fatalf("%d of %d attempts behind %d: %v", len(got), n, after, err)
@@ -195,7 +195,7 @@ func TestAttemptsAreFollowedBesideABusyDatabase(t *testing.T) {
 // server itself changes something in a database now and then.
 func (s *shop) reads(after fanfare.Place) (next fanfare.Place) {
 	s.tb.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		some, next, err := s.store.Recorded(s.tb.Context(), "", after, 10)
 		if err == nil && len(some) == 1 {
 			return next

@@ -20,6 +20,7 @@ import (
 // TestBehindAPooler uses a store through a pooler that gives every transaction another
 // connection, and sees that a client which prepares statements fails there.
 func TestBehindAPooler(t *testing.T) {
+	t.Parallel()
 	url := database(t)
 	port := pool(t, url)
 	direct, rest, _ := strings.Cut(url, "/test_")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/seal"
@@ -92,20 +93,32 @@ func (s *Store) resealBehind() {
 	}
 }
 
+// joinWait is how long MustBeAlone waits for a node that is about to join to know
+// which of the nodes it is.
+const joinWait = time.Second
+
 // MustBeAlone returns ErrOthers if another node has the database open.
 func (s *Store) MustBeAlone(ctx context.Context) error {
-	nodes, err := s.Nodes(ctx)
-	if err != nil {
-		return err
-	}
-	own := ""
-	if self := s.member.node(); self != nil {
-		own = fanfare.EncodeID(nodePrefix, *self)
-	}
-	for _, n := range nodes {
-		if n.ID != own {
+	for until := time.Now().Add(joinWait); ; {
+		nodes, err := s.Nodes(ctx)
+		if err != nil {
+			return err
+		}
+		self := s.member.node()
+		own := ""
+		if self != nil {
+			own = fanfare.EncodeID(nodePrefix, *self)
+		}
+		switch others := slices.ContainsFunc(nodes, func(n *fanfare.Node) bool { return n.ID != own }); {
+		case !others:
+			return nil
+		case self != nil || time.Now().After(until):
 			return ErrOthers
 		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return nil
 }

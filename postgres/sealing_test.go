@@ -26,6 +26,7 @@ func TestContractSealed(t *testing.T) {
 
 // TestANewKeySealsEverything opens a database with keys one after the other.
 func TestANewKeySealsEverything(t *testing.T) {
+	t.Parallel()
 	url := database(t)
 	const secret = "hmac-secret-of-api-keys"
 	first, second := seal.NewKey(), seal.NewKey()
@@ -72,6 +73,7 @@ func TestANewKeySealsEverything(t *testing.T) {
 // TestKeysAreChangedWhileAllIsRead gives a store a new key while it is written and read,
 // and one that is closed before it has done so, whose database goes on at the next Open.
 func TestKeysAreChangedWhileAllIsRead(t *testing.T) {
+	t.Parallel()
 	url := database(t)
 	old := seal.NewRing(seal.NewKey())
 	s := openAt(t, url, old)
@@ -112,8 +114,18 @@ func TestKeysAreChangedWhileAllIsRead(t *testing.T) {
 	if err := s.Rekey(t.Context(), ring); !errors.Is(err, postgres.ErrOthers) {
 		t.Errorf("beside another node: %v", err)
 	}
+	alone := make(chan error, 1)
+	go func() { alone <- s.MustBeAlone(t.Context()) }()
+	select {
+	case err := <-alone:
+		t.Errorf("a store that may be joining says at once that another is there: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
 	if err := other.Leave(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if err := <-alone; err != nil {
+		t.Errorf("when the other has left: %v", err)
 	}
 	if err := s.Rekey(t.Context(), ring); err != nil {
 		t.Fatal(err)
@@ -124,7 +136,7 @@ func TestKeysAreChangedWhileAllIsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		sealing, err := s.Sealing(t.Context())
 		if err != nil || sealing.Err != nil || sealing.Key != ring.Current() || time.Now().After(deadline) {
 			t.Fatalf("it is sealed so: %+v, %v", sealing, err)

@@ -17,6 +17,7 @@ import (
 // TestOpenRefusesWhatDurabilityCannotRestOn opens databases of servers that are set so
 // that what they commit may be lost, and others that cannot be used.
 func TestOpenRefusesWhatDurabilityCannotRestOn(t *testing.T) {
+	t.Parallel()
 	careless := pgtest.Start(t, "fsync = off")
 	standby := careless.Standby(t, "s", "fsync = on")
 	for _, test := range []struct{ name, url, want string }{
@@ -63,6 +64,7 @@ func pretends(t *testing.T, version string) string {
 // that hangs, and whose wait is cancelled by an administrator, after which the database
 // says with a warning that it has committed.
 func TestNothingUnreplicatedIsAcknowledged(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.Start(t)
 	ctx := t.Context()
 	url, err := primary.Database(ctx)
@@ -144,7 +146,7 @@ func cancelWaits(ctx context.Context, s *pgtest.Server) (n int) {
 // waitFor waits until a query says true, on a connection of its own each time.
 func waitFor(t *testing.T, url, query string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		ok := false
 		if row(t, url, query, &ok); ok {
 			return

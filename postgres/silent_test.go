@@ -44,7 +44,7 @@ func TestAHostThatFallsSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What was under way has 4 s, and connecting to the silent one 3 s.
-	if took := time.Since(begun); took > 9*time.Second {
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

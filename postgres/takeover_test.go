@@ -58,7 +58,7 @@ func TestAChangeReachesEveryNodeUnheard(t *testing.T) {
 		at := time.Now()
 		for k, n := range nodes {
 			for !wanted(n, change) {
-				if time.Since(at) > 10*time.Second {
+				if time.Since(at) > time.Minute {
 					t.Fatalf("node %d does not know of the change", k)
 				}
 				time.Sleep(10 * time.Millisecond)
@@ -66,7 +66,7 @@ func TestAChangeReachesEveryNodeUnheard(t *testing.T) {
 		}
 		slowest = max(slowest, time.Since(at))
 	}
-	if slowest > 2*time.Second {
+	if slowest > 8*time.Second { // two on a machine that is not busy; it looks for what it was not told of after ten
 		t.Errorf("it took %v until all nodes went by a change", slowest)
 	}
 	t.Logf("at most %v", slowest)

@@ -16,9 +16,27 @@ const (
 	// mostTold is how many lanes wait to be told of at most. More are found by those who
 	// run them, only later.
 	mostTold = 10_000
+	// mostNamed is how many messages of a lane are told of by name. It is told of as a
+	// whole if it has more.
+	mostNamed = 256
 )
 
-// A teller tells other nodes of lanes that have more, once that is committed. It is
+// additions are lanes that have more, and the messages that are new in them; nil where
+// these are too many to be named, or not all.
+type additions map[route][]id
+
+func (a additions) add(l route, messages []id) {
+	named, known := a[l]
+	switch {
+	case !known && len(a) == mostTold:
+	case known && named == nil || len(messages) == 0 || len(named)+len(messages) > mostNamed:
+		a[l] = nil
+	default:
+		a[l] = append(named, messages...)
+	}
+}
+
+// A teller tells other nodes of what is new in their lanes, once that is committed. It is
 // not told with the commit, since the database lets one transaction at a time commit
 // that notifies.
 type teller struct {
@@ -27,25 +45,23 @@ type teller struct {
 	done sync.WaitGroup
 
 	mu     sync.Mutex
-	lanes  map[route]bool
+	all    additions
 	closed bool
 }
 
 func newTeller(tell func(ctx context.Context, payloads []string) error) *teller {
-	t := &teller{tell: tell, wake: make(chan struct{}, 1), lanes: make(map[route]bool)}
+	t := &teller{tell: tell, wake: make(chan struct{}, 1), all: make(additions)}
 	t.done.Go(t.run)
 	return t
 }
 
-func (t *teller) put(lanes []route) {
-	if len(lanes) == 0 {
+func (t *teller) put(some additions) {
+	if len(some) == 0 {
 		return
 	}
 	t.mu.Lock()
-	for _, l := range lanes {
-		if len(t.lanes) < mostTold {
-			t.lanes[l] = true
-		}
+	for l, messages := range some {
+		t.all.add(l, messages)
 	}
 	t.mu.Unlock()
 	t.rouse()
@@ -59,26 +75,23 @@ func (t *teller) rouse() {
 }
 
 // take removes what is to be told; last is whether there will be no more.
-func (t *teller) take() (lanes []route, last bool) {
+func (t *teller) take() (all additions, last bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for l := range t.lanes {
-		lanes = append(lanes, l)
-	}
-	clear(t.lanes)
-	return lanes, t.closed
+	all, t.all = t.all, make(additions)
+	return all, t.closed
 }
 
 func (t *teller) run() {
 	for last := false; !last; {
 		<-t.wake
-		var lanes []route
-		lanes, last = t.take()
-		if len(lanes) == 0 {
+		var all additions
+		all, last = t.take()
+		if len(all) == 0 {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), tellTry) // it outlasts those whose news it tells
-		_ = t.tell(ctx, laneNews(newsMore, lanes))                        // who runs the lanes finds it by itself
+		_ = t.tell(ctx, all.news())                                       // who runs the lanes finds it by itself
 		cancel()
 		time.Sleep(tellGap)
 	}

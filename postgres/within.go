@@ -39,11 +39,15 @@ func (s *Store) EndpointsWithin(ctx context.Context, application fanfare.Applica
 
 const countWithin = `
 	SELECT delivery.state, count(*)
-	FROM delivery
+	FROM (
+		SELECT endpoint, message, state, created_at
+		FROM delivery
+		WHERE endpoint = @endpoint
+		ORDER BY message DESC
+		LIMIT nullif(@most::bigint, 0)) AS delivery
 	JOIN endpoint ON endpoint.id = delivery.endpoint
 	JOIN message ON message.application = endpoint.application AND message.id = delivery.message
-	WHERE delivery.endpoint = @endpoint
-		AND delivery.created_at >= @since
+	WHERE delivery.created_at >= @since
 		AND delivery.created_at < @until
 		AND endpoint.application = @application` + endpointIs + messageIs + `
 	GROUP BY delivery.state`
@@ -57,7 +61,7 @@ func (s *Store) CountWithin(ctx context.Context, application fanfare.Application
 		return counts, nil
 	}
 	args := messageArgs(pgx.NamedArgs{
-		"application": app, "endpoint": ep, "since": stored.From(f.Since), "until": stored.To(f.Until), "within": some(f.Within),
+		"application": app, "endpoint": ep, "since": stored.From(f.Since), "until": stored.To(f.Until), "most": f.Limit, "within": some(f.Within),
 	}, nil, "", "")
 	err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, countWithin, args)

@@ -224,7 +224,7 @@ func (w *world) service(handler http.Handler) string {
 // settle waits until no delivery waits any more.
 func (w *world) settle() {
 	w.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		lanes, err := w.store.Lanes(w.Context())
 		if err != nil {
 			w.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -67,8 +68,8 @@ func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, i
 		if err != nil || earlier != nil {
 			return err
 		}
-		for i := range parcels {
-			if err := w.accept(app, &parcels[i]); err != nil {
+		for some := range slices.Chunk(parcels, many) {
+			if err := w.accept(app, some); err != nil {
 				return err
 			}
 		}
@@ -89,25 +90,61 @@ const insertMessage = `
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
-// accept stores a message and its deliveries, or sets its Err to ErrExists.
-func (w *writer) accept(app id, p *parcel) error {
-	msg := p.Message
-	var few [8 * len(id{})]byte
-	endpoints := few[:0]
-	for i, ep := range p.endpoints {
+// accept stores at most many messages with their deliveries, or sets their Err to
+// ErrExists.
+func (w *writer) accept(app id, parcels []parcel) error {
+	for i := range parcels {
+		if err := w.leaveOutDeleted(app, parcels[i].endpoints); err != nil {
+			return err
+		}
+	}
+	first := w.fresh.lastRow + 1
+	w.fresh.lastRow += int64(len(parcels))
+	stored, err := w.hot.message.insert(len(parcels), func(bind *binder, i int) {
+		parcels[i].bind(bind, app, first+int64(i))
+	})
+	for i := 0; i < len(parcels) && err == nil; i++ {
+		p, row, isStored := &parcels[i], first+int64(i), true
+		if stored < len(parcels) {
+			isStored, err = known(w.hot.knownMessage, row)
+		}
+		if p.Err = nil; !isStored {
+			p.Err = fanfare.ErrExists
+			continue
+		}
+		w.newest.raise(p.id)
+		if err == nil && !w.fresh.admit(row, p) {
+			err = w.insertDeliveries(p)
+		}
+	}
+	return err
+}
+
+// leaveOutDeleted makes the endpoints zero that cannot have a delivery.
+func (w *writer) leaveOutDeleted(app id, endpoints []id) error {
+	for i, ep := range endpoints {
 		ok, err := w.hasEndpoint(app, ep)
 		if err != nil {
 			return err
 		}
-		if ok {
-			endpoints = append(endpoints, ep[:]...)
-		} else {
-			p.endpoints[i] = id{}
+		if !ok {
+			endpoints[i] = id{}
 		}
 	}
-	w.fresh.lastRow++
-	bind := binder{stmt: w.hot.message}
-	bind.number(w.fresh.lastRow)
+	return nil
+}
+
+// bind gives insertMessage its values.
+func (p *parcel) bind(bind *binder, app id, row int64) {
+	var few [8 * len(id{})]byte
+	endpoints := few[:0]
+	for _, ep := range p.endpoints {
+		if ep != (id{}) {
+			endpoints = append(endpoints, ep[:]...)
+		}
+	}
+	msg := p.Message
+	bind.number(row)
 	bind.id(app)
 	bind.id(p.id)
 	bind.optional(msg.EventID)
@@ -122,18 +159,10 @@ func (w *writer) accept(app id, p *parcel) error {
 	bind.blob(endpoints)
 	bind.blob(msg.Payload)
 	bind.number(int64(msg.EventTypeVersion))
-	if err := run(w.hot.message); err != nil {
-		return err
-	}
-	if w.conn.Changes() == 0 {
-		p.Err = fanfare.ErrExists
-		return nil
-	}
-	p.Err = nil
-	w.newest.raise(p.id)
-	if w.fresh.admit(w.fresh.lastRow, p) {
-		return nil
-	}
+}
+
+// insertDeliveries writes down what cannot be fresh.
+func (w *writer) insertDeliveries(p *parcel) error {
 	for i, ep := range p.endpoints {
 		if ep == (id{}) {
 			continue

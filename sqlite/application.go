@@ -197,7 +197,7 @@ func (s *Store) DeleteApplicationAt(ctx context.Context, application fanfare.App
 			return err
 		}
 		clear(w.live)
-		for _, query := range []string{doomApplication, deleteConsumersOf, deleteEndpointsOf, deleteTasksOf, deleteKeysOf, deleteSourcesOf, deleteSessionsOf, deleteApplication} {
+		for _, query := range []string{doomApplication, deleteConsumersOf, deleteEndpointsOf, deleteTasksOf, deleteKeysOf, deleteSourcesOf, deleteMutesOf, deleteSessionsOf, deleteApplication} {
 			if err := w.exec(query, func(bind *binder) { bind.id(app) }); err != nil {
 				return err
 			}

@@ -51,7 +51,11 @@ func (s *Store) Deliveries(ctx context.Context, application fanfare.ApplicationI
 // messageIs are the conditions on a message that lists of deliveries and
 // attempts have in common with lists of messages.
 const messageIs = `
-		AND (:types IS NULL OR message.event_type IN (SELECT value FROM json_each(:types)))
+		AND (:types IS NULL OR message.event_type IN (SELECT value FROM json_each(:types)) OR EXISTS (
+			SELECT 1
+			FROM json_each(:types)
+			WHERE substr(value, -2) IN ('.*', ':*', '/*')
+				AND substr(message.event_type, 1, length(value) - 1) = substr(value, 1, length(value) - 1)))
 		AND (:channel IS NULL OR EXISTS (SELECT 1 FROM json_each(message.channels) WHERE value = :channel))
 		AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(message.tags) WHERE value = :tag))
 		AND (:within IS NULL OR EXISTS (

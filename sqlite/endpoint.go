@@ -213,7 +213,7 @@ func (s *Store) DeleteEndpointAt(ctx context.Context, application fanfare.Applic
 			return err
 		}
 		delete(w.live, ep)
-		for _, query := range []string{doomEndpoint, deleteEndpoint, deleteConsumersAt} {
+		for _, query := range []string{doomEndpoint, deleteEndpoint, deleteConsumersAt, deleteMutesAt} {
 			if err := w.exec(query, func(bind *binder) { bind.id(ep) }); err != nil {
 				return err
 			}

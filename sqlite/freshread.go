@@ -11,6 +11,13 @@ import (
 // settleFresh makes the fresh deliveries visible to readers: those of a message
 // or to an endpoint, or all with two zeros.
 func (s *Store) settleFresh(ctx context.Context, message, endpoint id) error {
+	return s.settleFreshIf(ctx, func(d *freshDelivery) bool {
+		return (message == (id{}) || d.id == message) && (endpoint == (id{}) || d.endpoint == endpoint)
+	})
+}
+
+// settleFreshIf has those written down for which want is true.
+func (s *Store) settleFreshIf(ctx context.Context, want func(d *freshDelivery) bool) error {
 	if s.fresh.Load() == 0 {
 		return nil
 	}
@@ -18,7 +25,7 @@ func (s *Store) settleFresh(ctx context.Context, message, endpoint id) error {
 		for _, m := range w.fresh.queue {
 			for i := range m.deliveries {
 				d := &m.deliveries[i]
-				if d.gone || message != (id{}) && m.id != message || endpoint != (id{}) && d.endpoint != endpoint {
+				if d.gone || !want(d) {
 					continue
 				}
 				if err := w.expand(d); err != nil {

@@ -14,8 +14,10 @@ import (
 
 // reserveSize is the room kept for the time when the disk is full: enough for the
 // WAL to be copied into the database, whole, and for thousands of attempts to be
-// recorded after that.
-const reserveSize = checkpointFrames*pageSize + 8<<20
+// recorded after that. Tests, which have hundreds of databases, make it smaller.
+var reserveSize = wholeReserve
+
+const wholeReserve = checkpointFrames*pageSize + 8<<20
 
 // fullAgain is how long to wait before looking again whether there is room.
 const fullAgain = time.Second
@@ -36,7 +38,7 @@ func (s *Store) reservePath() string { return s.path + ".reserve" }
 // takeReserve fills the reserve file with blocks of its own. It may be there
 // already, whole or in part.
 func (s *Store) takeReserve() (err error) {
-	if info, err := os.Stat(s.reservePath()); err == nil && info.Size() == reserveSize {
+	if info, err := os.Stat(s.reservePath()); err == nil && info.Size() == int64(reserveSize) {
 		return nil
 	}
 	file, err := os.OpenFile(s.reservePath(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)

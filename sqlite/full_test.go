@@ -11,6 +11,9 @@ import (
 	"github.com/fanfarehq/fanfare"
 )
 
+// A disk that is full is the only thing that needs all of it.
+func init() { reserveSize = 64 << 10 }
+
 func name(prefix string, n int) string {
 	return fanfare.EncodeID(prefix, [16]byte{0: 1, 6: 0x70, 8: 0x80, 13: byte(n >> 16), 14: byte(n >> 8), 15: byte(n)})
 }
@@ -105,7 +108,7 @@ func TestAFullDatabaseRefusesAndResumes(t *testing.T) {
 		if err := accept(t, s, n+1, 20_000); err != nil {
 			t.Errorf("with room again: %v", err)
 		}
-		if info, err := os.Stat(path + ".reserve"); err != nil || info.Size() != reserveSize {
+		if info, err := os.Stat(path + ".reserve"); err != nil || info.Size() != int64(reserveSize) {
 			t.Errorf("the reserve: %v, want it taken again", err)
 		}
 		if got := waiting(t, s); got != n+1 {

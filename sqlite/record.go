@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/stored"
@@ -13,25 +14,44 @@ import (
 // hotStatements run for every message and attempt, so they are not even looked
 // up by their text.
 type hotStatements struct {
-	message, delivery                          *sqlite.Stmt // accept
-	first, standing, attempt, outcome, chained *sqlite.Stmt // record
+	message, attempt, first    inserter
+	knownMessage, knownAttempt *sqlite.Stmt // of many, which are stored
+	delivery                   *sqlite.Stmt // accept
+	standing, outcome, chained *sqlite.Stmt // record
 }
 
 func (h *hotStatements) prepare(conn *sqlite.Conn) (err error) {
 	for query, stmt := range map[string]**sqlite.Stmt{
-		insertMessage:  &h.message,
-		insertDelivery: &h.delivery,
-		insertFirst:    &h.first,
-		selectStanding: &h.standing,
-		insertAttempt:  &h.attempt,
-		updateOutcome:  &h.outcome,
-		updateChain:    &h.chained,
+		insertDelivery:      &h.delivery,
+		selectStoredMessage: &h.knownMessage,
+		selectStoredAttempt: &h.knownAttempt,
+		selectStanding:      &h.standing,
+		updateOutcome:       &h.outcome,
+		updateChain:         &h.chained,
 	} {
 		if *stmt, err = conn.Prepare(query); err != nil {
 			return err
 		}
 	}
+	for query, in := range map[string]*inserter{insertMessage: &h.message, insertAttempt: &h.attempt, insertFirst: &h.first} {
+		if *in, err = newInserter(conn, query); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// selectStoredMessage and selectStoredAttempt tell whether a row was stored.
+const (
+	selectStoredMessage = `SELECT count(*) FROM message WHERE rowid = ?`
+	selectStoredAttempt = `SELECT count(*) FROM attempt WHERE rowid = ?`
+)
+
+func known(stmt *sqlite.Stmt, rowid int64) (there bool, err error) {
+	bind := binder{stmt: stmt}
+	bind.number(rowid)
+	_, err = one(stmt, func(row *row) { there = row.truth() })
+	return there, err
 }
 
 // A report is an outcome made ready to be stored.
@@ -62,12 +82,7 @@ func (s *Store) Record(ctx context.Context, os ...*fanfare.Outcome) error {
 	}
 	j.attempts = len(reports)
 	j.run = func(w *writer) error {
-		for i := range reports {
-			if err := reports[i].record(w); err != nil {
-				return err
-			}
-		}
-		return nil
+		return w.record(reports)
 	}
 	return s.write(ctx, &j)
 }
@@ -86,13 +101,40 @@ func newReport(o *fanfare.Outcome) (r report, err error) {
 	return r, nil
 }
 
+// record stores attempts: the first ones of fresh deliveries many at once, others one
+// by one.
+func (w *writer) record(reports []report) error {
+	firsts := make([]first, 0, many)
+	for i := range reports {
+		r := &reports[i]
+		_, ok, err := w.applicationOf(r.endpoint)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue // it has been deleted
+		}
+		d := w.fresh.by[way{r.endpoint, r.message}]
+		again := slices.ContainsFunc(firsts, func(f first) bool { return f.freshDelivery == d })
+		if d == nil || again || len(firsts) == many {
+			if err := w.recordFirsts(firsts); err != nil {
+				return err
+			}
+			firsts = firsts[:0]
+		}
+		if d == nil || again {
+			if err := r.record(w); err != nil {
+				return err
+			}
+			continue
+		}
+		firsts = append(firsts, first{report: r, freshDelivery: d})
+	}
+	return w.recordFirsts(firsts)
+}
+
+// record stores an attempt of a delivery that has a row.
 func (r *report) record(w *writer) error {
-	if _, ok, err := w.applicationOf(r.endpoint); !ok || err != nil {
-		return err
-	}
-	if d := w.fresh.by[way{r.endpoint, r.message}]; d != nil {
-		return r.recordFirst(w, d)
-	}
 	var previous int64 // attempt of the delivery; 0: none
 	bind := binder{stmt: w.hot.standing}
 	bind.id(r.endpoint)
@@ -101,39 +143,113 @@ func (r *report) record(w *writer) error {
 	if !found || err != nil {
 		return err
 	}
-	if err := w.insertAttempt(r, previous); err != nil || w.conn.Changes() == 0 {
+	w.attemptRow++
+	changed, err := w.hot.attempt.insert(1, func(bind *binder, _ int) { r.bind(bind, w.attemptRow, previous) })
+	if err != nil || changed == 0 {
 		return err
 	}
 	w.newest.raise(r.id)
-	return w.updateDelivery(r, w.conn.LastInsertRowID())
+	return w.updateDelivery(r, w.attemptRow)
 }
 
-// recordFirst writes a fresh delivery down as it is after its first attempt.
-func (r *report) recordFirst(w *writer, d *freshDelivery) error {
-	r.Attempt.Manual = false
-	if err := w.insertAttempt(r, 0); err != nil || w.conn.Changes() == 0 {
+// A first is the first attempt of a fresh delivery.
+type first struct {
+	*report
+	*freshDelivery
+	row  int64 // of the attempt
+	rank int64 // of the delivery, if it waits again
+}
+
+// recordFirsts writes fresh deliveries, at most many, down as they are after their
+// first attempts.
+func (w *writer) recordFirsts(firsts []first) error {
+	for i := range firsts {
+		w.attemptRow++
+		firsts[i].row, firsts[i].Attempt.Manual = w.attemptRow, false
+	}
+	stored, err := w.hot.attempt.insert(len(firsts), func(bind *binder, i int) { firsts[i].report.bind(bind, firsts[i].row, 0) })
+	if err != nil {
 		return err
 	}
-	w.newest.raise(r.id)
-	bind := binder{stmt: w.hot.first}
-	bind.number(w.conn.LastInsertRowID())
-	bind.id(r.endpoint)
-	bind.id(r.message)
-	bind.number(int64(r.Delivery.State))
-	bind.time(r.Delivery.Due)
-	bind.optional(d.key)
-	bind.number(int64(r.Delivery.Attempts))
-	bind.number(d.createdAt)
-	if err := run(w.hot.first); err != nil {
+	if stored < len(firsts) {
+		if firsts, err = w.thoseStored(firsts); err != nil {
+			return err
+		}
+	}
+	for i := range firsts {
+		f := &firsts[i]
+		if f.rank, err = w.rankAgain(f.report); err != nil {
+			return err
+		}
+	}
+	_, err = w.hot.first.insert(len(firsts), func(bind *binder, i int) { firsts[i].bind(bind) })
+	if err != nil {
 		return err
 	}
-	w.fresh.remove(d)
+	for i := range firsts {
+		w.newest.raise(firsts[i].report.id)
+		w.fresh.remove(firsts[i].freshDelivery)
+	}
 	return nil
+}
+
+// thoseStored leaves out attempts that were recorded before.
+func (w *writer) thoseStored(firsts []first) (stored []first, err error) {
+	for i := range firsts {
+		there, err := known(w.hot.knownAttempt, firsts[i].row)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			stored = append(stored, firsts[i])
+		}
+	}
+	return stored, nil
 }
 
 const insertFirst = `
 	INSERT INTO delivery (last_attempt, endpoint, message, state, rank, due_at, ordering_key, attempts, manual, created_at)
-	VALUES (?1, ?2, ?3, ?4, iif(?4 = 0 AND (SELECT ordered FROM endpoint WHERE id = ?2), 0, ?5), ?5, ?6, ?7, 0, ?8)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`
+
+// bind gives insertFirst its values.
+func (f *first) bind(bind *binder) {
+	r := f.report
+	bind.number(f.row)
+	bind.id(r.endpoint)
+	bind.id(r.message)
+	bind.number(int64(r.Delivery.State))
+	bind.number(f.rank)
+	bind.time(r.Delivery.Due)
+	bind.optional(f.key)
+	bind.number(int64(r.Delivery.Attempts))
+	bind.number(f.createdAt)
+}
+
+const selectOrdered = `
+	SELECT ordered
+	FROM endpoint
+	WHERE id = ?`
+
+// rankAgain is the place of a delivery after an attempt: in an ordered lane what waits
+// goes before what comes.
+func (w *writer) rankAgain(r *report) (rank int64, err error) {
+	rank = stored.Micros(r.Delivery.Due)
+	if r.Delivery.State != fanfare.Waiting {
+		return rank, nil
+	}
+	stmt, err := w.conn.Prepare(selectOrdered)
+	if err != nil {
+		return 0, err
+	}
+	bind := binder{stmt: stmt}
+	bind.id(r.endpoint)
+	_, err = one(stmt, func(row *row) {
+		if row.truth() {
+			rank = 0
+		}
+	})
+	return rank, err
+}
 
 const selectStanding = `
 	SELECT last_attempt, manual
@@ -147,11 +263,11 @@ const insertAttempt = `
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
-func (w *writer) insertAttempt(r *report, previous int64) error {
+// bind gives insertAttempt its values; previous is the row of the attempt before, 0 if
+// there is none.
+func (r *report) bind(bind *binder, row, previous int64) {
 	a := r.Attempt
-	w.attemptRow++
-	bind := binder{stmt: w.hot.attempt}
-	bind.number(w.attemptRow)
+	bind.number(row)
 	bind.id(r.endpoint)
 	bind.id(r.id)
 	bind.id(r.message)
@@ -179,7 +295,6 @@ func (w *writer) insertAttempt(r *report, previous int64) error {
 	} else {
 		bind.blob(a.ResponseBody)
 	}
-	return run(w.hot.attempt)
 }
 
 const updateOutcome = `

@@ -196,7 +196,7 @@ func TestNoSecretIsLeftByDeliveries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for until := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		done, err := hub.Deliveries(t.Context(), app.ID, fanfare.DeliveryFilter{
 			Page: fanfare.Page{Limit: 10}, Message: msg.ID, States: []fanfare.State{fanfare.Delivered},
 		})
@@ -343,7 +343,7 @@ func TestASealedSecretCannotBeMovedToAnotherRow(t *testing.T) {
 // resealed waits until nothing is sealed with an old key.
 func resealed(t *testing.T, s *sqlite.Store, want string) {
 	t.Helper()
-	for until := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		sealing, err := s.Sealing(t.Context())
 		if err != nil || sealing.Err != nil {
 			t.Fatal(err, sealing.Err)

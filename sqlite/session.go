@@ -7,11 +7,13 @@ import (
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/stored"
+
+	"zombiezen.com/go/sqlite"
 )
 
 const insertSession = `
-	INSERT INTO session (hash, application, capabilities, feature_flags, channels, label, expires_at, created_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+	INSERT INTO session (hash, application, capabilities, feature_flags, channels, label, created_by, created_by_name, expires_at, created_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const deleteExpiredSessions = `
 	DELETE FROM session
@@ -50,6 +52,8 @@ func (s *Store) CreateSession(ctx context.Context, session *fanfare.Session, mos
 			bind.optional(stored.List(session.FeatureFlags))
 			bind.optional(stored.List(session.Channels))
 			bind.text(session.Label)
+			bind.text(session.CreatedBy)
+			bind.text(session.CreatedByName)
 			bind.time(session.ExpiresAt)
 			bind.time(session.CreatedAt)
 		})
@@ -58,29 +62,60 @@ func (s *Store) CreateSession(ctx context.Context, session *fanfare.Session, mos
 }
 
 const selectSession = `
-	SELECT application, capabilities, feature_flags, channels, label, expires_at, created_at
-	FROM session
+	SELECT hash, application, capabilities, feature_flags, channels, label, created_by, created_by_name, expires_at, created_at
+	FROM session`
+
+const selectSessionOf = selectSession + `
 	WHERE hash = ?`
 
 // SessionOf implements [fanfare.Access].
 func (s *Store) SessionOf(ctx context.Context, hash [32]byte) (*fanfare.Session, error) {
-	return readOne(ctx, s, selectSession, func(bind *binder) { bind.blob(hash[:]) }, func(row *row) (*fanfare.Session, error) {
-		session := &fanfare.Session{Hash: hash, Application: fanfare.ApplicationID(row.name(applicationPrefix))}
-		capabilities, err := stored.ReadList[[]string](row.text())
+	return readOne(ctx, s, selectSessionOf, func(bind *binder) { bind.blob(hash[:]) }, scanSession)
+}
+
+func scanSession(row *row) (*fanfare.Session, error) {
+	session := &fanfare.Session{}
+	copy(session.Hash[:], row.blob())
+	session.Application = fanfare.ApplicationID(row.name(applicationPrefix))
+	capabilities, err := stored.ReadList[[]string](row.text())
+	if err != nil {
+		return nil, fmt.Errorf("session: capabilities: %w", err)
+	}
+	session.Capabilities = words[fanfare.Capability](capabilities)
+	if session.FeatureFlags, err = stored.ReadList[[]string](row.text()); err != nil {
+		return nil, fmt.Errorf("session: feature flags: %w", err)
+	}
+	if session.Channels, err = stored.ReadList[[]string](row.text()); err != nil {
+		return nil, fmt.Errorf("session: channels: %w", err)
+	}
+	session.Label, session.CreatedBy, session.CreatedByName = row.text(), row.text(), row.text()
+	session.ExpiresAt, session.CreatedAt = row.time(), row.time()
+	return session, nil
+}
+
+const selectSessions = selectSession + `
+	WHERE application = ?
+		AND expires_at > ?
+	ORDER BY created_at DESC, hash DESC`
+
+// Sessions implements [fanfare.Access].
+func (s *Store) Sessions(ctx context.Context, application fanfare.ApplicationID, now time.Time) (all []*fanfare.Session, err error) {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil, nil
+	}
+	err = s.read(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(selectSessions)
 		if err != nil {
-			return nil, fmt.Errorf("session: capabilities: %w", err)
+			return err
 		}
-		session.Capabilities = words[fanfare.Capability](capabilities)
-		if session.FeatureFlags, err = stored.ReadList[[]string](row.text()); err != nil {
-			return nil, fmt.Errorf("session: feature flags: %w", err)
-		}
-		if session.Channels, err = stored.ReadList[[]string](row.text()); err != nil {
-			return nil, fmt.Errorf("session: channels: %w", err)
-		}
-		session.Label = row.text()
-		session.ExpiresAt, session.CreatedAt = row.time(), row.time()
-		return session, nil
+		bind := binder{stmt: stmt}
+		bind.id(app)
+		bind.time(now)
+		all, err = scanAll(stmt, scanSession)
+		return err
 	})
+	return all, err
 }
 
 const expireSessions = `

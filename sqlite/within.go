@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/fanfarehq/fanfare"
@@ -78,10 +79,14 @@ func endpointsWithin(conn *sqlite.Conn, endpoints []id, within []string) (some [
 
 const countWithin = `
 	SELECT delivery.state, count(*)
-	FROM delivery
+	FROM (
+		SELECT message, state, created_at
+		FROM delivery
+		WHERE endpoint = :endpoint
+		ORDER BY message DESC
+		LIMIT :limit) AS delivery
 	CROSS JOIN message ON message.application = :application AND message.id = delivery.message
-	WHERE delivery.endpoint = :endpoint
-		AND delivery.created_at >= :since
+	WHERE delivery.created_at >= :since
 		AND delivery.created_at < :until
 		AND EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint AND application = :application` + endpointIs + `)` + messageIs + `
 	GROUP BY delivery.state`
@@ -106,6 +111,7 @@ func (s *Store) CountWithin(ctx context.Context, application fanfare.Application
 		stmt.SetBytes(":endpoint", ep[:])
 		stmt.SetInt64(":since", stored.From(f.Since))
 		stmt.SetInt64(":until", stored.To(f.Until))
+		stmt.SetInt64(":limit", int64(cmp.Or(f.Limit, -1)))
 		bindMessageIs(stmt, nil, "", "")
 		bindWithin(stmt, f.Within)
 		return each(stmt, func(row *row) bool {

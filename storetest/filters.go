@@ -40,7 +40,7 @@ var subsets = []struct {
 	types        []string
 	channel, tag string
 }{
-	{}, {types: []string{"a"}}, {types: []string{"a.b", "b", "b"}}, {types: []string{"none", "\x00"}}, {types: []string{"a.*", "%"}},
+	{}, {types: []string{"a"}}, {types: []string{"a.b", "b", "b"}}, {types: []string{"none", "\x00"}}, {types: []string{"a.*", "%"}}, {types: []string{"b.*", "*", "a*"}}, {types: []string{"b", "a.*"}},
 	{channel: "eu"}, {channel: "e"}, {channel: "%"}, {channel: "eu us"}, {channel: `"`}, {tag: "x"}, {tag: "y"}, {tag: "X"}, {tag: "\xff"},
 	{types: []string{"a", "a.b"}, channel: "eu", tag: "x"},
 }

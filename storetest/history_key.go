@@ -60,6 +60,8 @@ func (h *history) sessionStep() {
 	for _, name := range []string{"1", "2", "3", "4", "5", "6"} {
 		both(h, "session "+name, func(s fanfare.Store) (*fanfare.Session, error) { return s.SessionOf(h.ctx, hashOf(name)) })
 	}
+	app, now := h.app(), h.moment("now")
+	both(h, "sessions of "+string(app), func(s fanfare.Store) ([]*fanfare.Session, error) { return s.Sessions(h.ctx, app, now) })
 }
 
 func (h *history) createSession(app fanfare.ApplicationID, name string) {

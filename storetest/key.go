@@ -16,6 +16,7 @@ var accessTests = []test{
 	{"sessions that have expired make room", sessionsPruned},
 	{"the oldest sessions of an application make room", sessionsBounded},
 	{"sessions can be made to end", sessionsExpire},
+	{"sessions that have not ended are listed, the newest first", sessionsListed},
 	{"keys and sessions go with their application", accessGoes},
 }
 
@@ -159,6 +160,7 @@ func sessionComesBack(w *world) {
 	plain, full := w.session(app, ""), w.draftSession(app, "one")
 	full.Capabilities, full.FeatureFlags = fanfare.Capabilities(), []string{"beta", "alpha"}
 	full.Channels = []string{"us", "eu"}
+	full.CreatedBy, full.CreatedByName = "key_1", `billing “1” <b>`
 	full.ExpiresAt = full.ExpiresAt.Add(1999 * time.Nanosecond)
 	w.ok(w.store.CreateSession(w.Context(), full, 100))
 	as := map[*fanfare.Session]time.Time{plain: plain.ExpiresAt, full: stored(full.ExpiresAt)}
@@ -211,6 +213,33 @@ func sessionsExpire(w *world) {
 	w.ok(w.store.ExpireSessions(w.Context(), "app_00000000000000000000000000", nil, soon))
 	w.reopen()
 	w.ends(as)
+}
+
+func sessionsListed(w *world) {
+	app, other := w.application(""), w.application("")
+	ended, one, two := w.session(app, "ended"), w.draftSession(app, "one"), w.session(app, "two")
+	one.Capabilities, one.CreatedBy, one.CreatedByName = fanfare.Capabilities(), "admin", "x"
+	w.ok(w.store.CreateSession(w.Context(), one, 100))
+	theirs := w.session(other, "theirs")
+	now := ended.ExpiresAt.Add(-time.Minute)
+	w.ok(w.store.ExpireSessions(w.Context(), app.ID, []string{"ended"}, now))
+	is := func(id fanfare.ApplicationID, now time.Time, want ...*fanfare.Session) {
+		w.Helper()
+		got, err := w.store.Sessions(w.Context(), id, now)
+		w.ok(err)
+		same(w, "sessions", got, each(want, cloneSession))
+	}
+	for range 2 {
+		is(app.ID, now, two, one)
+		is(other.ID, now, theirs)
+		is(app.ID, one.ExpiresAt, two)
+		is(app.ID, two.ExpiresAt)
+		is("app_00000000000000000000000000", now)
+		is("acme", now)
+		w.reopen()
+	}
+	w.ok(w.store.DeleteSession(w.Context(), two.Hash))
+	is(app.ID, now, one)
 }
 
 func accessGoes(w *world) {

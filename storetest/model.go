@@ -34,6 +34,8 @@ type Model struct {
 	parts        map[partOf][]byte
 	keys         map[fanfare.KeyID]*fanfare.Key
 	sources      map[fanfare.SourceID]*fanfare.Source
+	mutes        map[fanfare.MuteID]*fanfare.Mute
+	tallies      map[tallyKey]fanfare.Tally
 	sessions     map[[32]byte]*fanfare.Session
 	newest       [16]byte
 	consumers    map[consumerKey]*fanfare.Consumer
@@ -138,6 +140,7 @@ func (m *Model) dropMessageLocked(id fanfare.MessageID) {
 func (m *Model) dropEndpointLocked(id fanfare.EndpointID) {
 	delete(m.endpoints, id)
 	m.dropConsumersLocked(id)
+	m.dropMutesLocked(id)
 	for w := range m.deliveries {
 		if w.endpoint == id {
 			delete(m.deliveries, w)

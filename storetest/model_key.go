@@ -112,6 +112,21 @@ func (m *Model) SessionOf(_ context.Context, hash [32]byte) (*fanfare.Session, e
 	return nil, fanfare.ErrNotFound
 }
 
+// Sessions implements [fanfare.Access].
+func (m *Model) Sessions(_ context.Context, app fanfare.ApplicationID, now time.Time) (all []*fanfare.Session, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.sessions {
+		if s.Application == app && s.ExpiresAt.After(stored(now)) {
+			all = append(all, cloneSession(s))
+		}
+	}
+	slices.SortFunc(all, func(a, b *fanfare.Session) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), slices.Compare(b.Hash[:], a.Hash[:]))
+	})
+	return all, nil
+}
+
 // ExpireSessions implements [fanfare.Access].
 func (m *Model) ExpireSessions(_ context.Context, app fanfare.ApplicationID, labels []string, at time.Time) error {
 	m.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -55,7 +56,13 @@ func (m *Model) NamedMessages(_ context.Context, app fanfare.ApplicationID, ids 
 
 // matches reports whether a message is what the three filters have in common.
 func matches(msg *fanfare.Message, types []string, channel, tag string) bool {
-	return (len(types) == 0 || slices.Contains(types, msg.EventType)) &&
+	isOf := func(pattern string) bool {
+		if group, wild := strings.CutSuffix(pattern, "*"); wild && group != "" && strings.Contains(".:/", group[len(group)-1:]) {
+			return strings.HasPrefix(msg.EventType, group)
+		}
+		return pattern == msg.EventType
+	}
+	return (len(types) == 0 || slices.ContainsFunc(types, isOf)) &&
 		(channel == "" || slices.Contains(msg.Channels, channel)) &&
 		(tag == "" || slices.Contains(msg.Tags, tag))
 }
@@ -89,6 +96,17 @@ func (m *Model) Deliveries(_ context.Context, app fanfare.ApplicationID, f fanfa
 			msg.Within(f.Within) && m.endpoints[d.Endpoint].Within(f.Within)
 	}
 	return pick(m.deliveries, f.Page, id, want, cloneDelivery), nil
+}
+
+// DeliveriesOf implements [fanfare.Log].
+func (m *Model) DeliveriesOf(ctx context.Context, app fanfare.ApplicationID, messages []fanfare.MessageID, within []string) (map[fanfare.MessageID][]*fanfare.Delivery, error) {
+	of := make(map[fanfare.MessageID][]*fanfare.Delivery)
+	for _, id := range messages {
+		if ds, _ := m.Deliveries(ctx, app, fanfare.DeliveryFilter{Message: id, Within: within, Page: everything}); len(ds) > 0 {
+			of[id] = ds
+		}
+	}
+	return of, nil
 }
 
 // Attempts implements [fanfare.Log].

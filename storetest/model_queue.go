@@ -44,7 +44,10 @@ func (m *Model) Accept(_ context.Context, app fanfare.ApplicationID, in []*fanfa
 // deleted meanwhile is left out, as if the deletion had come afterwards.
 func (m *Model) acceptLocked(app fanfare.ApplicationID, in *fanfare.Intake) error {
 	for _, msg := range m.messages {
-		if in.Message.EventID != "" && msg.Application == app && msg.EventID == in.Message.EventID && msg.EventTypeVersion == in.Message.EventTypeVersion {
+		if in.Message.EventID == "" { // it is like no other
+			break
+		}
+		if msg.Application == app && msg.EventID == in.Message.EventID && msg.EventTypeVersion == in.Message.EventTypeVersion {
 			return fanfare.ErrExists
 		}
 	}

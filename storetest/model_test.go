@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/fanfarehq/fanfare"
@@ -8,8 +9,11 @@ import (
 
 // models opens Models: the one of a name is there again when it is opened again.
 func models() Opener {
+	var mu sync.Mutex
 	byName := map[string]*Model{}
 	return func(_ testing.TB, name string) fanfare.Store {
+		mu.Lock()
+		defer mu.Unlock()
 		if byName[name] == nil {
 			byName[name] = NewModel()
 		}

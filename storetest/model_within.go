@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -20,9 +22,19 @@ func (m *Model) CountWithin(_ context.Context, app fanfare.ApplicationID, f fanf
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counts := map[fanfare.State]int{}
+	var looked []*fanfare.Delivery // the newest first
 	for _, d := range m.deliveries {
+		if d.Endpoint == f.Endpoint {
+			looked = append(looked, d)
+		}
+	}
+	slices.SortFunc(looked, func(a, b *fanfare.Delivery) int { return strings.Compare(string(b.Message), string(a.Message)) })
+	if f.Limit > 0 {
+		looked = looked[:min(f.Limit, len(looked))]
+	}
+	for _, d := range looked {
 		msg := m.messages[d.Message]
-		if d.Endpoint == f.Endpoint && msg.Application == app && within(msg.CreatedAt, f.Since, f.Until) &&
+		if msg.Application == app && within(msg.CreatedAt, f.Since, f.Until) &&
 			msg.Within(f.Within) && m.endpoints[d.Endpoint].Within(f.Within) {
 			counts[d.State]++
 		}

@@ -163,7 +163,7 @@ func (w *world) follow(app fanfare.ApplicationID, after fanfare.Place) (got []fa
 
 // settleIn is how long it may take until what was recorded is shown, which it is not
 // while something that began before may still be stored.
-const settleIn = 10 * time.Second
+const settleIn = time.Minute
 
 // followed reads what was recorded behind a place, once there are so many attempts.
 func (w *world) followed(app fanfare.ApplicationID, after fanfare.Place, n int) (got []fanfare.AttemptID, next fanfare.Place) {

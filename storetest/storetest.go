@@ -41,7 +41,8 @@ import (
 
 // An Opener opens the store of that name: an empty one the first time, and after
 // it was closed the same one again with all that it held. Names are unlike each
-// other, and of letters, digits and hyphens. The suite closes what it opens.
+// other, and of letters, digits and hyphens. The suite closes what it opens. Several
+// tests open theirs at the same time.
 type Opener func(t testing.TB, name string) fanfare.Store
 
 // Run checks that stores keep the contract, each test on a new one. The random
@@ -65,6 +66,7 @@ var groups = []group{
 	{"versions", versionTests},
 	{"accept", acceptTests},
 	{"record", recordTests},
+	{"many", manyTests},
 	{"lanes", laneTests},
 	{"again", againTests},
 	{"log", logTests},
@@ -80,7 +82,10 @@ var groups = []group{
 	{"usage", usageTests},
 	{"pollers", pollerTests},
 	{"overview", overviewTests},
+	{"searches", searchTests},
 	{"sources", sourceTests},
+	{"mutes", muteTests},
+	{"tallies", tallyTests},
 	{"concurrency", concurrencyTests},
 }
 
@@ -88,6 +93,7 @@ var groups = []group{
 func run(t *testing.T, open Opener, groups []group, wanted func(*testing.T, test) bool) {
 	for i, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
 			for j, test := range g.tests {
 				if !wanted(t, test) {
 					continue
@@ -98,7 +104,10 @@ func run(t *testing.T, open Opener, groups []group, wanted func(*testing.T, test
 			}
 		})
 	}
-	t.Run("random histories", func(t *testing.T) { histories(t, open) })
+	t.Run("random histories", func(t *testing.T) {
+		t.Parallel()
+		histories(t, open)
+	})
 }
 
 type test struct {

@@ -61,7 +61,7 @@ func taskComesBack(w *world) {
 		t.Error = "the disk’s \"full\""
 		t.Selection = fanfare.Selection{
 			Since: start, Until: start.Add(time.Hour), EventTypes: []string{"a", "b.c"}, Channel: "eu", Tag: `"`,
-			States: []fanfare.State{fanfare.Waiting, fanfare.GivenUp}, StatusClass: 5, Messages: []fanfare.MessageID{msg.ID},
+			States: []fanfare.State{fanfare.Waiting, fanfare.GivenUp}, StatusClass: 5, Messages: []fanfare.MessageID{msg.ID}, WhenHealthy: true,
 		}
 	})
 	w.reopen()

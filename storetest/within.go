@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -117,6 +119,7 @@ func listLogWithin(w *world) {
 			}, func(msg *fanfare.Message) string { return string(msg.ID) }, true), want)
 			found += len(want)
 		}
+		w.deliveriesOf(app, slices.Collect(maps.Keys(msgs)), channels)
 		for _, ep := range eps {
 			found += w.listsWithin(app, fanfare.AttemptFilter{Endpoint: ep.ID, Within: channels}, shown)
 		}
@@ -128,6 +131,25 @@ func listLogWithin(w *world) {
 	if found < 100 {
 		w.Errorf("only %d things were found", found)
 	}
+}
+
+// deliveriesOf holds the deliveries of messages against those that each has by itself.
+func (w *world) deliveriesOf(app *fanfare.Application, msgs []fanfare.MessageID, channels []string) {
+	w.Helper()
+	want := map[fanfare.MessageID][]*fanfare.Delivery{}
+	for _, msg := range msgs {
+		ds, err := w.store.Deliveries(w.Context(), app.ID, fanfare.DeliveryFilter{Page: everything, Message: msg, Within: channels})
+		w.ok(err)
+		if len(ds) > 0 {
+			want[msg] = ds
+		}
+	}
+	got, err := w.store.DeliveriesOf(w.Context(), app.ID, msgs, channels)
+	w.ok(err)
+	same(w, "deliveries of messages", got, want)
+	none, err := w.store.DeliveriesOf(w.Context(), w.application("").ID, msgs, channels)
+	w.ok(err)
+	same(w, "deliveries of another's messages", len(none), 0)
 }
 
 // listsWithin holds the deliveries and the attempts that are found by a filter against
@@ -162,7 +184,7 @@ func (w *world) listsWithin(app *fanfare.Application, f fanfare.AttemptFilter, s
 func countWithin(w *world) {
 	app, eps, msgs := w.aView()
 	for _, ep := range eps {
-		for _, channels := range narrowings {
+		for _, channels := range append(slices.Clone(narrowings), nil) {
 			for _, span := range [][2]time.Time{{}, {start.Add(20 * time.Second), start.Add(60 * time.Second)}} {
 				ds, err := w.store.Deliveries(w.Context(), app.ID, fanfare.DeliveryFilter{Page: everything, Endpoint: ep.ID})
 				w.ok(err)
@@ -179,6 +201,18 @@ func countWithin(w *world) {
 				got, err = w.store.CountWithin(w.Context(), w.application("").ID, f)
 				w.ok(err)
 				same(w, "another's", len(got), 0)
+				slices.Reverse(ds) // which are by age
+				for _, f.Limit = range []int{1, 2, len(ds), len(ds) + 1} {
+					want := map[fanfare.State]int{}
+					for _, d := range ds[:min(f.Limit, len(ds))] {
+						if msgs[d.Message].Within(channels) && ep.Within(channels) && within(msgs[d.Message].CreatedAt, span[0], span[1]) {
+							want[d.State]++
+						}
+					}
+					got, err := w.store.CountWithin(w.Context(), app.ID, f)
+					w.ok(err)
+					same(w, fmt.Sprint("of the newest ", f.Limit), got, want)
+				}
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func newGroup(t *testing.T, url string, nodes int, chance *rand.Rand) (*group, *
 	g := &group{}
 	var addresses []string
 	for range nodes {
-		h := newHost(t, chance)
+		h := newHost(t)
 		h.url, h.flags = url, []string{"--drain-wait", "0s"}
 		g.hosts = append(g.hosts, h)
 		g.servers = append(g.servers, h.start(t))

@@ -25,7 +25,7 @@ func TestDiskFull(t *testing.T) {
 	long(t, false)
 	t.Parallel()
 	chance, seed := newChance(t)
-	h := newHost(t, chance(1))
+	h := newHost(t)
 	outside := h.onDisk(t)
 	filler := filepath.Join(outside, "filler")
 	if err := os.WriteFile(filler, make([]byte, fillerSize<<20), 0o600); err != nil {

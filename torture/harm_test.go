@@ -29,9 +29,10 @@ func (h harm) covers(at time.Time) bool {
 const maxPickup = 12 * time.Second
 
 // beyond says what so many harms to nodes do not explain: a delivery is made again only
-// if its first attempt was under way then, and so was never recorded.
+// if its first attempt was under way then, and so was never recorded. Only a node that
+// lost its lease, and has another one by the time it can record, still does so.
 func (f *figures) beyond(harms int) (problems []string) {
-	if f.Duplicates > f.Unrecorded {
+	if f.Duplicates > f.Unrecorded && f.Fenced == 0 {
 		problems = append(problems, fmt.Sprintf("%d duplicates, and only %d attempts were under way when harm came to a node", f.Duplicates, f.Unrecorded))
 	}
 	if harms == 0 && f.Unrecorded > 0 {

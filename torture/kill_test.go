@@ -17,7 +17,7 @@ func TestKill(t *testing.T) {
 func killing(t *testing.T, url string, kills int) {
 	chance, seed := newChance(t)
 	moments := chance(1)
-	h := newHost(t, moments)
+	h := newHost(t)
 	h.url, h.flags = url, []string{"--drain-wait", "0s"}
 	w := newWorld(t, h)
 	s := h.start(t)
@@ -31,7 +31,11 @@ func killing(t *testing.T, url string, kills int) {
 			pause(t.Context(), time.Duration(moments.IntN(60))*time.Millisecond)
 		} else {
 			s.ready(t)
+			before := w.acceptedSoFar()
 			pause(t.Context(), time.Duration(50+moments.IntN(1450))*time.Millisecond)
+			if err := until(t.Context(), time.Minute, func() bool { return w.acceptedSoFar()-before >= 125 }); err != nil {
+				t.Fatalf("%d events were accepted since the server was started: %v", w.acceptedSoFar()-before, err)
+			}
 			slowest = max(slowest, time.Duration(h.first.Load()))
 		}
 		s.kill(t)
@@ -60,7 +64,7 @@ func killing(t *testing.T, url string, kills int) {
 func TestNoKillNoDuplicate(t *testing.T) {
 	t.Parallel()
 	chance, seed := newChance(t)
-	h := newHost(t, chance(1))
+	h := newHost(t)
 	w := newWorld(t, h)
 	s := h.start(t)
 	s.ready(t)

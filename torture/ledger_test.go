@@ -50,6 +50,7 @@ type ledger struct {
 	events   map[string]*event
 	answers  map[int]int // to clients, by status
 	doubts   int         // requests without an answer
+	accepted int         // events
 	problems []string
 	more     int // problems beyond those
 }
@@ -83,6 +84,13 @@ func (l *ledger) count(status int, err error) {
 	l.answers[status]++
 }
 
+// acceptedSoFar is how many events have been accepted for certain.
+func (l *ledger) acceptedSoFar() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.accepted
+}
+
 // write notes an event that is about to be sent.
 func (l *ledger) write(ev *event) {
 	l.mu.Lock()
@@ -100,6 +108,9 @@ func (l *ledger) settle(ev *event, v verdict, message string) {
 	before := ev.verdict
 	if ev.verdict = v; before == unknown {
 		ev.at = time.Now()
+	}
+	if v == accepted && before != accepted {
+		l.accepted++
 	}
 	switch {
 	case before == accepted && v == accepted: // it was asked for at several places

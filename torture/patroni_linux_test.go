@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/fanfarehq/fanfare/internal/freeport"
 	"github.com/fanfarehq/fanfare/internal/pgtest"
 )
 
@@ -79,10 +80,10 @@ func newCluster(t *testing.T) *cluster {
 		m := &member{name: pairNames[i], dir: filepath.Join(c.dir, pairNames[i])}
 		c.members[i] = m
 		if err == nil {
-			m.port, err = pgtest.FreePort()
+			m.port, err = freeport.Next()
 		}
 		if err == nil {
-			m.rest, err = pgtest.FreePort()
+			m.rest, err = freeport.Next()
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -102,7 +103,7 @@ func (c *cluster) startEtcd(t *testing.T) {
 	t.Helper()
 	var addresses [2]string
 	for i := range addresses {
-		port, err := pgtest.FreePort()
+		port, err := freeport.Next()
 		if err != nil {
 			t.Fatal(err)
 		}

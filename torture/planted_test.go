@@ -171,10 +171,10 @@ func TestAuditFindsWhatIsPlanted(t *testing.T) {
 
 // TestWhatHarmDoesNotExplain holds duplicates against attempts that were not recorded.
 func TestWhatHarmDoesNotExplain(t *testing.T) {
-	for _, c := range []struct{ duplicates, unrecorded, harms, want int }{
-		{0, 0, 0, 0}, {3, 3, 1, 0}, {2, 5, 1, 0}, {3, 2, 1, 1}, {0, 1, 0, 1}, {2, 1, 0, 2},
+	for _, c := range []struct{ duplicates, unrecorded, fenced, harms, want int }{
+		{0, 0, 0, 0, 0}, {3, 3, 0, 1, 0}, {2, 5, 0, 1, 0}, {3, 2, 0, 1, 1}, {3, 2, 1, 1, 0}, {0, 1, 0, 0, 1}, {2, 1, 0, 0, 2},
 	} {
-		f := &figures{Duplicates: c.duplicates, Unrecorded: c.unrecorded}
+		f := &figures{Duplicates: c.duplicates, Unrecorded: c.unrecorded, nodeFigures: &nodeFigures{Fenced: c.fenced}}
 		if got := f.beyond(c.harms); len(got) != c.want {
 			t.Errorf("%d duplicates, %d attempts not recorded, %d harms: %q, want %d problems", c.duplicates, c.unrecorded, c.harms, got, c.want)
 		}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fanfarehq/fanfare/internal/freeport"
 )
 
 var (
@@ -78,23 +79,15 @@ type host struct {
 	first   atomic.Int64 // how long it then took to send its first request; 0: it has not
 }
 
-// newHost takes a port below those that the kernel gives to connections: of
-// those, one might be taken while the server is down.
-func newHost(t *testing.T, chance *rand.Rand) *host {
+func newHost(t *testing.T) *host {
 	if err := readFolders(".."); err != nil {
 		t.Fatal(err)
 	}
-	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20_000+chance.IntN(10_000))
-		ln, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		ln.Close()
-		return &host{data: filepath.Join(t.TempDir(), "data"), address: address}
+	port, err := freeport.Next()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free between 20000 and 30000")
-	return nil
+	return &host{data: filepath.Join(t.TempDir(), "data"), address: fmt.Sprintf("127.0.0.1:%d", port)}
 }
 
 // readFolders reads the folders of the source. "go test" notes what tests read,
@@ -149,7 +142,7 @@ func (h *host) start(t *testing.T) *server {
 // ready waits until the server answers.
 func (s *server) ready(t *testing.T) {
 	t.Helper()
-	err := until(t.Context(), 20*time.Second, func() bool {
+	err := until(t.Context(), time.Minute, func() bool {
 		select {
 		case <-s.ended:
 			t.Fatalf("the server ended by itself (%v):\n%s", s.err, &s.words)
@@ -192,8 +185,8 @@ func (s *server) stop(t *testing.T) time.Duration {
 	}
 	select {
 	case <-s.ended:
-	case <-time.After(15 * time.Second):
-		t.Fatal("the server does not stop within 15 s of SIGTERM")
+	case <-time.After(time.Minute):
+		t.Fatal("the server does not stop within a minute of SIGTERM")
 	}
 	if s.err != nil {
 		t.Fatalf("after SIGTERM the server ended with %v:\n%s", s.err, &s.words)

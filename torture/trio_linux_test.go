@@ -84,7 +84,7 @@ func (f *trio) place(t *testing.T) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{host: newHost(t, f.chance), wire: newWire(t, at.Host)}
+	n := &node{host: newHost(t), wire: newWire(t, at.Host)}
 	at.Host = n.at()
 	n.url = at.String() + "&pool_max_conns=8"
 	n.flags = []string{"--drain-wait", "300ms"}

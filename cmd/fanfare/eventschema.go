@@ -86,12 +86,13 @@ func (s *schemaFlags) into(ctx context.Context, e *env, r *request, body map[str
 	return nil
 }
 
-// importVerb takes in the webhooks of an OpenAPI document.
+// importVerb takes in the webhooks of an OpenAPI document, or the messages of an AsyncAPI
+// one.
 func importVerb(e *env) verb {
 	var dry, replace bool
 	return verb{
-		use: "import FILE", short: "Create and change event types by the webhooks of an OpenAPI document",
-		long:    "Reads an OpenAPI document, 3.0 or 3.1, in JSON or YAML; - reads the standard input. Each of its\nwebhooks becomes an event type, with description, group, schema and examples.",
+		use: "import FILE", short: "Create and change event types by an OpenAPI or AsyncAPI document",
+		long:    "Reads an OpenAPI document, 3.0 or 3.1, or an AsyncAPI document, 2 or 3, in JSON or YAML; - reads\nthe standard input. Each webhook of the one, and each message of the other, becomes an event type,\nwith description, group, schema and examples.",
 		example: "fanfare event-type import openapi.yaml --dry-run",
 		flags: func(flags *pflag.FlagSet) {
 			flags.BoolVar(&dry, "dry-run", false, "change nothing, and say what would be")

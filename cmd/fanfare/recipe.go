@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/manifest"
 	"github.com/fanfarehq/fanfare/recipes"
 )
@@ -206,7 +207,7 @@ func (m *recipeMade) show(r *request) error {
 		r.say("%s, which is not shown again: %s", name, m.Made[name])
 	}
 	for _, s := range m.Sources {
-		if words := pasted[s.Profile]; words != "" {
+		if words := fanfare.WhereToPaste(s.Profile); words != "" {
 			r.say("%s", words)
 		}
 	}

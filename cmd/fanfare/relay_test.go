@@ -125,7 +125,7 @@ func testRelay(t *testing.T, at *sql.DB, from, dialect string) {
 	if err := outbox.Send(t.Context(), at, "acme", event("4")); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		msgs, err := hub.Messages(t.Context(), app.ID, fanfare.MessageFilter{Page: fanfare.Page{Limit: 10}})
 		if err != nil || time.Now().After(deadline) {
 			t.Fatalf("%d messages, %v", len(msgs), err)

@@ -32,7 +32,11 @@ func endpointReplayVerbs(e *env) []*cobra.Command {
 	return append(e.inApp(
 		verb{use: "recover ENDPOINT", short: "Send again what was given up",
 			example: "fanfare endpoint recover ep_… --since 24h --plan\nfanfare endpoint recover ep_… --since 24h",
-			flags:   func(flags *pflag.FlagSet) { recovered.span(flags, true); again.flags(flags) },
+			flags: func(flags *pflag.FlagSet) {
+				recovered.span(flags, true)
+				flags.BoolVar(&recovered.whenHealthy, "when-healthy", false, "only once the endpoint takes what it is sent; until then it is tried with one a minute at most")
+				again.flags(flags)
+			},
 			do: func(ctx context.Context, r *request) error {
 				return atEndpointSince(ctx, r, &again, &recovered, "recover")
 			}},

@@ -3,18 +3,17 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fanfarehq/fanfare/internal/freeport"
 )
 
 func TestMain(m *testing.M) {
@@ -49,23 +48,12 @@ func scripts(t *testing.T) testscript.Params {
 	}
 }
 
-// nextPort begins anywhere, as other tests' does.
-var nextPort atomic.Uint32
-
-func init() { nextPort.Store(rand.Uint32()) }
-
-// freePort finds a port that is not given out twice, below those that systems give to
-// outgoing connections: none of these takes it before its server does.
 func freePort(t *testing.T) string {
-	for range 1000 {
-		port := fmt.Sprint(10000 + nextPort.Add(1)%20000)
-		if ln, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			ln.Close()
-			return port
-		}
+	port, err := freeport.Next()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return ""
+	return fmt.Sprint(port)
 }
 
 // exits CODE PROGRAM ARGS... wants the program to end with that code.
@@ -81,7 +69,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // longest is how long a script waits for something to be so.
-const longest = 20 * time.Second
+const longest = time.Minute
 
 // until waits for something to be so.
 func until(ts *testscript.TestScript, what string, so func() bool) {

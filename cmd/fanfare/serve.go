@@ -21,6 +21,7 @@ import (
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/connect/all"
 	"github.com/fanfarehq/fanfare/internal/api"
+	"github.com/fanfarehq/fanfare/internal/inspect"
 	"github.com/fanfarehq/fanfare/internal/ui"
 	"github.com/fanfarehq/fanfare/source"
 )
@@ -50,6 +51,7 @@ type serveSettings struct {
 	newAdminKey bool
 	connectors  all.Options
 	portal      ui.Portal
+	oidc        oidcSettings
 	told        []ui.Setting // all of it, as the console shows it
 }
 
@@ -99,10 +101,8 @@ func serveCommand(e *env) *cobra.Command {
 	flags.Var(runnable{&s.connectors.Programs}, "run", "program that endpoints of the kind exec may run, and the name that they know it by, such as build=/usr/local/bin/build; repeatable")
 	flags.Var(&s.rateLimit, "rate-limit", "requests that each key may make, such as 100/s; 0: any; the admin key may make any")
 	flags.Var(&s.maxBody, "max-body", "largest request body that is taken, such as 512KiB or 4MiB")
-	flags.StringVar(&s.portal.Name, "portal-name", "", "what the portal is called, such as the name of your product")
-	flags.StringVar(&s.portal.Accent, "portal-accent", "", "colour of links and buttons in the portal, such as #3451d1; it is made lighter or darker where it could not be read")
-	flags.StringVar(&s.portal.Logo, "portal-logo", "", "address of a logo for the portal, https or data:")
-	flags.StringSliceVar(&s.portal.Frames, "portal-frame", nil, "origin of a site that may show the portal in a frame, such as https://app.example.com; repeatable")
+	portalFlags(flags, &s.portal)
+	s.oidc.flags(flags)
 	flags.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	flags.TextVar(&s.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	flags.String(configFlag, "", "JSON file of settings, named like these flags")
@@ -238,18 +238,6 @@ func checkPublicURL(text string) error {
 	return nil
 }
 
-// portalMistake names the flag that the portal cannot be as it says.
-func portalMistake(err error) error {
-	var wrong *fanfare.InvalidError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	if field, ok := strings.CutPrefix(wrong.Field, "portal."); ok {
-		return usagef("--portal-%s: %s", strings.TrimSuffix(field, "s"), wrong.Reason)
-	}
-	return err
-}
-
 // tuneMemory lets the heap grow to five times what lives in it, up to a GiB,
 // before garbage is collected. Measured on two cores, a signed POST then costs
 // 18.1 µs instead of 20.4 (GOGC=100); more than that (GOGC=1600) gained nothing.
@@ -283,6 +271,10 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	if err := checkFiles(s.connectors.Files, s.data); err != nil {
 		return err
 	}
+	logins, err := s.oidc.provider(e, s.publicURL, s.dev)
+	if err != nil {
+		return err
+	}
 	slog.SetDefault(log) // which also takes what the standard log is told
 	tuneMemory(e)
 	ln, err := listenOn(s.listen, "choose another address with --listen")
@@ -294,6 +286,9 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 	if err != nil {
 		return err
 	}
+	site := strings.TrimRight(cmp.Or(s.publicURL, localURL(ln.Addr())), "/")
+	bins := inspect.New(site)
+	opt.Bins = &fanfare.Bins{At: site + inspect.Path, Serve: bins}
 	db, secrets, err := s.open(ctx, e)
 	if err != nil {
 		return err
@@ -306,9 +301,9 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 		return err
 	}
 	handler := api.New(hub, store, &api.Options{Logger: log, Version: version(), MaxBody: int64(s.maxBody), RateLimit: float64(s.rateLimit), KeyHash: key.hash, Secrets: secrets, Egress: egress, Store: db.kind, Leaving: ctx.Done(), BaseURL: cmp.Or(s.publicURL, localURL(ln.Addr()))})
-	pages, err := ui.New(hub, handler, &ui.Options{Logger: log, BaseURL: cmp.Or(s.publicURL, localURL(ln.Addr())), Portal: s.portal, Settings: s.told})
+	pages, err := ui.New(hub, handler, &ui.Options{Logger: log, BaseURL: cmp.Or(s.publicURL, localURL(ln.Addr())), Portal: s.portal, Settings: s.told, OIDC: logins, Loopback: s.dev, Bins: bins})
 	if err != nil {
-		return portalMistake(err)
+		return oidcMistake(portalMistake(err))
 	}
 	handler = pages.Before(handler)
 	handler = source.NewHandler(hub, &source.Options{Logger: log, MaxBody: int64(s.maxBody), BaseURL: s.publicURL}).Before(handler)

@@ -121,17 +121,6 @@ func (s *sourceSettings) body(r *request) map[string]any {
 // by their service.
 var chosen = []webhook.Profile{webhook.GitHub, webhook.Basic, webhook.BodyToken, webhook.Query, webhook.RESTHooks, webhook.Standard, fanfare.ProfileHMAC}
 
-// pasted says where at a service the address and the secret go.
-var pasted = map[string]string{
-	"github":         "At GitHub, in the settings of the repository, under Webhooks: the url is the Payload URL, and the secret the Secret; either content type will do.",
-	"stripe":         "At Stripe, add the url as an endpoint; its signing secret, which begins with whsec_, is the secret.",
-	"slack":          "At Slack, the url is the Request URL, and the app's Signing Secret the secret.",
-	"slack-outgoing": "At Slack, the url goes where the outgoing webhook sends to; its Token is the secret.",
-	"mandrill":       "At Mandrill, the url is the Post To URL of a webhook; its key is the secret.",
-	"twilio":         "At Twilio, the url goes where a number sends what it receives; the account's auth token is the secret.",
-	"none":           "Whoever knows the url can send: keep it as a secret.",
-}
-
 func sourceCommand(e *env) *cobra.Command {
 	verbs := append(sourceVerbs(e), sourceStateVerbs(e)...)
 	return noun("source", "Sources: where other people's webhooks come in", append(verbs, sourceSendVerb(e)...)...)
@@ -205,7 +194,7 @@ func sourceVerbs(e *env) []*cobra.Command {
 				if made != "" {
 					r.say("Its secret, which is not shown again: %s", made)
 				}
-				if words := pasted[s.profile]; words != "" {
+				if words := fanfare.WhereToPaste(s.profile); words != "" {
 					r.say("%s", words)
 				}
 				return nil

@@ -213,6 +213,7 @@ type picker struct {
 	since, until string
 	types        []string
 	channel, tag string
+	whenHealthy  bool
 }
 
 // span gives flags for when messages were accepted.
@@ -246,6 +247,9 @@ func (p *picker) body() (map[string]any, error) {
 	}
 	if p.tag != "" {
 		body["tag"] = p.tag
+	}
+	if p.whenHealthy {
+		body["whenHealthy"] = true
 	}
 	return body, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/api"
+	"github.com/fanfarehq/fanfare/internal/ui"
 )
 
 // A key is the admin key as a start of the server finds or makes it.
@@ -81,7 +82,7 @@ func (w *welcome) makeDemo(ctx context.Context, hub *fanfare.Hub) error {
 		return err
 	}
 	ep := &fanfare.Endpoint{
-		Application: app.ID, UID: "listen", URL: "http://localhost:9000/",
+		Application: app.ID, UID: ui.Prepared, URL: "http://localhost:9000/",
 		Description: "fanfare listen, on this machine",
 	}
 	if err := hub.CreateEndpoint(ctx, ep); err != nil {

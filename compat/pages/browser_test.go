@@ -6,12 +6,11 @@
 package pages_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,7 +18,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -30,20 +28,28 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/fanfarehq/fanfare/compat/internal/fanfared"
 )
 
 // chromium is started once for all tests; each has a context of its own in it, with its
 // own cookies.
 var chromium context.Context
 
-// program is the server, built once for all tests.
-var program string
+// beside is how many tests run beside each other, on however few processors, if no number
+// is asked for: half of the time they wait.
+const beside = "4"
 
 func TestMain(m *testing.M) {
-	os.Exit(startAndRun(m))
+	flag.Parse()
+	if at := flag.Lookup("test.parallel"); at.Value.String() == at.DefValue {
+		_ = at.Value.Set(beside)
+	}
+	os.Exit(fanfared.Run(func() int { return inChromium(m.Run) }))
 }
 
-func startAndRun(m *testing.M) int {
+// inChromium has tests run while there is a browser.
+func inChromium(tests func() int) (code int) {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "these tests need Chromium: install Debian's package chromium")
@@ -55,15 +61,8 @@ func startAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "fanfare")
-	build := exec.Command("go", "build", "-o", program, "./cmd/fanfare")
-	build.Dir = "../.."
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building the server: %v\n%s", err, out)
-		return 1
-	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(filepath.Join(dir, "chromium")), chromedp.WindowSize(1280, 900), chromedp.WSURLReadTimeout(time.Minute))
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(filepath.Join(dir, "chromium")), chromedp.WindowSize(1280, 900), chromedp.Env("TMPDIR="+dir), chromedp.WSURLReadTimeout(2*time.Minute))
 	allocator, end := chromedp.NewExecAllocator(context.Background(), options...)
 	defer end()
 	browser, end := chromedp.NewContext(allocator)
@@ -73,7 +72,7 @@ func startAndRun(m *testing.M) int {
 		return 1
 	}
 	chromium = browser
-	return m.Run()
+	return tests()
 }
 
 // A world is a server with an application, acme, and a receiver.
@@ -86,10 +85,18 @@ type world struct {
 	answer http.HandlerFunc // nil: it takes everything
 }
 
-const adminKey = "pages-admin-key-0123456789"
+const adminKey = fanfared.AdminKey
 
 // newWorld starts a server, with further flags, that ends when the test does.
 func newWorld(t *testing.T, flags ...string) *world {
+	t.Helper()
+	w := bareWorld(t, flags...)
+	w.api("POST", "/app", `{"name":"Acme","uid":"acme"}`, nil)
+	return w
+}
+
+// bareWorld is newWorld without the application: a server in an empty folder.
+func bareWorld(t *testing.T, flags ...string) *world {
 	t.Helper()
 	w := &world{t: t}
 	w.rcv = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -103,40 +110,8 @@ func newWorld(t *testing.T, flags ...string) *world {
 		answer(rw, r)
 	}))
 	t.Cleanup(w.rcv.Close)
-	address := free(t)
-	w.url = "http://" + address
-	var said bytes.Buffer
-	cmd := exec.Command(program, append([]string{"serve", "--data", t.TempDir(), "--listen", address, "--dev", "--log-level", "warn"}, flags...)...)
-	cmd.Env = append(os.Environ(), "FANFARE_ADMIN_KEY="+adminKey)
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the server ended with %v: %s", err, &said)
-		}
-	})
-	w.until(func() bool {
-		res, err := http.Get(w.url + "/api/v1/health")
-		if err == nil {
-			res.Body.Close()
-		}
-		return err == nil
-	})
-	w.api("POST", "/app", `{"name":"Acme","uid":"acme"}`, nil)
+	w.url = fanfared.Start(t, &fanfared.Options{Flags: append([]string{"--log-level", "warn"}, flags...)}).URL
 	return w
-}
-
-// free is an address that nothing listens on.
-func free(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // api asks the API for something as its admin.
@@ -230,15 +205,27 @@ func (w *world) attempts(msg message) int {
 	return len(all.Data)
 }
 
+// patience is how long tests wait for what comes by itself, on a machine however busy.
+const patience = 30 * time.Second
+
 func (w *world) until(is func() bool) {
 	w.t.Helper()
-	for range 1000 {
-		if is() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !soon(is) {
+		w.t.Fatalf("it has not come to that within %v", patience)
 	}
-	w.t.Fatal("it has not come to that within ten seconds")
+}
+
+// soon waits until something is so, and reports whether it came to that. It asks less and
+// less often: what is waited for needs the processors too.
+func soon(is func() bool) bool {
+	end := time.Now().Add(patience)
+	for pause := 4 * time.Millisecond; !is(); pause = min(2*pause, 32*time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+		time.Sleep(pause)
+	}
+	return true
 }
 
 // A tab is a visitor's. What must never happen in it, it notes: dialogs, messages of the
@@ -270,13 +257,14 @@ func (w *world) tab(scripts bool) *tab {
 		w.t.Fatal(err)
 	}
 	var cancel context.CancelFunc
-	b.ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	b.ctx, cancel = context.WithTimeout(ctx, 10*time.Minute)
 	w.t.Cleanup(cancel)
 	if err := chromedp.Listen(b.ctx, b.note); err != nil {
 		w.t.Fatal(err)
 	}
 	call(b, network.Enable, network.EnableParams{})
 	call(b, log.Enable, cdp.Empty{})
+	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // whichever tab is in front
 	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts})
 	return b
 }
@@ -303,6 +291,9 @@ func (b *tab) note(event any) {
 		}
 	case *runtime.EventExceptionThrown:
 		fault = "a script failed: " + e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			fault += " " + e.ExceptionDetails.Exception.Description
+		}
 	case *network.EventRequestWillBeSent:
 		u := e.Request.URL
 		if !strings.HasPrefix(u, b.w.url+"/") && !strings.HasPrefix(u, "data:") && (b.beyond == nil || !b.beyond(u)) {
@@ -346,13 +337,10 @@ func eval[T any](b *tab, expression string) T {
 
 // soon evaluates an expression until it is true: a page may be going, or on its way.
 func (b *tab) soon(expression string) bool {
-	for range 500 {
-		if is, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)); err == nil && is {
-			return true
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return false
+	return soon(func() bool {
+		is, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression))
+		return err == nil && is
+	})
 }
 
 func quoted(s string) string {
@@ -384,9 +372,11 @@ func (b *tab) press(text string) {
 func (b *tab) fill(name, value string) {
 	b.t.Helper()
 	if !b.soon(`(() => {
-		const f = document.querySelector("[name=" + ` + quoted(name) + ` + "]");
+		const f = document.querySelector("[name='" + ` + quoted(name) + ` + "']");
 		if (!f) return false;
-		f.value = ` + quoted(value) + `;
+		const text = ` + quoted(value) + `;
+		const option = [...f.options || []].find(o => o.value === text || o.text.toLowerCase() === text);
+		f.value = option ? option.value : text;
 		f.dispatchEvent(new Event("input", {bubbles: true}));
 		f.dispatchEvent(new Event("change", {bubbles: true}));
 		return true;

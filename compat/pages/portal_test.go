@@ -1,7 +1,6 @@
 package pages_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
@@ -19,6 +17,7 @@ import (
 func both(t *testing.T, do func(t *testing.T, w *world, b *tab)) {
 	for name, scripts := range map[string]bool{"scripts": true, "no scripts": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			b := w.tab(scripts)
 			link := w.link(`{}`)
@@ -34,6 +33,7 @@ func both(t *testing.T, do func(t *testing.T, w *world, b *tab)) {
 // TestAddAnEndpointAndMendIt goes the way of a new customer: add a URL that points
 // elsewhere, read why nothing arrives, use the right one, and send again what failed.
 func TestAddAnEndpointAndMendIt(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world, b *tab) {
 		w.answers(func(rw http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/there" {
@@ -70,6 +70,7 @@ func TestAddAnEndpointAndMendIt(t *testing.T) {
 
 // TestLookAfterAnEndpoint goes through what else there is to do with one.
 func TestLookAfterAnEndpoint(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, w *world, b *tab) {
 		w.api("POST", "/event-type", `{"name":"record.created","description":"A record was made.","examples":[{"name":"small"}]}`, nil)
 		ep := w.endpoint(`,"description":"Books"`)
@@ -86,6 +87,7 @@ func TestLookAfterAnEndpoint(t *testing.T) {
 		b.shows("curl -i -X POST")
 		b.shot("delivery")
 		b.press("Resend")
+		b.shows("It is being sent again")
 		w.until(func() bool { return w.attempts(msg) == 2 })
 
 		b.open("/portal/endpoint/" + ep.ID + "/test")
@@ -143,15 +145,15 @@ func TestLookAfterAnEndpoint(t *testing.T) {
 // TestNewsArrive has an attempt made while its list is open: it is shown at once, or,
 // while the list is looked at, waits behind a button.
 func TestNewsArrive(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ep := w.endpoint("")
 	w.send(1, `{}`)
 	b := w.tab(true)
 	b.enter(w.link(`{}`))
-	b.open("/portal/endpoint/" + ep.ID)
+	b.follow("/portal/endpoint/" + ep.ID)
 	rows := `document.querySelectorAll("#list tbody tr").length`
 	b.soon(rows + " === 1")
-	eval[bool](b, `new Promise(done => setTimeout(() => done(true), 300))`) // the stream begins now, not with what was
 	began := time.Now()
 	w.send(1, `{}`)
 	sent := time.Now()
@@ -174,16 +176,18 @@ func TestNewsArrive(t *testing.T) {
 
 // TestRevokedAtOnce ends the session of a page that is open, which says so by itself.
 func TestRevokedAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.tab(true)
 	b.enter(w.link(`{}`))
-	eval[bool](b, `new Promise(done => setTimeout(() => done(true), 300))`) // the page follows the news by now
+	b.follow("/portal")
 	w.api("POST", "/auth/app/acme/expire-all", `{}`, nil)
 	b.shows("This link has expired")
 }
 
 // TestKeyboard adds an endpoint without a pointer: by Tab and what browsers do with it.
 func TestKeyboard(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.tab(true)
 	b.enter(w.link(`{}`))
@@ -242,6 +246,7 @@ func (b *tab) key(key, code string, number int64, text string) {
 
 // TestFrame shows the portal in a page of another origin, which learns its height.
 func TestFrame(t *testing.T) {
+	t.Parallel()
 	around := httptest.NewUnstartedServer(nil)
 	origin := "http://" + around.Listener.Addr().String()
 	w := newWorld(t, "--portal-frame", origin, "--portal-name", "Acme & Sons", "--portal-accent", "#0a7d5a")
@@ -273,10 +278,8 @@ func TestFrame(t *testing.T) {
 
 // TestAccessible has axe look at every page, light and dark, wide and narrow.
 func TestAccessible(t *testing.T) {
-	axe, err := os.ReadFile("../node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
+	program := axe(t)
 	w := newWorld(t)
 	w.api("POST", "/event-type", `{"name":"record.created","description":"A record was made.","groupName":"Records","examples":[{"name":"small"}],"schemas":{"1":{"type":"object"}}}`, nil)
 	w.answers(func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "/there", http.StatusFound) })
@@ -291,29 +294,7 @@ func TestAccessible(t *testing.T) {
 		"/portal", "/portal/endpoint/new", at, at + "/settings", at + "/test", at + "/transform", at + "/welcome?ping=" + msg.ID, at + "/confirm/recover", at + "/confirm/delete",
 		"/portal/log", "/portal/message/" + msg.ID, "/portal/message/" + msg.ID + "/to/" + ep.ID, "/portal/catalogue", "/portal/catalogue/record.created", "/portal/nowhere",
 	} {
-		for _, look := range []struct {
-			scheme string
-			width  int64
-		}{{"light", 1280}, {"dark", 1280}, {"light", 360}} {
-			call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}}})
-			call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: look.width, Height: 900, DeviceScaleFactor: 1})
-			b.open(path)
-			b.shot(fmt.Sprintf("%s-%s-%d", strings.NewReplacer("/", "_", "?", "_", ep.ID, "ep", msg.ID, "msg").Replace(path), look.scheme, look.width))
-			if wide := eval[int](b, `document.documentElement.scrollWidth`); wide > int(look.width) {
-				t.Errorf("%s is %d wide on a screen of %d", path, wide, look.width)
-			}
-			if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[*struct{}](string(axe)+"; null")); err != nil {
-				t.Fatal(err)
-			}
-			text := eval[string](b, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify(r.violations.map(v => [v.impact, v.id, v.help, v.nodes.slice(0, 3).map(n => n.html + " " + n.failureSummary)])))`)
-			var found [][]any
-			if err := json.Unmarshal([]byte(text), &found); err != nil {
-				t.Fatal(err)
-			}
-			for _, f := range found {
-				t.Errorf("%s, %s, %d wide: %v", path, look.scheme, look.width, f)
-			}
-		}
+		b.accessible(program, path)
 	}
 }
 

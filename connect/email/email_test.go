@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -296,17 +297,19 @@ func TestNoAnswer(t *testing.T) {
 		"silent@example.com": "the mail server did not answer: context deadline exceeded",
 		"lost@example.com":   "EOF",
 	} {
-		box := &fake.Mailbox{}
-		sink := open(t, config(`"to":"`+to+`"`), served(t, box, nil))
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		reply, err := sink.Send(ctx, connecttest.Message("a.b", "{}"))
-		cancel()
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %+v, %v; want %s", to, reply, err, want)
-		}
-		if n := len(box.Mails()); n != 1 {
-			t.Errorf("%s: %d mails", to, n)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			box := &fake.Mailbox{}
+			sink := open(t, config(`"to":"`+to+`"`), served(t, box, nil))
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			reply, err := sink.Send(ctx, connecttest.Message("a.b", "{}"))
+			cancel()
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %+v, %v; want %s", to, reply, err, want)
+			}
+			if n := len(box.Mails()); n != 1 {
+				t.Errorf("%s: %d mails", to, n)
+			}
+		})
 	}
 }
 

@@ -273,3 +273,27 @@ func TestPostGIS(t *testing.T) {
 	refused(t, sink, updated(`{"id":1,"latitude":91,"longitude":0}`), fanfare.ClassRejected, `geometry.lat renders "91", which is not within -90 and 90 degrees`)
 	refused(t, sink, updated(`{"id":1,"latitude":1,"longitude":"x"}`), fanfare.ClassRejected, `geometry.lon renders "x"`)
 }
+
+// TestAColumnThatAnotherMirrorAddedBecomesNull has another mirror add a column to a table
+// and fill it, of a record that this one then writes without that member.
+func TestAColumnThatAnotherMirrorAddedBecomesNull(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		here, there := w.open(t, `"table":"grown"`), w.open(t, `"table":"grown"`)
+		for i, payload := range []string{`{"id":1,"a":1}`, `{"id":1,"a":2,"d":true}`, `{"id":1,"a":3}`} {
+			sink := here
+			if i == 1 {
+				sink = there
+			}
+			if err := until(t.Context(), sink, connecttest.Message("a.b", payload)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := fmt.Sprint(w.rows(t, "SELECT a, d FROM grown")); got != "[[3 <nil>]]" {
+			t.Errorf("the table has %s", got)
+		}
+		w.exec(t, "ALTER TABLE grown DROP COLUMN d")
+		if err := until(t.Context(), here, connecttest.Message("a.b", `{"id":1,"a":4}`)); err != nil {
+			t.Error(err)
+		}
+	})
+}

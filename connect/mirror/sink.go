@@ -102,6 +102,12 @@ func (s *sink) apply(ctx context.Context, r *row.Record) (did string, err error)
 		err = s.delete(ctx, tx, t, r)
 	} else {
 		what = "upsert"
+		if !t.knows(last.columns) { // another mirror has added them since
+			if t, err = s.look(ctx, tx, r); err != nil {
+				return "", err
+			}
+			s.remember(r.Table, t)
+		}
 		written, err = s.upsert(ctx, tx, t, r, last.columns)
 	}
 	if err != nil {

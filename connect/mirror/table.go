@@ -48,10 +48,14 @@ func (s *sink) table(ctx context.Context, r *row.Record) (*table, error) {
 	if err := t.refuses(s, r); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	s.tables[r.Table] = t
-	s.mu.Unlock()
+	s.remember(r.Table, t)
 	return t, nil
+}
+
+func (s *sink) remember(name string, t *table) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tables[name] = t
 }
 
 // forget has a table looked at again.
@@ -232,6 +236,16 @@ func (s *sink) alter(ctx context.Context, by maker, t *table, r *row.Record, cha
 		}
 	}
 	return nil
+}
+
+// knows reports whether t has all of some columns.
+func (t *table) knows(columns []string) bool {
+	for _, name := range columns {
+		if _, there := t.columns[strings.ToLower(name)]; !there {
+			return false
+		}
+	}
+	return true
 }
 
 // row is what is to stand in each column: the cells, and null where only before has

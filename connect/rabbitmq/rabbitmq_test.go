@@ -136,8 +136,7 @@ func TestOutage(t *testing.T) {
 	// what is in it.
 	time.Sleep(time.Until(rabbit.kept.Add(4 * time.Second)))
 	sink := open(t, config(`,"routingKey":"kept"`))
-	ids := connecttest.Outage(t, sink, func() {
-		rabbit.kill()
+	ids := connecttest.Outage(t, sink, rabbit.kill, func() {
 		if err := rabbit.start(); err != nil {
 			t.Error(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +16,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/fanfarehq/fanfare/internal/freeport"
 	"github.com/fanfarehq/fanfare/internal/memdir"
 )
 
@@ -79,12 +81,11 @@ func newBroker() (*broker, error) {
 	b := &broker{dir: dir}
 	var ports [3]string
 	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := freeport.Next()
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // when all are found, so that they differ
-		_, ports[i], _ = net.SplitHostPort(l.Addr().String())
+		ports[i] = strconv.Itoa(port)
 	}
 	b.address = "127.0.0.1:" + ports[0]
 	at := func(name string) string { return filepath.Join(dir, name) }

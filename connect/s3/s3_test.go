@@ -162,18 +162,21 @@ func TestGather(t *testing.T) {
 
 // TestGatheredIsNotGivenUp has an object refused of which only one can be to blame.
 func TestGatheredIsNotGivenUp(t *testing.T) {
-	way, _ := connecttest.Way(t, fake.S3())
-	sink, err := s3.Connector().New([]byte(config("small", `,"gather":"200ms"`)), way)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			if reply, err := sink.Send(t.Context(), connecttest.Message("a.b", `{}`)); err != nil || reply.Class != fanfare.ClassStatus {
-				t.Errorf("%+v, %v", reply, err)
-			}
-		})
-	}
-	wg.Wait()
+	synctest.Test(t, func(t *testing.T) {
+		way, _ := connecttest.Way(t, fake.S3())
+		defer way.HTTP.CloseIdleConnections()
+		sink, err := s3.Connector().New([]byte(config("small", `,"gather":"200ms"`)), way)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				if reply, err := sink.Send(t.Context(), connecttest.Message("a.b", `{}`)); err != nil || reply.Class != fanfare.ClassStatus {
+					t.Errorf("%+v, %v", reply, err)
+				}
+			})
+		}
+		wg.Wait()
+	})
 }

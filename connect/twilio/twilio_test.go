@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -126,24 +127,26 @@ func TestUnsure(t *testing.T) {
 		"15005550408":  {`"whenUnsure":"retry"`, "", "it may have been sent, as the request was, and is tried again: context deadline exceeded"},
 		"15005550499":  {`"whenUnsure":"retry"`, "", "it may have been sent, as the request was, and is tried again: EOF"},
 	} {
-		way, took := connecttest.Way(t, fake.Twilio())
-		sink, err := twilio.Connector().New([]byte(config(`"to":"+`+strings.TrimPrefix(to, "+")+`",`+c.member)), way)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		reply, err := sink.Send(ctx, connecttest.Message("a.b", "{}"))
-		cancel()
-		if c.err != "" {
-			if err == nil || err.Error() != c.err {
-				t.Errorf("%s: %+v, %v; want %s", to, reply, err, c.err)
+		synctest.Test(t, func(t *testing.T) {
+			way, took := connecttest.Way(t, fake.Twilio())
+			sink, err := twilio.Connector().New([]byte(config(`"to":"+`+strings.TrimPrefix(to, "+")+`",`+c.member)), way)
+			if err != nil {
+				t.Fatal(err)
 			}
-		} else if err != nil || reply.Class != fanfare.ClassRejected || !strings.HasPrefix(reply.Detail, c.detail) {
-			t.Errorf("%s: %+v, %v; want %s", to, reply, err, c.detail)
-		}
-		if n := len(took()); n != 1 {
-			t.Errorf("%s: %d requests were made", to, n)
-		}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			reply, err := sink.Send(ctx, connecttest.Message("a.b", "{}"))
+			cancel()
+			if c.err != "" {
+				if err == nil || err.Error() != c.err {
+					t.Errorf("%s: %+v, %v; want %s", to, reply, err, c.err)
+				}
+			} else if err != nil || reply.Class != fanfare.ClassRejected || !strings.HasPrefix(reply.Detail, c.detail) {
+				t.Errorf("%s: %+v, %v; want %s", to, reply, err, c.detail)
+			}
+			if n := len(took()); n != 1 {
+				t.Errorf("%s: %d requests were made", to, n)
+			}
+		})
 	}
 }
 

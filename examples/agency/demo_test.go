@@ -60,7 +60,7 @@ func (d *demonstration) says(pattern string) []string {
 			if found := re.FindStringSubmatch(line); found != nil {
 				return found
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			d.t.Fatalf("it does not say %s", pattern)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanfarehq/fanfare/internal/freeport"
 	"github.com/fanfarehq/fanfare/webhook"
 )
 
@@ -61,7 +62,9 @@ func start(t *testing.T, language, secret string) (url string, out *printer) {
 	}
 	port := 0
 	if l.silent {
-		port = freePort(t)
+		if port, err = freeport.Next(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	args := strings.Split(strings.ReplaceAll(strings.Join(l.command[1:], "\n"), "PORT", fmt.Sprint(port)), "\n")
 	cmd := exec.CommandContext(t.Context(), path, args...)
@@ -95,30 +98,20 @@ func start(t *testing.T, language, secret string) (url string, out *printer) {
 	select {
 	case url := <-said:
 		return url, out
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("it did not say where it listens: %s", out)
 	}
 	return "", nil
 }
 
-func freePort(t *testing.T) int {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
-}
-
 // await waits until somebody listens on a port.
 func await(t *testing.T, port int) string {
-	for range 300 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			_ = conn.Close()
 			return fmt.Sprintf("http://127.0.0.1:%d", port)
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	t.Fatal("nobody listens")
 	return ""
@@ -139,7 +132,7 @@ func signed(t *testing.T, secret *webhook.Secret, id string, at time.Time, body 
 }
 
 func (h hook) send(t *testing.T, url string) (status int, said string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(h.body))
 	if err != nil {
@@ -212,10 +205,8 @@ func receiver(t *testing.T, language string) {
 		}
 	}
 	want := "msg_1 record.create " + body + "\nmsg_3 record.create {}\nmsg_4 record.create []\n"
-	for range 100 { // what it prints may come a moment after what it answers
-		if strings.Contains(out.String(), "msg_4 record.create []\n") {
-			break
-		}
+	// What it prints may come a moment after what it answers.
+	for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), "msg_4 record.create []\n") && time.Now().Before(end); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	var got strings.Builder

@@ -15,7 +15,7 @@ func (s *server) endpointActionRoutes() []*route {
 		on("GET /app/{app}/endpoint/{endpoint}/headers", "Read the headers sent with every attempt", readHeaders).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
 		on("PUT /app/{app}/endpoint/{endpoint}/headers", "Replace the headers", replaceHeaders).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.headers.replace"),
 		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.headers.update"),
-		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam, newestParam).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
 		on("POST /app/{app}/endpoint/{endpoint}/recover", "Make the deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().exactly().doing("endpoint.recover"),
 		on("POST /app/{app}/endpoint/{endpoint}/send-example", "Send an event type's example to an endpoint", sendExample).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().doing("endpoint.send-example"),
 		on("POST /app/{app}/endpoint/{endpoint}/pause", "Hold an endpoint's deliveries, or cancel those that wait", pauseEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.pause"),
@@ -59,16 +59,22 @@ type statsOut struct {
 	Canceled int `json:"canceled" newer:"true"`
 }
 
+// maxNewest bounds what is looked at in a moment.
+const maxNewest = 10_000
+
+var newestParam = param{name: "newest", kind: "integer", doc: "Only the endpoint's newest so many deliveries are looked at, 1 to 10,000, which takes no longer the more there are; all unless told."}
+
 func endpointStats(c *call, _ *none) (*statsOut, error) {
 	ep, err := c.endpoint()
 	if err != nil {
 		return nil, err
 	}
-	since, until := c.time("since"), c.time("until")
+	f := fanfare.DeliveryFilter{Since: c.time("since"), Until: c.time("until"), Within: c.who.channels()}
+	f.Limit = c.integer("newest", 1, maxNewest, 0)
 	if err := c.mistakes(); err != nil {
 		return nil, err
 	}
-	n, err := c.hub.EndpointStatsWithin(c.r.Context(), ep, since, until, c.who.channels())
+	n, err := c.hub.EndpointStatsWithin(c.r.Context(), ep, f)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/hex"
 	"net"
 	"net/http"
 	"slices"
@@ -57,6 +56,9 @@ func (c *call) audit() {
 	e := &fanfare.AuditEntry{Actor: c.actor(), Action: action, Address: addressOf(c.r), Refused: refused, Fields: c.given}
 	e.Application = c.named("app")
 	e.Object, e.Detail = c.object()
+	if who := c.who.loggedIn(); who != "" {
+		e.Detail = strings.TrimSpace(e.Detail + " by " + who)
+	}
 	ctx := context.WithoutCancel(c.r.Context())
 	if err := c.hub.Audit(ctx, e); err != nil {
 		c.log.ErrorContext(ctx, "noting in the audit log", "route", c.route.path, "actor", e.Actor, "object", e.Object, "error", err)
@@ -71,7 +73,7 @@ func (c *call) actor() string {
 	case b == nil:
 		return "anyone"
 	case b.Session != nil:
-		return "session_" + hex.EncodeToString(b.Session.Hash[:8])
+		return b.Session.ID()
 	default:
 		return string(b.Key.ID)
 	}
@@ -123,7 +125,7 @@ func (c *call) object() (object, detail string) {
 type auditOut struct {
 	ID          fanfare.AuditID `json:"id"`
 	Timestamp   time.Time       `json:"timestamp"`
-	Actor       string          `json:"actor" doc:"admin, the id of a key or portal session, cli, or engine."`
+	Actor       string          `json:"actor" doc:"admin, the id of a key or portal session, oidc when the console's provider is who says that somebody logged in, cli, or engine."`
 	Action      string          `json:"action" doc:"Such as endpoint.update. One that ends in .plan did nothing: it only asked what would be done."`
 	Application *string         `json:"application"`
 	Object      *string         `json:"object" doc:"What it was done to: an id, or what the caller called it."`

@@ -109,6 +109,9 @@ func (rt *route) operation(schemas huma.Registry) *huma.Operation {
 	}
 	if !rt.open {
 		op.Security = []map[string][]string{{"key": {string(rt.access.role())}}}
+		if rt.access.anyone {
+			op.Security = []map[string][]string{{"key": {}}}
+		}
 		if rt.access.capability != noSession {
 			op.Extensions = map[string]any{"x-portal-capability": rt.access.capability}
 		}

@@ -197,8 +197,8 @@ func TestImportOpenAPI(t *testing.T) {
 		}
 	}
 	for _, dry := range []string{`,"dryRun":true`, `,"dry_run":true`} {
-		w.do("POST", path, raw(dry+`,"replaceAll":true`)).want(200).decode(&out)
-		if len(out.Data.Modified) != 0 || len(out.Data.ToModify) != 5 || out.Data.ToModify[1]["name"] != "order.cancelled" || out.Data.ToModify[1]["deprecated"] != true {
+		w.do("POST", path, raw(dry+`,"replaceAll":true,"withDiff":true`)).want(200).decode(&out)
+		if len(out.Data.Modified) != 0 || len(out.Data.ToModify) != 5 || out.Data.ToModify[1]["name"] != "order.cancelled" || out.Data.ToModify[1]["deprecated"] != true || out.Data.ToModify[1]["change"] != "created" || out.Data.ToModify[4]["change"] != "archived" {
 			t.Errorf("would change %+v", out)
 		}
 	}
@@ -214,6 +214,15 @@ func TestImportOpenAPI(t *testing.T) {
 	}
 	if a := w.do("POST", path, `{"spec":`+document(t, "old.json")+`}`).want(200); string(a.body) != `{"data":{"modified":["user.updated"],"to_modify":null}}` {
 		t.Errorf("as an object: %s", a.body)
+	}
+
+	const spec = `{"openapi":"3.1.0","info":{"title":"x","version":"1"},"webhooks":{"category.moved":{"post":{"requestBody":{"content":{"application/json":{"schema":{"required":["at"],"properties":{"at":{"type":"string"}}}}}}}}}}`
+	if a := w.do("POST", path, `{"dryRun":true,"spec":`+spec+`}`).want(200); strings.Contains(string(a.body), `"change"`) {
+		t.Errorf("without withDiff it says what older clients do not know: %s", a.body)
+	}
+	a = w.do("POST", path, `{"dryRun":true,"withDiff":true,"spec":`+spec+`}`).want(200)
+	if !strings.Contains(string(a.body), `"change":"changed","diff":{"from":"1","to":"1","added":[],"removed":[{"path":"/category","type":"object","required":true}],"retyped":[],"required":["/at"],"optional":[]}`) {
+		t.Errorf("would change %s", a.body)
 	}
 
 	// What was imported is obeyed.

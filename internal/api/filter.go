@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"github.com/fanfarehq/fanfare"
 )
 
@@ -14,6 +16,7 @@ type filterTrialOut struct {
 	Looked  int             `json:"looked" doc:"How many messages it was tried on: the newest, 1000 at most."`
 	Matched int             `json:"matched" doc:"How many of them it lets through."`
 	Misses  []filterMissOut `json:"misses" doc:"The newest that it does not let through."`
+	Since   *time.Time      `json:"since" doc:"When the oldest of those that were looked at was accepted; null: there are none."`
 }
 
 type filterMissOut struct {
@@ -35,7 +38,7 @@ func tryFilter(c *call, in *filterTrialIn) (*filterTrialOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &filterTrialOut{Looked: trial.Looked, Matched: trial.Matched, Misses: []filterMissOut{}}
+	out := &filterTrialOut{Looked: trial.Looked, Matched: trial.Matched, Since: pointer(trial.Since), Misses: []filterMissOut{}}
 	for _, m := range trial.Misses {
 		out.Misses = append(out.Misses, filterMissOut{m.Message, m.EventType, m.Why})
 	}

@@ -26,6 +26,8 @@ var grants = map[string]string{
 	"GET /app/{app}/endpoint/{endpoint}/stats":             "endpoints:read ViewBase in channels",
 	"POST /app/{app}/endpoint/{endpoint}/recover":          "messages:write CreateAttempts in channels",
 	"POST /app/{app}/endpoint/{endpoint}/send-example":     "messages:write CreateAttempts in channels",
+	"GET /app/{app}/endpoint/{endpoint}/lane":              "endpoints:read ViewBase in channels",
+	"POST /app/{app}/endpoint/{endpoint}/try-now":          "messages:write CreateAttempts in channels",
 	"POST /app/{app}/endpoint/{endpoint}/pause":            "endpoints:write ManageEndpoint in channels",
 	"POST /app/{app}/endpoint/{endpoint}/resume":           "endpoints:write ManageEndpoint in channels",
 	"GET /app/{app}/endpoint/{endpoint}/transformation":    "endpoints:read ViewBase in channels",
@@ -36,6 +38,10 @@ var grants = map[string]string{
 	"GET /app/{app}/attempt/msg/{msg}":                     "messages:read ViewBase in channels",
 	"POST /app/{app}/msg/{msg}/endpoint/{endpoint}/resend": "messages:write CreateAttempts in channels",
 	"GET /app/{app}/msg/{msg}/endpoint/{endpoint}/attempt": "messages:read ViewBase in channels",
+
+	"POST /app/{app}/msg/{msg}/endpoint/{endpoint}/rehearse": "messages:write CreateAttempts in channels",
+	"POST /app/{app}/endpoint/{endpoint}/msg":                "messages:write -",
+	"POST /url/send": "admin -",
 
 	"GET /app/{app}/hooks":               "endpoints:read ViewBase in channels",
 	"POST /app/{app}/hooks":              "endpoints:write ManageEndpoint in channels",
@@ -134,9 +140,16 @@ var grants = map[string]string{
 	"POST /operational-webhook/endpoint/{endpoint}/verify":        "admin -",
 	"GET /operational-webhook/endpoint/{endpoint}/attempt":        "admin -",
 
+	"GET /mute": "admin -",
+	"GET /app/{app}/endpoint/{endpoint}/mute":           "admin -",
+	"POST /app/{app}/endpoint/{endpoint}/mute":          "admin -",
+	"DELETE /app/{app}/endpoint/{endpoint}/mute/{mute}": "admin -",
+	"POST /app/{app}/endpoint/{endpoint}/notify":        "admin -",
+
 	"GET /audit":               "admin -",
 	"GET /nodes":               "admin -",
 	"GET /lane":                "admin -",
+	"GET /stats/activity":      "admin -",
 	"GET /secrets-key":         "admin -",
 	"POST /secrets-key/rotate": "admin -",
 
@@ -156,7 +169,17 @@ var grants = map[string]string{
 	"POST /auth/app-portal-access/{app}": "portal - in channels",
 	"POST /auth/dashboard-access/{app}":  "portal - in channels",
 	"POST /auth/app/{app}/expire-all":    "portal -",
-	"POST /auth/logout":                  "admin ViewBase to all in channels",
+
+	"GET /auth/app/{app}/session":              "portal -",
+	"DELETE /auth/app/{app}/session/{session}": "portal -",
+
+	"POST /auth/logout": "admin ViewBase to all in channels",
+
+	"GET /auth/access": "anyone - to all in channels",
+
+	"GET /endpoint": "endpoints:read -",
+	"GET /attempt":  "messages:read -",
+	"GET /message":  "messages:read - to all in channels",
 
 	"GET /meta": "open",
 	"GET /kind": "open",
@@ -175,16 +198,22 @@ var bodies = map[string]string{
 	"POST /app/{app}/endpoint/{endpoint}/replay-missing": `{"since":"2026-01-02T00:00:00Z"}`,
 	"POST /app/{app}/endpoint/{endpoint}/bulk-replay":    `{"since":"2026-01-02T00:00:00Z"}`,
 	"POST /app/{app}/endpoint/{endpoint}/send-example":   `{"eventType":"record.created"}`,
+	"POST /app/{app}/endpoint/{endpoint}/mute":           `{"cause":"timeout"}`,
 	"POST /app/{app}/msg":                                `{"eventType":"x","payload":1,"application":{"name":"x"}}`,
 	"POST /app/{app}/msg/batch":                          `[{"eventType":"x","payload":1,"application":{"name":"x"}}]`,
 	"POST /app/{app}/msg/precheck/active":                `{"eventType":"x"}`,
 	"POST /app/{app}/url/check":                          `{"url":"https://example.com/"}`,
 	"POST /app/{app}/filter/try":                         `{"filter":"true"}`,
-	"POST /app/{app}/source":                             `{"profile":"none"}`,
-	"PUT /app/{app}/source/{source}":                     `{"profile":"none"}`,
-	"POST /app/{app}/source/{source}/secret":             `{"secret":"a secret of some length"}`,
-	"POST /app/{app}/recipe":                             `{"name":"github-to-slack","inputs":{"SLACK_URL":"https://hooks.slack.com/services/T/B/X"}}`,
-	"POST /app/{app}/recipe/try":                         `{"recipe":"recipe: x\nabout: x\nendpoints: [{uid: x, url: https://example.com/}]","last":1}`,
-	"POST /app/{app}/transformation/try":                 `{"code":"1","payload":1}`,
-	"POST /auth/app-portal-access/{app}":                 `{"application":{"name":"x"}}`,
+	"POST /app/{app}/endpoint/{endpoint}/msg":            `{"eventType":"x","payload":1}`,
+	"POST /url/send":                                     `{"url":"https://example.com/"}`,
+
+	"POST /app/{app}/msg/{msg}/endpoint/{endpoint}/rehearse": `{"url":"https://hooks.example.com/bin/aaaaaaaaaaaaaaaaaaaaaaaaaa","secret":"whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"}`,
+
+	"POST /app/{app}/source":                 `{"profile":"none"}`,
+	"PUT /app/{app}/source/{source}":         `{"profile":"none"}`,
+	"POST /app/{app}/source/{source}/secret": `{"secret":"a secret of some length"}`,
+	"POST /app/{app}/recipe":                 `{"name":"github-to-slack","inputs":{"SLACK_URL":"https://hooks.slack.com/services/T/B/X"}}`,
+	"POST /app/{app}/recipe/try":             `{"recipe":"recipe: x\nabout: x\nendpoints: [{uid: x, url: https://example.com/}]","last":1}`,
+	"POST /app/{app}/transformation/try":     `{"code":"1","payload":1}`,
+	"POST /auth/app-portal-access/{app}":     `{"application":{"name":"x"}}`,
 }

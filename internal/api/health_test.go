@@ -41,9 +41,13 @@ func (s *lone) GiveUp(context.Context, []int) error                    { return 
 func (s *lone) Leave(context.Context) error                            { return nil }
 func (s *lone) Nodes(context.Context) ([]*fanfare.Node, error)         { return nil, nil }
 func (s *lone) Tell(context.Context, []fanfare.Lane) error             { return nil }
-func (s *lone) TellMore([]fanfare.Lane)                                {}
+func (s *lone) TellMore([]fanfare.Addition)                            {}
 func (s *lone) LanesOf(context.Context, []int) ([]fanfare.Lane, error) { return nil, nil }
 func (s *lone) ShardOf(fanfare.EndpointID) int                         { return 0 }
+func (s *lone) Added(context.Context, []fanfare.Addition) ([]*fanfare.Delivery, []*fanfare.Message, error) {
+	return nil, nil, nil
+}
+
 func (s *lone) Hear(ctx context.Context) (*fanfare.News, error) {
 	<-ctx.Done()
 	return &fanfare.News{}, nil

@@ -40,6 +40,7 @@ type access struct {
 	capability fanfare.Capability // that a portal session needs; "": none may
 	shared     bool               // is of no application, and open to those who are let into one only
 	inChannels bool               // open to those who are let into some channels only
+	anyone     bool               // open to whoever has a key or token of any kind
 }
 
 // role is the scope that a key needs, by name.
@@ -82,7 +83,7 @@ func (c *call) authorize() error {
 			}
 			c.r.SetPathValue("app", string(own))
 		} else if !c.route.access.shared {
-			return insufficient("This is not part of the one application that you are let into.")
+			return insufficient(notOfYours)
 		}
 	}
 	if !c.route.access.inChannels {
@@ -92,6 +93,8 @@ func (c *call) authorize() error {
 	}
 	return c.who.may(c.route.access)
 }
+
+const notOfYours = "This is not part of the one application that you are let into."
 
 // unknownApplication is what a path is answered whose application is not there.
 func (c *call) unknownApplication(err error) error {
@@ -109,6 +112,8 @@ func (who identity) may(a access) error {
 		return nil
 	case who.bearer == nil:
 		return unauthenticated
+	case a.anyone:
+		return nil
 	case who.bearer.Session != nil && a.capability == noSession:
 		return insufficient("A portal session cannot do this.")
 	case who.bearer.Session != nil:

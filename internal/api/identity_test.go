@@ -21,7 +21,11 @@ func TestDocumentSaysWhoMayCall(t *testing.T) {
 			if capability == nil {
 				capability = "-"
 			}
-			got = fmt.Sprint(security[0].(map[string]any)["key"].([]any)[0], " ", capability)
+			scope := any("anyone")
+			if scopes := security[0].(map[string]any)["key"].([]any); len(scopes) > 0 {
+				scope = scopes[0]
+			}
+			got = fmt.Sprint(scope, " ", capability)
 		}
 		if said["x-in-channels"] == true {
 			got += " in channels"

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -66,21 +67,31 @@ func listLog(c *call, _ *none) (*list[*logOut], error) {
 	}
 	filter, content := c.messageFilter(), c.boolean("with_content", true)
 	filter.States, filter.Within = c.statesAsked(), c.who.channels()
+	of := make(map[fanfare.MessageID][]*fanfare.Delivery)
 	return paged(c, listing[*fanfare.Message]{
 		scope:      []string{string(app.ID), "log"},
 		descending: true,
 		id:         func(msg *fanfare.Message) string { return string(msg.ID) },
 		fetch: func(p fanfare.Page) ([]*fanfare.Message, error) {
 			filter.Page = p
-			return c.hub.Messages(c.r.Context(), app.ID, filter)
+			msgs, err := c.hub.Messages(c.r.Context(), app.ID, filter)
+			if err != nil {
+				return nil, err
+			}
+			ids := make([]fanfare.MessageID, len(msgs))
+			for i, msg := range msgs {
+				ids[i] = msg.ID
+			}
+			some, err := c.hub.DeliveriesOf(c.r.Context(), app.ID, ids, filter.Within)
+			maps.Copy(of, some)
+			return msgs, err
 		},
 	}, func(msg *fanfare.Message) (*logOut, error) {
 		out := &logOut{*c.showMessage(msg, payloadOf(msg, content)), became{[]logDelivery{}}}
-		ds, err := c.hub.Deliveries(c.r.Context(), app.ID, fanfare.DeliveryFilter{Message: msg.ID, Within: c.who.channels(), Page: fanfare.Page{Limit: fanfare.MaxPage, Ascending: true}})
-		for _, d := range ds {
+		for _, d := range of[msg.ID] {
 			s := standingOf(d, true)
 			out.Deliveries = append(out.Deliveries, logDelivery{d.Endpoint, s.Status, s.StatusText, d.Attempts, s.NextAttempt})
 		}
-		return out, err
+		return out, nil
 	})
 }

@@ -14,10 +14,11 @@ import (
 const maxImportBody = 2*openapi.MaxText + 64<<10
 
 type importIn struct {
-	Spec       field[jsontext.Value] `json:"spec,omitzero" doc:"An OpenAPI document, 3.0 or 3.1, as an object."`
+	Spec       field[jsontext.Value] `json:"spec,omitzero" doc:"An OpenAPI document, 3.0 or 3.1, or an AsyncAPI document, 2 or 3, as an object."`
 	SpecRaw    field[string]         `json:"specRaw,omitzero" doc:"The same as text, in JSON or YAML; exactly one of the two is given."`
 	ReplaceAll field[bool]           `json:"replaceAll,omitzero" doc:"Whether to archive the event types that are not in the document; false unless told."`
 	DryRun     field[bool]           `json:"dryRun,omitzero" doc:"Whether to change nothing, and say what would be; false unless told."`
+	WithDiff   field[bool]           `json:"withDiff,omitzero" doc:"Whether a dry run says what is done to each event type, and what its schema has otherwise than before; false unless told."`
 	DryRunOld  field[bool]           `json:"dry_run,omitzero" doc:"Old form of dryRun."`
 }
 
@@ -37,10 +38,12 @@ type importedType struct {
 	FeatureFlag *string        `json:"featureFlag"`
 	Deprecated  bool           `json:"deprecated"`
 	Schemas     jsontext.Value `json:"schemas"`
+	Change      string         `json:"change,omitzero" enum:"created,changed,archived" doc:"With withDiff: what is done to it."`
+	Diff        *schemaDiffOut `json:"diff,omitzero" doc:"With withDiff: what its schema has otherwise than before, which it replaces in place, as the newest version; left out if it stays, there was none, or it is too much to compare. Only of the first 100 that are changed."`
 }
 
 func importOpenAPIRoute() *route {
-	rt := on("POST /event-type/import/openapi", "Create and change event types by the webhooks of an OpenAPI document", importOpenAPI).needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.import")
+	rt := on("POST /event-type/import/openapi", "Create and change event types by the webhooks of an OpenAPI document, or the messages of an AsyncAPI document", importOpenAPI).needs(fanfare.ScopeWriteEventTypes, noSession).doing("event-type.import")
 	rt.maxBody = maxImportBody
 	return rt
 }
@@ -61,21 +64,70 @@ func importOpenAPI(c *call, in *importIn) (*importOut, error) {
 	if dry {
 		out.Data.ToModify = &[]importedType{}
 	}
+	compared := 0
 	for _, t := range changed {
 		if !dry {
 			out.Data.Modified = append(out.Data.Modified, t.Name)
 			continue
 		}
-		one := importedType{
-			Name: t.Name, Description: t.Description, GroupName: pointer(t.GroupName),
-			Deprecated: t.Deprecated, Schemas: jsontext.Value(t.Schemas),
+		one := planned(t)
+		if in.WithDiff.value {
+			one.Change = changeOf(t)
 		}
-		if len(t.FeatureFlags) > 0 {
-			one.FeatureFlag = &t.FeatureFlags[0]
+		if one.Change == "changed" && compared < mostCompared {
+			compared++
+			if one.Diff, err = c.importDiff(t); err != nil {
+				return nil, err
+			}
 		}
 		*out.Data.ToModify = append(*out.Data.ToModify, one)
 	}
 	return out, nil
+}
+
+// mostCompared bounds of how many event types an import says what changes in the schema.
+const mostCompared = 100
+
+// planned is what a dry run says of an event type that it would store.
+func planned(t *fanfare.EventType) importedType {
+	one := importedType{
+		Name: t.Name, Description: t.Description, GroupName: pointer(t.GroupName),
+		Deprecated: t.Deprecated, Schemas: jsontext.Value(t.Schemas),
+	}
+	if len(t.FeatureFlags) > 0 {
+		one.FeatureFlag = &t.FeatureFlags[0]
+	}
+	return one
+}
+
+func changeOf(t *fanfare.EventType) string {
+	switch {
+	case t.ID == "":
+		return "created"
+	case t.Archived:
+		return "archived"
+	}
+	return "changed"
+}
+
+// importDiff is what an import would change in an event type's schema; nil: nothing, or it
+// is too much to compare.
+func (c *call) importDiff(t *fanfare.EventType) (*schemaDiffOut, error) {
+	was, err := c.hub.EventType(c.r.Context(), t.Name)
+	if errors.Is(err, fanfare.ErrNotFound) { // it was removed just now
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	d, err := t.DiffSince(was)
+	if _, tooMuch := errors.AsType[*fanfare.InvalidError](err); tooMuch || err == nil && d == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return showDiff(d), nil
 }
 
 // readOpenAPI finds the event types in the document.

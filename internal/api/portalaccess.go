@@ -35,6 +35,8 @@ func (s *server) portalRoutes() []*route {
 	begin.ownKeys, dashboard.ownKeys, logout.ownKeys = true, true, true
 	return []*route{
 		begin, dashboard,
+		on("GET /auth/app/{app}/session", "List an application's portal sessions that have not ended, but for what opens them", listSessions, params()...).needs(fanfare.ScopePortal, noSession),
+		on("DELETE /auth/app/{app}/session/{session}", "End one of an application's portal sessions, at once", endSession).needs(fanfare.ScopePortal, noSession).doing("portal-session.end"),
 		on("POST /auth/app/{app}/expire-all", "End an application's portal sessions", expireSessions).needs(fanfare.ScopePortal, noSession).doing("portal-session.end-all"),
 		logout,
 	}
@@ -72,6 +74,7 @@ func beginSession(c *call, in *portalIn) (*portalOut, error) {
 		return nil, err
 	}
 	session.Application = app.ID
+	session.CreatedBy, session.CreatedByName = c.actor(), c.who.called()
 	token, err := c.hub.CreateSession(c.r.Context(), session, ttl)
 	if err != nil {
 		return nil, missing(err, "application", c.r.PathValue("app"), here)

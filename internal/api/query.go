@@ -24,7 +24,7 @@ var (
 	orderParam    = param{name: "order", kind: "string", doc: "By age, or by name where things have no age.", enum: []string{"ascending", "descending"}}
 	beforeParam   = param{name: "before", kind: "time", doc: "Only from before this time."}
 	afterParam    = param{name: "after", kind: "time", doc: "Only from after this time."}
-	typesParam    = param{name: "event_types", kind: "list", doc: "Only of these event types: repeated, or divided by commas."}
+	typesParam    = param{name: "event_types", kind: "list", doc: "Only of these event types, exact names and groups such as record.*: repeated, or divided by commas."}
 	channelParam  = param{name: "channel", kind: "string", doc: "Only of this channel."}
 	tagParam      = param{name: "tag", kind: "string", doc: "Only with this tag."}
 	contentParam  = param{name: "with_content", kind: "boolean", doc: "Whether to show payloads and responses; true unless told.", view: true}

@@ -11,6 +11,16 @@ type activityOut struct {
 	Repeated int64 `json:"repeated" doc:"Messages that were there already."`
 	Filtered int64 `json:"filtered" doc:"Messages that the source's filter did not let through."`
 	Refused  int64 `json:"refused" doc:"Requests refused."`
+
+	Newest []arrivalOut `json:"newest" doc:"The newest 20 messages that came, the newest first."`
+}
+
+type arrivalOut struct {
+	Timestamp time.Time               `json:"timestamp"`
+	Outcome   fanfare.ReceivedOutcome `json:"outcome" enum:"accepted,repeated" doc:"Repeated: it was there already."`
+	MsgID     *fanfare.MessageID      `json:"msgId" doc:"null: it was there already."`
+	EventID   *string                 `json:"eventId" doc:"What it is known by if it comes again; null: nothing."`
+	EventType string                  `json:"eventType"`
 }
 
 func sourceActivity(c *call, _ *none) (*activityOut, error) {
@@ -19,7 +29,11 @@ func sourceActivity(c *call, _ *none) (*activityOut, error) {
 		return nil, err
 	}
 	a := c.hub.SourceActivity(src.ID)
-	return &activityOut{a.Accepted, a.Repeated, a.Filtered, a.Refused}, nil
+	out := &activityOut{a.Accepted, a.Repeated, a.Filtered, a.Refused, []arrivalOut{}}
+	for _, m := range a.Arrivals {
+		out.Newest = append(out.Newest, arrivalOut{m.At, m.Outcome, pointer(m.Message), pointer(m.EventID), m.EventType})
+	}
+	return out, nil
 }
 
 type refusalOut struct {

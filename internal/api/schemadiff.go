@@ -53,12 +53,16 @@ func readSchemaDiff(c *call, _ *none) (*schemaDiffOut, error) {
 	if err != nil {
 		return nil, err
 	}
+	return showDiff(d), nil
+}
+
+func showDiff(d *fanfare.SchemaDiff) *schemaDiffOut {
 	out := &schemaDiffOut{From: d.From, To: d.To, Added: showFields(d.Added), Removed: showFields(d.Removed), Retyped: []retypedOut{}}
 	for _, r := range d.Retyped {
 		out.Retyped = append(out.Retyped, retypedOut(r))
 	}
 	out.Required, out.Optional = append([]string{}, d.Required...), append([]string{}, d.Optional...)
-	return out, nil
+	return out
 }
 
 func showFields(fields []fanfare.SchemaField) []schemaFieldOut {

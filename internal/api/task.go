@@ -97,6 +97,7 @@ type taskParameters struct {
 	Attempts        bool       `json:"attempts" newer:"true" doc:"Of an export: whether messages are followed by their attempts."`
 	Channels        *[]string  `json:"channels" newer:"true" doc:"Only messages that have one of these, to endpoints that have no others, as whoever began it is let into no others; null: all."`
 	StatusCodeClass int        `json:"statusCodeClass" doc:"Of the last response, 100 to 500; 0 for any."`
+	WhenHealthy     bool       `json:"whenHealthy" newer:"true" doc:"Of a recovery: whether it waits until its endpoint takes what it is sent."`
 }
 
 func showTask(t *fanfare.Task) (*taskOut, error) {
@@ -130,7 +131,7 @@ func showTask(t *fanfare.Task) (*taskOut, error) {
 	}
 	out.Parameters = taskParameters{IDs: someOf(ids), Attempts: s.Attempts, Channels: someOf(s.Within),
 		Since: pointer(s.Since), Until: pointer(s.Until), EventTypes: someOf(s.EventTypes),
-		Channel: pointer(s.Channel), Tag: pointer(s.Tag), States: someOf(states), StatusCodeClass: 100 * s.StatusClass,
+		Channel: pointer(s.Channel), Tag: pointer(s.Tag), States: someOf(states), StatusCodeClass: 100 * s.StatusClass, WhenHealthy: s.WhenHealthy,
 	}
 	return out, nil
 }
@@ -170,15 +171,21 @@ func showStarted(t *fanfare.Task) *startedOut {
 }
 
 type recoverIn struct {
+	Since       time.Time        `json:"since"`
+	Until       field[time.Time] `json:"until,omitzero" doc:"Now unless told."`
+	WhenHealthy bool             `json:"whenHealthy,omitzero" doc:"Whether they wait again only once the endpoint takes what it is sent. Until then it is tried with one of them a minute at most, and with none while it is paused or disabled."`
+}
+
+func recoverEndpoint(c *call, in *recoverIn) (*startedOut, error) {
+	return c.startAt(fanfare.TaskRecover, fanfare.Selection{Since: in.Since, Until: in.Until.value, WhenHealthy: in.WhenHealthy})
+}
+
+type replayMissingIn struct {
 	Since time.Time        `json:"since"`
 	Until field[time.Time] `json:"until,omitzero" doc:"Now unless told."`
 }
 
-func recoverEndpoint(c *call, in *recoverIn) (*startedOut, error) {
-	return c.startAt(fanfare.TaskRecover, fanfare.Selection{Since: in.Since, Until: in.Until.value})
-}
-
-func replayMissing(c *call, in *recoverIn) (*startedOut, error) {
+func replayMissing(c *call, in *replayMissingIn) (*startedOut, error) {
 	return c.startAt(fanfare.TaskReplayMissing, fanfare.Selection{Since: in.Since, Until: in.Until.value})
 }
 

@@ -96,6 +96,27 @@ func TestATaskIsSeenThrough(t *testing.T) {
 	})
 }
 
+// TestARecoveryWaitsForItsEndpoint begins one while the receiver is down.
+func TestARecoveryWaitsForItsEndpoint(t *testing.T) {
+	status := 500
+	running(t, answered(&status), func(t *testing.T, w *world) {
+		w.past()
+		started := w.do("POST", "/api/v1/app/acme/endpoint/ep/recover", `{`+since+`,"whenHealthy":true}`).want(202)
+		started.has(map[string]any{"status": "running", "total": 5})
+		if p := started.object()["parameters"].(map[string]any); p["whenHealthy"] != true {
+			t.Errorf("it is shown with %v", p)
+		}
+		time.Sleep(10 * time.Minute)
+		w.do("GET", "/api/v1/background-task/"+started.id(), "").has(map[string]any{"status": "running"})
+		status = 200
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		w.do("GET", "/api/v1/background-task/"+started.id(), "").has(map[string]any{"status": "finished"})
+		w.do("GET", "/api/v1/app/acme/endpoint/ep/stats", "").has(map[string]any{"fail": 0, "success": 5})
+		w.do("POST", "/api/v1/app/acme/endpoint/ep/replay-missing", `{`+since+`,"whenHealthy":true}`).want(422)
+	})
+}
+
 func TestTasksAreListed(t *testing.T) {
 	w := newWorld(t) // whose hub does not run
 	for _, app := range []string{"acme", "other"} {

@@ -74,8 +74,8 @@ type reading struct {
 // maxParts bounds these: each becomes a value in memory.
 const maxParts = 5_000
 
-func newReading(payload []byte) *reading {
-	return &reading{left: readingFree + readingMost*len(payload)}
+func newReading(payload []byte) reading {
+	return reading{left: readingFree + readingMost*len(payload)}
 }
 
 // part says whether one more may be found.

@@ -136,7 +136,8 @@ type Input struct {
 	Channels, Tags []string
 	Answer         []byte // nil: nothing was looked up
 
-	payload, answer ref.Val // nil: not looked at yet
+	payload, answer     ref.Val // nil: not looked at yet
+	ofPayload, ofAnswer reading
 }
 
 // ResolveName finds a variable, for CEL.
@@ -146,7 +147,8 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		return types.String(in.EventType), true
 	case "payload":
 		if in.payload == nil {
-			in.payload = document(in.Payload, newReading(in.Payload))
+			in.ofPayload = newReading(in.Payload)
+			in.payload = document(in.Payload, &in.ofPayload)
 		}
 		return in.payload, true
 	case "answer":
@@ -154,7 +156,8 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		case in.Answer == nil:
 			return types.NullValue, true
 		case in.answer == nil:
-			in.answer = document(in.Answer, newReading(in.Answer))
+			in.ofAnswer = newReading(in.Answer)
+			in.answer = document(in.Answer, &in.ofAnswer)
 		}
 		return in.answer, true
 	case "headers":

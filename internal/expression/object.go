@@ -17,6 +17,7 @@ type object struct {
 	byName  map[string]int
 	same    traits.Mapper // what plain returned; nil: not asked yet
 	err     ref.Val       // nil: none
+	few     [8]member     // where members begin
 }
 
 // A member stands in the text of its object: its name, with quotes, up to nameEnd, and
@@ -42,7 +43,7 @@ func (o *object) read() {
 		return
 	}
 	text, i := o.text, space(o.text, 1)
-	o.members = make([]member, 0, 8)
+	o.members = o.few[:0]
 	for i < len(text) && text[i] != '}' {
 		if !o.within.part() {
 			o.err = errTooLong

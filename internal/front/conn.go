@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,9 @@ func (cn *conn) await(limit time.Duration) bool {
 		return false
 	}
 	cn.allow(limit)
+	// Under load the next request is here once the others had their turn. Without
+	// that, reading would fail first, and wait for the poller.
+	runtime.Gosched()
 	n, err := cn.Read(cn.buf)
 	cn.waiting.Store(false)
 	cn.r, cn.w = 0, n

@@ -18,14 +18,19 @@ import (
 )
 
 // Bounds of what is kept. A bin that is neither sent anything nor looked at for Idle
-// goes, and so does the one that was idle the longest when there are more than MaxBins.
+// goes, and so does the one that was idle the longest when there are more than MaxBins,
+// or of its owner more than MaxOwned.
 const (
-	MaxBins     = 100
+	MaxBins     = 1000
+	MaxOwned    = 50
 	MaxRequests = 200
+	MaxPinned   = 20 // requests of a bin, and half of its bytes
+	MaxNote     = 500
 	MaxBody     = 1 << 20  // bytes of one request that are kept
 	MaxBytes    = 8 << 20  // of all of a bin
 	MaxTotal    = 64 << 20 // of all bins
 	MaxAnswer   = 64 << 10
+	MaxTimes    = 1000 // requests that are answered otherwise for a while
 	MaxDelay    = 30 * time.Second
 	Idle        = 24 * time.Hour
 
@@ -51,11 +56,13 @@ type Answer struct {
 	Body        string
 	ContentType string
 	Delay       time.Duration // before it
+	Times       int           // only so many requests are answered so; 0: all from now on
 }
 
 // A Secret is what signatures of a profile are verified with.
 type Secret struct {
 	Profile webhook.Profile
+	text    string
 	judge   verdict.Judge
 }
 
@@ -74,6 +81,9 @@ type Request struct {
 	Cut     bool // there was more of it
 	Answer  int  // its status
 	Took    time.Duration
+	Type    string // of event, as far as it says; ""
+	Pinned  bool   // newer ones do not push it out
+	Note    string // somebody's about it
 }
 
 // A Bin is a copy of one, at a moment.
@@ -82,6 +92,7 @@ type Bin struct {
 	Owner            string // who made it
 	CreatedAt        time.Time
 	Answer           Answer
+	Next             *Answer  // goes before it while its Times last; nil: none does
 	Secrets          []Secret // by profile
 	Received         int      // requests that ever came
 	Requests         []Request
@@ -90,9 +101,10 @@ type Bin struct {
 // bin is one in the making.
 type bin struct {
 	Bin
-	bytes int
-	used  time.Time
-	rings map[chan struct{}]bool // those who wait for news
+	bytes  int
+	pinned int // of them, in requests that are pinned
+	used   time.Time
+	rings  map[chan struct{}]bool // those who wait for news
 }
 
 // Bins are all bins of a server.
@@ -104,6 +116,7 @@ type Bins struct {
 	byToken map[string]*bin
 	byShare map[string]*bin
 	bytes   int
+	pinned  int // of them, in requests that are pinned: half of MaxTotal at most
 	waiting int
 }
 
@@ -121,16 +134,29 @@ func (s *Bins) Create(owner string, now time.Time) Bin {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expireLocked(now)
+	for n := s.ownedLocked(owner); n >= MaxOwned; n-- {
+		s.dropLocked(s.oldestLocked(func(b *bin) bool { return b.Owner == owner }))
+	}
 	for len(s.byID) >= MaxBins {
-		s.dropLocked(s.oldestLocked())
+		s.dropLocked(s.oldestLocked(func(*bin) bool { return true }))
 	}
 	s.byID[b.ID], s.byToken[b.Token] = b, b
 	return b.Bin
 }
 
-func (s *Bins) oldestLocked() (oldest *bin) {
+func (s *Bins) ownedLocked(owner string) (n int) {
 	for _, b := range s.byID {
-		if oldest == nil || b.used.Before(oldest.used) {
+		if b.Owner == owner {
+			n++
+		}
+	}
+	return n
+}
+
+// oldestLocked is the one of those meant that was idle the longest.
+func (s *Bins) oldestLocked(meant func(*bin) bool) (oldest *bin) {
+	for _, b := range s.byID {
+		if meant(b) && (oldest == nil || b.used.Before(oldest.used)) {
 			oldest = b
 		}
 	}
@@ -150,16 +176,16 @@ func (s *Bins) dropLocked(b *bin) {
 	delete(s.byToken, b.Token)
 	delete(s.byShare, b.Share)
 	s.bytes -= b.bytes
+	s.pinned -= b.pinned
 	b.ringLocked()
 }
 
-// Delete removes a bin with all that is in it.
-func (s *Bins) Delete(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if b := s.byID[id]; b != nil {
+// Delete removes an owner's bin with all that is in it.
+func (s *Bins) Delete(owner, id string) error {
+	return s.change(owner, id, func(b *bin) error {
 		s.dropLocked(b)
-	}
+		return nil
+	})
 }
 
 // List returns the bins of an owner, the newest first, without what is in them.
@@ -183,6 +209,20 @@ func (s *Bins) Read(owner, id string, now time.Time) (Bin, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.readLocked(s.byID[id], owner, now)
+}
+
+// At returns an owner's bin by what stands in its address behind [Path], without what is
+// in it.
+func (s *Bins) At(owner, token string) (Bin, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.byToken[token]
+	if b == nil || b.Owner != owner {
+		return Bin{}, ErrNotFound
+	}
+	one := b.Bin
+	one.Requests, one.Secrets = nil, nil
+	return one, nil
 }
 
 // Shared returns the bin that a share link leads to, without what only its owner is to
@@ -228,7 +268,8 @@ func (s *Bins) change(owner, id string, do func(b *bin) error) error {
 func (s *Bins) Empty(owner, id string) error {
 	return s.change(owner, id, func(b *bin) error {
 		s.bytes -= b.bytes
-		b.Requests, b.bytes = nil, 0
+		s.pinned -= b.pinned
+		b.Requests, b.bytes, b.pinned = nil, 0, 0
 		return nil
 	})
 }

@@ -2,12 +2,15 @@ package inspect
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/fanfarehq/fanfare/webhook"
 )
 
 func send(s *Bins, token, body string) *httptest.ResponseRecorder {
@@ -62,7 +65,9 @@ func TestAllBinsTogetherKeepNoMoreThanTheirBytes(t *testing.T) {
 		t.Errorf("%d bytes are kept: more than had to go has gone", s.bytes)
 	}
 	for _, b := range s.List("me", time.Now()) {
-		s.Delete(b.ID)
+		if err := s.Delete("me", b.ID); err != nil {
+			t.Error(err)
+		}
 	}
 	if s.bytes != 0 || len(s.byID)+len(s.byToken)+len(s.byShare) != 0 {
 		t.Errorf("with no bins left there are %d bytes, %d bins", s.bytes, len(s.byID))
@@ -77,7 +82,7 @@ func TestThereAreOnlySoManyBins(t *testing.T) {
 	if _, err := s.Read("me", first.ID, now.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	for range MaxBins - 1 {
+	for range MaxOwned - 1 {
 		s.Create("me", now.Add(time.Hour))
 	}
 	if _, err := s.Read("me", second.ID, now.Add(time.Hour)); !errors.Is(err, ErrNotFound) {
@@ -86,8 +91,14 @@ func TestThereAreOnlySoManyBins(t *testing.T) {
 	if _, err := s.Read("me", first.ID, now.Add(time.Hour)); err != nil {
 		t.Errorf("the one that was looked at has gone: %v", err)
 	}
-	if n := len(s.List("me", now.Add(time.Hour))); n != MaxBins {
+	if n := len(s.List("me", now.Add(time.Hour))); n != MaxOwned {
 		t.Errorf("there are %d", n)
+	}
+	for i := range MaxBins {
+		s.Create(fmt.Sprint("other ", i), now.Add(2*time.Hour))
+	}
+	if len(s.byID) != MaxBins || len(s.byToken) != MaxBins || len(s.List("me", now.Add(2*time.Hour))) != 0 {
+		t.Errorf("of all there are %d", len(s.byID))
 	}
 }
 
@@ -113,7 +124,8 @@ func TestABinIsItsOwners(t *testing.T) {
 	b := s.Create("me", time.Now())
 	for name, err := range map[string]error{
 		"answer": s.SetAnswer("you", b.ID, Answer{Status: 200}), "secret": s.SetSecret("you", b.ID, "github", "a secret of enough"),
-		"share": s.SetShare("you", b.ID, true), "empty": s.Empty("you", b.ID),
+		"share": s.SetShare("you", b.ID, true), "empty": s.Empty("you", b.ID), "delete": s.Delete("you", b.ID), "pin": s.SetPinned("you", b.ID, 1, true),
+		"note": s.SetNote("you", b.ID, 1, "x"), "remove": s.Remove("you", b.ID, 1),
 	} {
 		if !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
@@ -121,6 +133,15 @@ func TestABinIsItsOwners(t *testing.T) {
 	}
 	if _, err := s.Read("you", b.ID, time.Now()); !errors.Is(err, ErrNotFound) || len(s.List("you", time.Now())) != 0 {
 		t.Errorf("another sees it: %v", err)
+	}
+	if _, err := s.At("you", b.Token); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another finds it by its address: %v", err)
+	}
+	if got, err := s.At("me", b.Token); err != nil || got.ID != b.ID {
+		t.Errorf("its owner finds %q by its address: %v", got.ID, err)
+	}
+	if _, err := s.Sign("you", b.ID, webhook.Standard); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another signs for it: %v", err)
 	}
 	if _, err := s.Shared("", time.Now()); !errors.Is(err, ErrNotFound) {
 		t.Errorf("one that is not shared is found without a link: %v", err)

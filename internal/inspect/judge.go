@@ -25,6 +25,8 @@ func (s *Bins) SetAnswer(owner, id string, a Answer) error {
 		return invalid("the status is a number from 200 to 599")
 	case len(a.Body) > MaxAnswer || !utf8.ValidString(a.Body):
 		return invalid("the body is text of at most 64 KiB")
+	case a.Times < 0 || a.Times > MaxTimes:
+		return invalid("it can be of the next 1 to %d requests, or of all", MaxTimes)
 	case a.Delay < 0 || a.Delay > MaxDelay:
 		return invalid("the delay is at most %d seconds", int(MaxDelay.Seconds()))
 	}
@@ -35,7 +37,30 @@ func (s *Bins) SetAnswer(owner, id string, a Answer) error {
 		}
 		a.ContentType = mime.FormatMediaType(kind, params)
 	}
-	return s.change(owner, id, func(b *bin) error { b.Answer = a; return nil })
+	return s.change(owner, id, func(b *bin) error {
+		if a.Times > 0 {
+			b.Next = &a
+		} else {
+			b.Answer, b.Next = a, nil
+		}
+		return nil
+	})
+}
+
+// Sign returns the secret that a bin verifies signatures of a profile with, and makes one
+// if it has none: for those who send to it what is to be signed.
+func (s *Bins) Sign(owner, id string, p webhook.Profile) (text string, err error) {
+	err = s.change(owner, id, func(b *bin) error {
+		if i := slices.IndexFunc(b.Secrets, func(s Secret) bool { return s.Profile == p }); i >= 0 {
+			text = b.Secrets[i].text
+		}
+		return nil
+	})
+	if err != nil || text != "" || p == webhook.None {
+		return text, err
+	}
+	text = p.GenerateSecret()
+	return text, s.SetSecret(owner, id, p, text)
 }
 
 // SetSecret has a bin verify signatures of a profile with a secret; "": no longer. The
@@ -69,7 +94,7 @@ func (s *Bins) SetSecret(owner, id string, p webhook.Profile, text string) error
 		if len(b.Secrets) >= maxSecrets {
 			return invalid("a bin has at most %d secrets", maxSecrets)
 		}
-		b.Secrets = append(b.Secrets, Secret{p, j})
+		b.Secrets = append(b.Secrets, Secret{p, text, j})
 		slices.SortFunc(b.Secrets, func(a, b Secret) int { return cmp.Compare(a.Profile, b.Profile) })
 		return nil
 	})
@@ -80,7 +105,7 @@ type Finding struct {
 	Profile webhook.Profile
 	About   string // what requests of it carry
 	State   string // valid, invalid, unchecked (for want of a secret) or absent
-	Reason  string // of an invalid one
+	Reason  string // of an invalid one, or of one that is absent where the bin has a secret
 }
 
 // Findings judges a request in every profile: those that it is signed in, or that the
@@ -112,11 +137,14 @@ func (b *Bin) finding(p webhook.Profile, req *Request) Finding {
 	}
 	j := b.Secrets[i].judge
 	switch {
+	case there == 0 && p != webhook.BodyToken:
+		f.Reason = "nothing of this signature came with the request"
+		return f
 	case req.Cut:
 		f.State, f.Reason = "invalid", "more was sent than is kept, so that it cannot be verified"
 		return f
 	case f.State == "absent" && p != webhook.BodyToken:
-		f.State, f.Reason = "invalid", "nothing of this signature came with the request"
+		f.State, f.Reason = "invalid", "only a part of this signature came with the request"
 		return f
 	}
 	j.URL, _, _ = strings.Cut(req.URL, "?")
@@ -124,7 +152,9 @@ func (b *Bin) finding(p webhook.Profile, req *Request) Finding {
 	case "valid":
 		f.State = "valid"
 	case "invalid":
-		f.State, f.Reason = "invalid", v.Reason
+		if f.Reason = v.Reason; p != webhook.BodyToken || !v.Missing {
+			f.State = "invalid"
+		}
 	}
 	return f
 }

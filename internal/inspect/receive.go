@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,6 +34,7 @@ func (s *Bins) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the sender has gone, and with it what it wanted to say
 	}
 	req.Body, req.Cut = body, req.Cut || long != nil
+	req.Type = eventType(&req)
 	req.Took = time.Since(began)
 	answer, late := s.keep(b, req, began)
 	if late {
@@ -96,7 +98,7 @@ func (s *Bins) noted(r *http.Request, at time.Time) Request {
 }
 
 func (req *Request) size() int {
-	n := len(req.Body) + 2*len(req.Target) + 512
+	n := len(req.Body) + 2*len(req.Target) + len(req.Type) + len(req.Note) + 512
 	for name, values := range req.Header {
 		for _, v := range values {
 			n += len(name) + len(v) + 32
@@ -110,7 +112,7 @@ func (req *Request) size() int {
 func (s *Bins) keep(b *bin, req Request, now time.Time) (a Answer, late bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a = b.Answer
+	a = b.answerLocked()
 	if s.byID[b.ID] != b {
 		return a, false // it was removed meanwhile
 	}
@@ -132,17 +134,35 @@ func (s *Bins) keep(b *bin, req Request, now time.Time) (a Answer, late bool) {
 	return a, late
 }
 
-func (s *Bins) grow(b *bin, n int) { b.bytes += n; s.bytes += n }
-
-func (s *Bins) dropFirst(b *bin) {
-	s.grow(b, -b.Requests[0].size())
-	b.Requests[0] = Request{}
-	b.Requests = b.Requests[1:]
+// answerLocked is what a request is answered that has just come.
+func (b *bin) answerLocked() Answer {
+	if b.Next == nil {
+		return b.Answer
+	}
+	a := *b.Next
+	if left := a; left.Times > 1 {
+		left.Times--
+		b.Next = &left
+	} else {
+		b.Next = nil
+	}
+	return a
 }
 
+func (s *Bins) grow(b *bin, n int) { b.bytes += n; s.bytes += n }
+
+// dropFirst lets go of the oldest request that is not pinned. There is one: what is
+// pinned takes up half of the room at most.
+func (s *Bins) dropFirst(b *bin) {
+	i := slices.IndexFunc(b.Requests, func(req Request) bool { return !req.Pinned })
+	s.grow(b, -b.Requests[i].size())
+	b.Requests = slices.Delete(b.Requests, i, i+1)
+}
+
+// largest is the bin that has the most that could go.
 func (s *Bins) largest() (most *bin) {
 	for _, b := range s.byID {
-		if most == nil || b.bytes > most.bytes {
+		if most == nil || b.bytes-b.pinned > most.bytes-most.pinned {
 			most = b
 		}
 	}

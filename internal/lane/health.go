@@ -22,6 +22,8 @@ type health struct {
 	cap    int // what the endpoint may have in flight at best
 	limit  int // what it may have now
 	earned int // successes towards a higher limit
+
+	urged bool // somebody has it tried at once; until an attempt fails that began after that
 }
 
 // begin is a new lane's health. An endpoint that failed before a restart is
@@ -49,6 +51,15 @@ func (h *health) fit(cap int) {
 // probe does not wait, and the time before does not count as failing.
 func (h *health) resume() { h.since, h.last, h.interval = 0, 0, firstInterval }
 
+// urge has the next attempt wait neither for the pause between probes nor, at another
+// try, for its time. What fails is tried with one, and with the others if that goes well.
+func (h *health) urge() {
+	h.urged, h.interval = true, firstInterval
+	if h.since != 0 {
+		h.enter(Probing)
+	}
+}
+
 // room is how many may be in flight.
 func (h *health) room() int {
 	if h.state == Probing {
@@ -59,7 +70,7 @@ func (h *health) room() int {
 
 // probeAt is when the next probe may start.
 func (h *health) probeAt(now instant) instant {
-	if h.state != Probing || h.last == 0 {
+	if h.state != Probing || h.last == 0 || h.urged {
 		return 0
 	}
 	h.last = min(h.last, now) // the clock may have gone back
@@ -107,6 +118,7 @@ func (h *health) earn() bool {
 // that was under way before the state changed is no news about the new state.
 func (h *health) failure(now instant, era int) {
 	h.failures++
+	h.urged = h.urged && era != h.era
 	if h.since == 0 {
 		h.since = now
 	}

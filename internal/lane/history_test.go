@@ -187,6 +187,8 @@ func (w *world) act() {
 	switch n := w.dice.IntN(100); {
 	case n < 25:
 		w.accept(e)
+	case n < 27:
+		w.seek(e)
 	case n < 30 && len(w.news) > 0:
 		w.tell(w.dice.IntN(len(w.news)))
 	case n < 45:
@@ -195,8 +197,10 @@ func (w *world) act() {
 		w.sent(e)
 	case n < 63:
 		w.report(e)
-	case n < 78:
+	case n < 75:
 		w.answer()
+	case n < 78:
+		w.find()
 	case n < 82:
 		w.cancel(e)
 	case n < 83:
@@ -230,12 +234,15 @@ func (w *world) heal() {
 	}
 	for range 100_000 {
 		w.step()
-		busy := len(w.loads) + len(w.news)
+		busy := len(w.loads) + len(w.seeks) + len(w.news)
 		for len(w.news) > 0 {
 			w.tell(0)
 		}
 		for range len(w.loads) {
 			w.answer()
+		}
+		for range len(w.seeks) {
+			w.find()
 		}
 		for _, e := range w.m.eps {
 			busy += len(e.flying)

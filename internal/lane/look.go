@@ -21,6 +21,27 @@ type Look struct {
 	// Oldest is the earliest due time of what waits in memory; zero: nothing does.
 	// Hold is until when nothing starts, as the receiver has asked for; zero: it has not.
 	Oldest, Hold time.Time
+
+	// Probe is when a lane that is probing may be tried next; zero: at once, when what is
+	// in flight has ended, or it is not probing.
+	Probe time.Time
+
+	// Held are the ordering keys that wait for a delivery of theirs to be tried again,
+	// MostHeld at most of those for which the most waits, of Holding in all.
+	Held    []Held
+	Holding int
+}
+
+// MostHeld is how many held keys a [Look] names.
+const MostHeld = 5
+
+// Held is an ordering key of which nothing starts before Until: its first delivery has
+// failed.
+type Held struct {
+	Key     string
+	Waiting int  // in memory
+	More    bool // the store may hold others behind them
+	Until   time.Time
 }
 
 // Looks returns the lanes that have anything to do, those with the most of it first and
@@ -55,5 +76,34 @@ func (l *lane) look(now instant) Look {
 	if l.hold > now {
 		k.Hold = l.hold.time()
 	}
+	if from, ok := l.opens(now); ok && l.health.state == Probing && from > now {
+		k.Probe = from.time()
+	}
+	k.Held, k.Holding = l.keysHeld(now)
 	return k
+}
+
+// Look returns how one lane is; false: it is not known.
+func (s *Scheduler) Look(endpoint string) (Look, bool) {
+	l := s.lanes[endpoint]
+	if l == nil || l.removed {
+		return Look{}, false
+	}
+	return l.look(s.last), true
+}
+
+func (l *lane) keysHeld(now instant) (some []Held, all int) {
+	var held []*queue
+	for _, q := range l.queues {
+		if q.flying == 0 && q.row.len() > 0 && q.row.first().due > now && q.row.first().attempts > 0 {
+			held = append(held, q)
+		}
+	}
+	slices.SortFunc(held, func(a, b *queue) int {
+		return cmp.Or(cmp.Compare(b.row.len(), a.row.len()), cmp.Compare(a.key, b.key))
+	})
+	for _, q := range held[:min(MostHeld, len(held))] {
+		some = append(some, Held{Key: q.key, Waiting: q.row.len(), More: q.shelved || l.more, Until: q.row.first().due.time()})
+	}
+	return some, len(held)
 }

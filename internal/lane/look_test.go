@@ -37,3 +37,21 @@ func TestLooksTellOfLanesThatHaveSomethingToDo(t *testing.T) {
 		t.Errorf("more than there is room for: %+v", looks[1])
 	}
 }
+
+// TestLooksTellOfKeysThatAreHeld has one key of three wait to be tried again, with what is
+// behind it: nothing else of the lane does.
+func TestLooksTellOfKeysThatAreHeld(t *testing.T) {
+	b := on(t, Limits{PerEndpoint: 4, Window: 16}, Settings{Endpoint: "a", Application: "x", Ordered: true})
+	b.accept("a/1/red", "a/2/red", "a/3/red", "a/4/blue", "a/5/green")
+	b.s.Step(b.now)
+	if looks, _ := b.s.Looks(1); looks[0].Holding != 0 || looks[0].Held != nil {
+		t.Errorf("while each key has one in flight: %+v", looks[0])
+	}
+	until := epoch.Add(time.Minute)
+	b.finish(Verdict{Again: true, Due: until, Attempts: 1}, "a/1")
+	b.s.Step(b.now)
+	looks, _ := b.s.Looks(1)
+	if k := looks[0]; k.Holding != 1 || len(k.Held) != 1 || k.Held[0].Key != "red" || k.Held[0].Waiting != 3 || k.Held[0].More || !k.Held[0].Until.Equal(until) {
+		t.Errorf("with one that is tried again in a minute: %+v", k)
+	}
+}

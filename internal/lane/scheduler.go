@@ -8,7 +8,7 @@ import "time"
 // The owner keeps these promises: a delivery is in the store before its Accept
 // or Stored, an outcome before its Finish, a cancellation before its Cancel.
 // Accept comes before the first Finish or Cancel, even if a Load was faster.
-// Every Load is answered once, by Loaded or LoadFailed. A waiting delivery that
+// Every Load is answered once, by Loaded or LoadFailed; a Seek is read after it was made. A waiting delivery that
 // moves is cancelled and then accepted at its new place. When Ordered changes,
 // the store gives the waiting deliveries their new ranks before Configure.
 type Scheduler struct {
@@ -149,6 +149,7 @@ func (s *Scheduler) Remove(endpoint string) {
 	s.reset(l)
 	l.more, l.known, l.removed = false, false, true
 	l.load = load{}
+	clear(l.sought)
 	l.loadAt, l.hold = 0, 0
 	s.stir(l)
 	s.bury(l)
@@ -198,7 +199,7 @@ func (s *Scheduler) Cancel(endpoint, message string) {
 		f.doubt = true // it may come back from this attempt, and must not
 		return
 	}
-	l.load.touch(message)
+	l.touch(message)
 	for i, e := range l.window.entries() {
 		if e.place.Message == message {
 			s.free(l.drop(i))
@@ -225,6 +226,7 @@ func (s *Scheduler) doubt(l *lane) {
 	for _, f := range l.flying {
 		f.doubt = true
 	}
+	clear(l.sought)
 	s.reset(l)
 }
 
@@ -261,7 +263,7 @@ func (s *Scheduler) Finish(t time.Time, endpoint, message string, v Verdict) {
 	}
 	now, f := at(t), l.flying[message]
 	s.land(l, message, f)
-	l.load.touch(message)
+	l.touch(message)
 	if !l.removed {
 		l.judge(now, v, f.era)
 		s.comeBack(l, f, v)

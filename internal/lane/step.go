@@ -115,6 +115,8 @@ func (l *lane) opens(now instant) (instant, bool) {
 	due := e.due
 	if l.set.Gather.Size > 0 {
 		due, _ = l.complete()
+	} else if l.health.urged && e.attempts > 0 {
+		due = 0
 	}
 	return max(due, l.hold, l.health.probeAt(now), l.bucket.next(now)), true
 }

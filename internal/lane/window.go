@@ -18,9 +18,10 @@ type lane struct {
 	sure    Position // all before it is settled, and was read; see Settled
 	stretch int      // how much more is asked for, to get past what is shelved
 	flying  map[string]*flight
-	riders  int // of those, how many hold no place, as another of their party does
-	sent    int // how many places in flight were given to another
-	apart   int // in the window, how many wait for no others
+	riders  int               // of those, how many hold no place, as another of their party does
+	sent    int               // how many places in flight were given to another
+	apart   int               // in the window, how many wait for no others
+	sought  map[string]uint64 // asked of the store one by one: by which Seek; see Found
 	wide    bool
 
 	// Ordered lanes only.

@@ -21,6 +21,7 @@ type world struct {
 	s     *Scheduler
 	m     *model
 	loads []*question
+	seeks []*seek
 	news  []piece // on disk, but the scheduler does not know yet
 	wake  time.Time
 	ids   int
@@ -82,7 +83,7 @@ func (w *world) cap(e *modelEndpoint) int {
 
 // restart begins again with nothing but the disk.
 func (w *world) restart() {
-	w.s, w.loads, w.news = New(w.m.limits), nil, nil
+	w.s, w.loads, w.seeks, w.news = New(w.m.limits), nil, nil, nil
 	for _, e := range w.m.eps {
 		e.set.FailingSince = e.health.since
 		e.flying, e.starts, e.hold, e.loading, e.backoff = map[string]*modelFlight{}, nil, time.Time{}, 0, time.Time{}

@@ -27,6 +27,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/fanfarehq/fanfare/internal/freeport"
 	"github.com/fanfarehq/fanfare/internal/memdir"
 )
 
@@ -91,7 +92,7 @@ func (s *Server) begin() (err error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("mariadb-install-db: %w: %s", err, out)
 	}
-	if s.Port, err = freePort(); err != nil {
+	if s.Port, err = freeport.Next(); err != nil {
 		return err
 	}
 	cert, key, err := s.certify()
@@ -274,13 +275,4 @@ func servant() (*syscall.Credential, error) {
 	}
 	gid, err := strconv.ParseUint(who.Gid, 10, 32)
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, err
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -1,6 +1,7 @@
-// Package openapi reads the webhooks of an OpenAPI document, 3.0 or 3.1, in JSON
-// or YAML: what each is called, what it means, and the JSON Schema of its body.
-// Nothing outside of the document is read, and work is bounded.
+// Package openapi reads the webhooks of an OpenAPI document, 3.0 or 3.1, or the
+// messages of an AsyncAPI document, 2 or 3, in JSON or YAML: what each is called,
+// what it means, and the JSON Schema of its body. Nothing outside of the document is
+// read, and work is bounded.
 package openapi
 
 import (
@@ -16,13 +17,13 @@ const (
 	MaxText     = 1 << 20  // bytes
 	maxNodes    = 200_000  // values, with what YAML's aliases repeat
 	maxDepth    = 100      // levels
-	maxWebhooks = 2000     // webhooks
+	maxWebhooks = 2000     // webhooks, or messages, with those that are there several times
 	maxSchemas  = 16 << 20 // about the bytes of all schemas, with what they share written out for each
 	maxHops     = 16       // references from one to the next
 	maxExamples = 32       // of one webhook; further ones are left out
 )
 
-// A Webhook is an entry of the document.
+// A Webhook is an entry of the document: a webhook, or a message.
 type Webhook struct {
 	Name        string
 	Description string // "" if there is none
@@ -49,35 +50,60 @@ func refuse(path []string, format string, args ...any) error {
 	return &Error{slices.Clone(path), fmt.Sprintf(format, args...)}
 }
 
-// Read returns the webhooks of a document, under webhooks or x-webhooks, by name.
-// An error is an *Error.
+// Read returns what a document describes, by name: of OpenAPI the webhooks, under
+// webhooks or x-webhooks; of AsyncAPI the messages. An error is an *Error.
 func Read(text []byte) ([]Webhook, error) {
 	root, err := parse(text)
 	if err != nil {
 		return nil, err
 	}
-	version, _ := root["openapi"].(string)
-	if !strings.HasPrefix(version, "3.") {
-		return nil, refuse(nil, `is not an OpenAPI document of version 3: give one that has "openapi": "3.1.0" or the like`)
-	}
-	r := &reader{root: root, old: strings.HasPrefix(version, "3.0"), left: maxSchemas}
+	r := &reader{root: root, left: maxSchemas}
 	all := make(map[string]Webhook)
-	for _, section := range []string{"webhooks", "x-webhooks"} {
-		if err := r.section(section, all); err != nil {
-			return nil, err
-		}
+	if version, is := root["asyncapi"].(string); is {
+		err = r.messages(version, all)
+	} else {
+		err = r.webhooks(all)
 	}
-	if len(all) == 0 {
-		return nil, refuse(nil, "has no webhooks; describe them under webhooks (OpenAPI 3.1) or x-webhooks")
+	if err != nil {
+		return nil, err
 	}
 	return slices.SortedFunc(maps.Values(all), func(a, b Webhook) int { return strings.Compare(a.Name, b.Name) }), nil
 }
 
+// A dialect is how schemas of a document differ from JSON Schema, draft 2020-12.
+type dialect uint8
+
+const (
+	draft2020 dialect = iota // in nothing, as in OpenAPI 3.1
+	openapi30
+	draft07 // JSON Schema, draft 7, as in AsyncAPI
+)
+
 // A reader reads one document.
 type reader struct {
-	root map[string]any
-	old  bool // 3.0, whose schemas are a dialect of their own
-	left int  // of maxSchemas
+	root    map[string]any
+	dialect dialect // of the schema that is read
+	left    int     // of maxSchemas
+	read    int     // messages
+}
+
+func (r *reader) webhooks(all map[string]Webhook) error {
+	version, _ := r.root["openapi"].(string)
+	if !strings.HasPrefix(version, "3.") {
+		return refuse(nil, `is not an OpenAPI document of version 3, nor an AsyncAPI document: give one that has "openapi": "3.1.0" or "asyncapi": "3.0.0" or the like`)
+	}
+	if strings.HasPrefix(version, "3.0") {
+		r.dialect = openapi30
+	}
+	for _, section := range []string{"webhooks", "x-webhooks"} {
+		if err := r.section(section, all); err != nil {
+			return err
+		}
+	}
+	if len(all) == 0 {
+		return refuse(nil, "has no webhooks; describe them under webhooks (OpenAPI 3.1) or x-webhooks")
+	}
+	return nil
 }
 
 func (r *reader) section(name string, all map[string]Webhook) error {

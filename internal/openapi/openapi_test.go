@@ -131,7 +131,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 	tooMany := `{"openapi":"3.1.0","webhooks":{` + strings.TrimSuffix(strings.Repeat(`"w":{"post":{}},`, 2), ",") + "}}"
 	for _, c := range []struct{ text, want string }{
-		{"", "is empty"}, {"# nothing", "is empty"}, {"null", "must be an OpenAPI document"}, {"[]", "must be an OpenAPI document"}, {"text", "must be an OpenAPI document"},
+		{"", "is empty"}, {"# nothing", "is empty"}, {"null", "must be an OpenAPI or AsyncAPI document"}, {"[]", "must be an OpenAPI or AsyncAPI document"}, {"text", "must be an OpenAPI or AsyncAPI document"},
 		{"{", "is neither JSON nor YAML"}, {"a: b: c", "is neither JSON nor YAML"}, {"\xff", "is not valid UTF-8"}, {"a: *b", "is neither JSON nor YAML"}, {"a: !!float x", ""},
 		{"{}", "version 3"}, {`{"swagger":"2.0"}`, "version 3"}, {"openapi: 3.1", "version 3"}, {`{"openapi":"4.0.0"}`, "version 3"},
 		{`{"openapi":"3.1.0"}`, "has no webhooks"}, {`{"openapi":"3.1.0","webhooks":{}}`, "has no webhooks"}, {`{"openapi":"3.1.0","webhooks":null}`, "has no webhooks"},
@@ -171,7 +171,7 @@ func many(n int) string {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, file := range []string{"shop.yaml", "old.json"} {
+	for _, file := range []string{"shop.yaml", "old.json", "async2.yaml", "async3.json"} {
 		text, err := os.ReadFile(filepath.Join("testdata", file))
 		if err != nil {
 			f.Fatal(err)

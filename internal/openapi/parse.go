@@ -26,7 +26,7 @@ func parse(text []byte) (map[string]any, error) {
 	}
 	root, ok := v.(map[string]any)
 	if !ok {
-		return nil, refuse(nil, "must be an OpenAPI document, which is an object")
+		return nil, refuse(nil, "must be an OpenAPI or AsyncAPI document, which is an object")
 	}
 	return root, nil
 }

@@ -42,7 +42,7 @@ func (r *reader) follow(value any, path []string) (any, error) {
 	for range maxHops {
 		o, _ := value.(map[string]any)
 		ref, ok := o["$ref"].(string)
-		if !ok || len(o) > 1 && !r.old {
+		if !ok || len(o) > 1 && r.dialect == draft2020 {
 			return value, nil
 		}
 		var err error
@@ -105,9 +105,12 @@ func (b *bundle) convert(value any, path []string) (any, error) {
 			return nil, err
 		}
 		out["$ref"] = b.refer(ref)
-		if b.old {
-			return out, nil // what stands beside it means nothing in 3.0
+		if b.dialect != draft2020 {
+			return out, nil // what stands beside it means nothing
 		}
+	}
+	if b.dialect == draft07 {
+		s = fromDraft07(s)
 	}
 	for _, word := range slices.Sorted(maps.Keys(s)) {
 		if word == "$ref" || slices.Contains(dropped, word) || strings.HasPrefix(word, "x-") {
@@ -119,7 +122,7 @@ func (b *bundle) convert(value any, path []string) (any, error) {
 		}
 		out[word] = v
 	}
-	if b.old {
+	if b.dialect == openapi30 {
 		return modern(out), nil
 	}
 	return out, nil
@@ -155,6 +158,39 @@ func (b *bundle) word(word string, v any, path []string) (any, error) {
 		}
 	}
 	return v, nil
+}
+
+// fromDraft07 is a schema of draft 7 in the words of 2020-12, if it has others.
+func fromDraft07(s map[string]any) map[string]any {
+	s = maps.Clone(s)
+	if list, ok := s["items"].([]any); ok {
+		s["prefixItems"] = list
+		delete(s, "items")
+		if rest, ok := s["additionalItems"]; ok {
+			s["items"] = rest
+		}
+	}
+	delete(s, "additionalItems")
+	depends, ok := s["dependencies"].(map[string]any)
+	if !ok {
+		return s
+	}
+	delete(s, "dependencies")
+	required, schemas := map[string]any{}, map[string]any{}
+	for name, v := range depends {
+		if _, ok := v.([]any); ok {
+			required[name] = v
+		} else {
+			schemas[name] = v
+		}
+	}
+	if len(required) > 0 {
+		s["dependentRequired"] = required
+	}
+	if len(schemas) > 0 {
+		s["dependentSchemas"] = schemas
+	}
+	return s
 }
 
 // modern makes JSON Schema of a schema of OpenAPI 3.0: nullable becomes a type,

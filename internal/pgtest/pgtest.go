@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/fanfarehq/fanfare/internal/freeport"
 )
 
 // A Server is a running PostgreSQL.
@@ -85,7 +87,7 @@ func run(settings []string, fill func(s *Server) error) (*Server, error) {
 // base is what every server of a test has: nothing of it takes away from what a
 // server promises to keep.
 var base = []string{
-	"listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "max_connections = 200",
+	"listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "max_connections = 400",
 	"shared_buffers = 64MB", "max_wal_size = 256MB", "autovacuum_naptime = 10s",
 	"dynamic_shared_memory_type = mmap", // in its folder, with which it goes
 }
@@ -97,7 +99,7 @@ func (s *Server) begin(settings []string, fill func(s *Server) error) (err error
 	if err := fill(s); err != nil {
 		return err
 	}
-	if s.Port, err = freePort(); err != nil {
+	if s.Port, err = freeport.Next(); err != nil {
 		return err
 	}
 	conf, err := os.OpenFile(filepath.Join(s.Dir, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
@@ -281,13 +283,4 @@ func asServant(cmd *exec.Cmd) error {
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGQUIT}
 	return nil
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -42,9 +42,6 @@ func Folder(t testing.TB) string {
 // Binaries finds the folder of PostgreSQL's programs.
 func Binaries() (string, error) { return binaries() }
 
-// FreePort finds a port of loopback that nobody listens on.
-func FreePort() (int, error) { return freePort() }
-
 // Family are the ids of a process and of those it has made itself.
 func Family(pid int) []int {
 	all := []int{pid}

@@ -182,7 +182,7 @@ func TestALongBodyThatNobodyReads(t *testing.T) {
 
 	start := time.Now()
 	_, err := ask(200 * time.Millisecond)
-	if took := time.Since(start); kind(err) != timeout || took > 5*time.Second {
+	if took := time.Since(start); kind(err) != timeout || took > 20*time.Second {
 		t.Errorf("got %v after %v, want a timeout after 200ms", err, took)
 	}
 	if c, err := l.Accept(); err == nil {

@@ -82,12 +82,13 @@ type selection struct {
 	Messages    []fanfare.MessageID `json:"messages,omitempty"`
 	Attempts    bool                `json:"attempts,omitempty"`
 	Within      []string            `json:"within,omitempty"`
+	WhenHealthy bool                `json:"whenHealthy,omitempty"`
 }
 
 // Selection writes a selection as JSON.
 func Selection(s *fanfare.Selection) string {
 	text, _ := json.Marshal(selection{ // none of this can fail
-		Micros(s.Since), Micros(s.Until), s.EventTypes, s.Channel, s.Tag, s.States, s.StatusClass, s.Messages, s.Attempts, s.Within,
+		Micros(s.Since), Micros(s.Until), s.EventTypes, s.Channel, s.Tag, s.States, s.StatusClass, s.Messages, s.Attempts, s.Within, s.WhenHealthy,
 	})
 	return string(text)
 }
@@ -99,6 +100,6 @@ func ReadSelection(text string) (fanfare.Selection, error) {
 	return fanfare.Selection{
 		Since: Instant(s.Since), Until: Instant(s.Until), EventTypes: s.EventTypes,
 		Channel: s.Channel, Tag: s.Tag, States: s.States, StatusClass: s.StatusClass, Messages: s.Messages,
-		Attempts: s.Attempts, Within: s.Within,
+		Attempts: s.Attempts, Within: s.Within, WhenHealthy: s.WhenHealthy,
 	}, err
 }

@@ -53,6 +53,10 @@ var Tables = []Table{
 		{"id", ID}, {"application", ID}, {"uid", Text}, {"token", Bytes}, {"old_token", Bytes}, {"settings", Bytes}, {"sealed_by", Text},
 		{"revision", Number}, {"created_at", Number}, {"updated_at", Number},
 	}},
+	{"mute", []Column{{"id", ID}, {"application", ID}, {"endpoint", ID}, {"cause", Text}, {"created_at", Number}}},
+	{"tally", []Column{
+		{"begins_at", Number}, {"hub", ID}, {"accepted", Number}, {"delivered", Number}, {"given_up", Number}, {"failed", Number},
+	}},
 	{"event_type", []Column{
 		{"name", Text}, {"id", ID}, {"description", Text}, {"group_name", Text}, {"schemas", Bytes}, {"examples", Bytes},
 		{"validation", Text}, {"feature_flags", Text}, {"retry", Text}, {"lifecycle", Text}, {"archived", Truth}, {"deprecated", Truth},
@@ -64,7 +68,7 @@ var Tables = []Table{
 	}},
 	{"session", []Column{
 		{"hash", Bytes}, {"application", ID}, {"capabilities", Text}, {"feature_flags", Text}, {"channels", Text}, {"label", Text},
-		{"expires_at", Number}, {"created_at", Number},
+		{"created_by", Text}, {"created_by_name", Text}, {"expires_at", Number}, {"created_at", Number},
 	}},
 	{"consumer", []Column{
 		{"endpoint", ID}, {"name", Text}, {"after", ID}, {"epoch", Number}, {"seen_at", Number}, {"created_at", Number},

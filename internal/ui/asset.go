@@ -12,6 +12,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed asset component page
@@ -98,6 +99,10 @@ func (s *assets) serve(w http.ResponseWriter, r *http.Request) {
 		w.Write(body)
 	}
 }
+
+// allPages are read and checked once, however many handlers there are: they are the same
+// for all of them.
+var allPages = sync.OnceValues(parsePages)
 
 // parsePages reads every page: the layout and all components, and the page's own
 // template "content".

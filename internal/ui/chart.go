@@ -3,6 +3,8 @@ package ui
 import (
 	"fmt"
 	"time"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 // A chart is 24 hours in bars, drawn here, with the same in a table.
@@ -12,8 +14,16 @@ type chart struct {
 	Marks         []chartMark // hours below it
 	Text          string      // the same in a sentence
 	Hours         []slot      // the same by the hour, the newest first; those in which nothing happened are left out
-	Partial       string      // from when on it knows, if that is not all of it
 }
+
+// A slot is how much happened in a quarter of an hour, as the API says it.
+type slot struct {
+	Begins                       time.Time
+	Accepted, Delivered, GivenUp int64
+	Failed                       int64 // attempts
+}
+
+const daySlots = int(24 * time.Hour / fanfare.TallyLasts)
 
 // A chartBar is a quarter of an hour: deliveries that succeeded, and on top of them
 // attempts that failed.
@@ -33,7 +43,26 @@ const (
 	chartHeight = 120
 )
 
-func newChart(day []slot, since time.Time) *chart {
+// day is the chart of the last 24 hours.
+func (v *visit) day() (*chart, error) {
+	day := make([]slot, daySlots) // the oldest quarter of an hour first
+	first := v.now.UTC().Truncate(fanfare.TallyLasts).Add(-fanfare.TallyLasts * time.Duration(daySlots-1))
+	for i := range day {
+		day[i].Begins = first.Add(fanfare.TallyLasts * time.Duration(i))
+	}
+	var list listOf[slot]
+	if err := v.read(&list, "/stats/activity", "since", first.Format(time.RFC3339)); err != nil {
+		return nil, err
+	}
+	for _, s := range list.Data {
+		if i := int(s.Begins.Sub(first) / fanfare.TallyLasts); i < daySlots {
+			day[i] = s
+		}
+	}
+	return newChart(day), nil
+}
+
+func newChart(day []slot) *chart {
 	c := &chart{Width: barWidth * len(day), Height: chartHeight}
 	var most, good, bad, accepted int64
 	for _, s := range day {
@@ -67,9 +96,6 @@ func newChart(day []slot, since time.Time) *chart {
 		}
 	}
 	c.Hours = hours
-	if len(day) > 0 && since.After(day[0].Begins) {
-		c.Partial = since.UTC().Format("2006-01-02 15:04 UTC")
-	}
 	return c
 }
 

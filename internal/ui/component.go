@@ -23,6 +23,7 @@ type badge struct {
 // When is a moment, shown by how long ago it is or how long it takes until then.
 type when struct {
 	At, Now time.Time
+	Instead string // what is said in its place; "": nothing
 }
 
 func (w when) IsZero() bool    { return w.At.IsZero() }
@@ -55,7 +56,16 @@ func long(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
 }
 
-func (v *visit) when(t time.Time) when { return when{t, v.now} }
+func (v *visit) when(t time.Time) when { return when{At: t, Now: v.now} }
+
+// past is of what has happened, if only since the visit began.
+func (v *visit) past(t time.Time) when {
+	w := v.when(t)
+	if w.Now.Before(t) {
+		w.Now = t
+	}
+	return w
+}
 
 // An empty says that there is nothing, and what to do.
 type empty struct {
@@ -66,6 +76,7 @@ type empty struct {
 // A pager leads to other pages of a list; "": there are none that way.
 type pager struct {
 	First, Next string
+	Further     bool // the next was not reached by this page, which looked for so long
 }
 
 // A field is one of a form.
@@ -181,8 +192,8 @@ type bar struct {
 
 // newStrip draws attempts, of which the newest is the first.
 func newStrip(attempts []attemptOut) *strip {
-	s := &strip{Width: 20 * 6}
 	good, n := 0, min(20, len(attempts))
+	s := &strip{Width: n * 6}
 	for i, a := range attempts[:n] {
 		b := bar{X: 6 * (n - 1 - i), Height: 16, Tone: "bad"}
 		if a.Status == 0 {

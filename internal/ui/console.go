@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +41,7 @@ func consolePages() map[string]func(*visit) error {
 func ofApplication() map[string]func(*visit) error {
 	all := portalPages()
 	for _, some := range []map[string]func(*visit) error{
-		oneApplicationPages(), ofSources(),
+		oneApplicationPages(), ofLinks(), ofSources(), ofRecipes(),
 	} {
 		maps.Copy(all, some)
 	}
@@ -69,6 +68,9 @@ var consolePlaces = []place{
 
 func consoleNav(v *visit) (all []place) {
 	for _, p := range consolePlaces {
+		if !v.opens(http.MethodGet, v.root+p.URL) {
+			continue
+		}
 		path := v.r.URL.Path
 		current := path == p.URL || p.URL != "/" && strings.HasPrefix(path, p.URL+"/")
 		all = append(all, place{p.Text, v.root + p.URL, current})
@@ -110,12 +112,23 @@ func (h *Handler) inConsole(serve func(*visit) error) http.HandlerFunc {
 			return err
 		}
 		v.token = token
-		err = serve(v)
+		if err = v.learn(); err == nil {
+			err = v.serveOpen(serve)
+		}
 		if told, refused := isRefused(err); refused && told.Status == http.StatusUnauthorized {
 			return v.toLogin() // the key was revoked just now
 		}
 		return err
 	})
+}
+
+// serveOpen serves a page to those whom the API lets do what it is there for, and tells
+// others what the API would.
+func (v *visit) serveOpen(serve func(*visit) error) error {
+	if told := v.refusal(v.r.Pattern, v.r.PathValue("act")); told != nil {
+		return told
+	}
+	return serve(v)
 }
 
 // toLogin sends to the login, which leads back, or says that nothing was done.
@@ -129,8 +142,8 @@ func (v *visit) toLogin() error {
 	return nil
 }
 
-// consoleUser returns the key with which a browser asks the API: of the scope admin, for
-// all applications, and still good. ErrNotFound: it has none.
+// consoleUser returns the key with which a browser asks the API: one that was made when
+// somebody logged in, and is still good. ErrNotFound: it has none.
 func (h *Handler) consoleUser(r *http.Request) (token string, err error) {
 	c, err := r.Cookie(consoleCookie)
 	if err != nil {
@@ -140,7 +153,7 @@ func (h *Handler) consoleUser(r *http.Request) (token string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if k := b.Key; k == nil || !slices.Contains(k.Scopes, fanfare.ScopeAdmin) || k.Application != "" || len(k.Channels) > 0 {
+	if b.Key == nil {
 		return "", fanfare.ErrNotFound
 	}
 	if good, err := h.lasts(r.Context(), b.Key); err != nil || !good {

@@ -2,10 +2,10 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +22,7 @@ func applicationPages() map[string]func(*visit) error {
 
 // oneApplicationPages are what only the operator has below /app/{app}.
 func oneApplicationPages() map[string]func(*visit) error {
-	return map[string]func(*visit) error{
+	all := map[string]func(*visit) error{
 		"GET ":                       readApplication,
 		"GET /settings":              applicationSettings,
 		"POST /settings":             saveApplication,
@@ -36,7 +36,12 @@ func oneApplicationPages() map[string]func(*visit) error {
 		"POST /send":                 sendMessage,
 		"GET /message/{msg}":         readFanOut,
 		"POST /message/{msg}/cancel": cancelMessage,
+		"GET /recover":               confirmRecoverAll,
+		"POST /recover":              recoverAll,
+		"POST /usage":                countUsage,
 	}
+	maps.Copy(all, issueActs())
+	return all
 }
 
 type applicationOut struct {
@@ -115,20 +120,20 @@ func (v *visit) findApplications(words []string) ([]applicationRow, error) {
 		return nil, err
 	}
 	var found []applicationOut
-	page := fanfare.Page{Limit: fanfare.MaxPage}
+	var list listOf[applicationOut]
 	for range searchLook {
-		apps, err := v.hub.ApplicationsBy(v.r.Context(), fanfare.ApplicationFilter{Page: page})
-		if err != nil {
+		at := list.Iterator
+		list = listOf[applicationOut]{}
+		if err := v.read(&list, "/app", "limit", fmt.Sprint(fanfare.MaxPage), "iterator", at); err != nil {
 			return nil, err
 		}
-		for _, app := range apps {
-			page.After = string(app.ID)
+		for _, app := range list.Data {
 			text := strings.ToLower(app.Name + " " + app.UID)
 			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) && len(found) < pageSize {
-				found = append(found, applicationOut{ID: string(app.ID), UID: app.UID, Name: app.Name, CreatedAt: app.CreatedAt})
+				found = append(found, app)
 			}
 		}
-		if len(apps) < page.Limit {
+		if list.Done {
 			break
 		}
 	}
@@ -192,17 +197,9 @@ func placed(fields []field, told *refusal) (rest string) {
 	return rest
 }
 
-// applicationSaid is what the form says, as the API takes it. What is no number stays
-// as it is, for the API to refuse.
+// applicationSaid is what the form says, as the API takes it.
 func (v *visit) applicationSaid() map[string]any {
-	in := map[string]any{"name": v.said("name"), "uid": orNull(v.said("uid")), "rateLimit": nil}
-	if rate := v.said("rateLimit"); rate != "" {
-		in["rateLimit"] = rate
-		if n, err := strconv.Atoi(rate); err == nil {
-			in["rateLimit"] = n
-		}
-	}
-	return in
+	return map[string]any{"name": v.said("name"), "uid": orNull(v.said("uid")), "rateLimit": numberOf(v.said("rateLimit"))}
 }
 
 func addApplication(v *visit) error {

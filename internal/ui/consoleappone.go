@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 type applicationBody struct {
@@ -12,37 +14,92 @@ type applicationBody struct {
 	Made      when
 	Endpoints endpointsBody
 	Newest    []messageRow
+	Listed    bool // the visitor may see the endpoints
+	Logged    bool // and the messages
 	Portal    *act // opens it
 	Access    []field
+	Lets      []field   // what the link may let do
+	Links     []linkRow // the newest that have not ended
+	More      bool      // there are more of them
 	Link      *copyable // that was made just now; nil: none
+	Usage     string    // as it was counted just now; "": it was not
+	Count     *act
 	Once      string
 }
 
 // appMessages is how many of its newest messages an application's page has.
 const appMessages = 10
 
-func readApplication(v *visit) error { return v.showApplication("") }
+func readApplication(v *visit) error { return v.showApplication("", "") }
 
-func (v *visit) showApplication(link string) error {
+func (v *visit) showApplication(link, usage string) error {
 	app, err := v.application()
 	if err != nil {
 		return err
 	}
-	body := applicationBody{applicationOut: *app, Made: v.when(app.CreatedAt), Portal: v.act("/portal", "See the portal as they do", ""), Once: once()}
-	if body.Endpoints, err = v.someEndpoints(); err != nil {
-		return err
+	body := applicationBody{applicationOut: *app, Made: v.when(app.CreatedAt), Portal: v.act("/portal", "See the portal as they do", ""), Usage: usage, Once: once()}
+	body.Count = v.act("/usage", "Count the last 30 days", "quiet")
+	if body.Listed = v.reaches("GET /app/{app}/endpoint"); body.Listed {
+		if body.Endpoints, err = v.someEndpoints(); err != nil {
+			return err
+		}
 	}
-	if body.Newest, _, err = v.messageRows("limit", fmt.Sprint(appMessages)); err != nil {
-		return err
+	if body.Logged = v.reaches("GET /app/{app}/log"); body.Logged {
+		if body.Newest, _, err = v.messageRows("limit", fmt.Sprint(appMessages)); err != nil {
+			return err
+		}
 	}
 	body.Access = []field{
-		{Name: "access", Label: "The link lets", Kind: "select", Options: options(v.said("access"), "all", "Look and change", "read", "Look only")},
 		{Name: "expiry", Label: "It is good for", Kind: "select", Options: options(v.said("expiry"), "604800", "7 days", "86400", "A day", "3600", "An hour")},
+	}
+	for _, l := range lets {
+		_, chosen := v.r.PostForm[string(l.may)]
+		body.Lets = append(body.Lets, field{Name: string(l.may), Label: l.text, Kind: "checkbox", Checked: chosen || link == ""})
+	}
+	if v.reaches("GET /auth/app/{app}/session") {
+		list, err := v.links(appLinks, "")
+		if err != nil {
+			return err
+		}
+		body.Links, body.More = list.Data, !list.Done
 	}
 	if link != "" {
 		body.Link = &copyable{Text: link, Label: "the link", Block: true}
 	}
 	return v.show("console/application", app.Called(), body)
+}
+
+// lets are what a link to the portal may let do, beside looking at all but secrets.
+var lets = []struct {
+	may  fanfare.Capability
+	text string
+}{
+	{fanfare.ManageEndpoint, "Add, change and delete endpoints"},
+	{fanfare.ViewEndpointSecret, "See signing secrets"},
+	{fanfare.ManageEndpointSecret, "Make new signing secrets"},
+	{fanfare.ManageTransformations, "Change scripts"},
+	{fanfare.CreateAttempts, "Send again, and send examples"},
+}
+
+// usageSpan is how far back what an application has used is counted.
+const usageSpan = 30 * 24 * time.Hour
+
+// countUsage counts what the application was sent of late, and shows it.
+func countUsage(v *visit) error {
+	var out struct {
+		Data struct {
+			Applications []struct{ Messages, MessageDestinations int }
+		}
+	}
+	in := map[string]any{"appIds": []string{string(v.app)}, "since": v.now.Add(-usageSpan), "until": v.now.Add(time.Second)}
+	if err := v.ask(http.MethodPost, "/stats/usage/app", nil, in, &out); err != nil {
+		return err
+	}
+	usage := "Nothing in the last 30 days"
+	for _, n := range out.Data.Applications {
+		usage = count(n.Messages, "message", "messages") + ", " + count(n.MessageDestinations, "delivery", "deliveries") + " in the last 30 days"
+	}
+	return v.showApplication("", usage)
 }
 
 // someEndpoints are those of the visit's application, a page of them, as in the portal.
@@ -94,11 +151,17 @@ func makeLink(v *visit) error {
 	if seconds == 0 {
 		return &refusal{Status: http.StatusUnprocessableEntity, Detail: "Choose how long the link is good for."}
 	}
-	_, link, err := v.beginPortal(map[string]any{"expiry": seconds, "readOnly": v.said("access") == "read"})
+	may := []fanfare.Capability{fanfare.ViewBase}
+	for _, l := range lets {
+		if v.said(string(l.may)) != "" {
+			may = append(may, l.may)
+		}
+	}
+	_, link, err := v.beginPortal(map[string]any{"expiry": seconds, "capabilities": may})
 	if err != nil {
 		return err
 	}
-	return v.showApplication(link)
+	return v.showApplication(link, "")
 }
 
 func confirmExpire(v *visit) error {
@@ -126,6 +189,7 @@ type messageRow struct {
 	URL    string
 	At     when
 	States []badge // how many deliveries stand how
+	Of     place   // the application, where there are several
 }
 
 // messageRows lists messages of the visit's application.

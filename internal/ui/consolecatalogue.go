@@ -34,13 +34,12 @@ func cataloguePages() map[string]func(*visit) error {
 // typeFull is an event type as those see it who look after it.
 type typeFull struct {
 	eventTypeOut
-	Validation     string
-	FeatureFlags   []string
-	Archived       bool
-	DeprecatedAt   time.Time
-	SunsetAt       time.Time
-	CurrentVersion *int
-	UpdatedAt      time.Time
+	Validation   string
+	FeatureFlags []string
+	Archived     bool
+	DeprecatedAt time.Time
+	SunsetAt     time.Time
+	UpdatedAt    time.Time
 }
 
 // State is a word for what has become of it.
@@ -77,7 +76,7 @@ func editCatalogue(v *visit) error {
 		body.Rows = append(body.Rows, catalogueRow{t, v.when(t.UpdatedAt)})
 	}
 	body.Empty = empty{"No event types yet", "The catalogue tells customers what they can be told of, and checks what is sent. Messages of types that it does not have are taken all the same.",
-		[]place{{Text: "New event type", URL: v.base + "/catalogue/new"}, {Text: "Import OpenAPI", URL: v.base + "/catalogue/import"}}}
+		[]place{{Text: "New event type", URL: v.base + "/catalogue/new"}, {Text: "Import OpenAPI or AsyncAPI", URL: v.base + "/catalogue/import"}}}
 	return v.show("console/catalogue", "Event types", body)
 }
 
@@ -144,7 +143,7 @@ func (v *visit) showType(status int, t *typeFull, told *refusal) error {
 	if v.said("do") == "preview" {
 		body.Preview, body.Checked = v.previewType()
 	} else if t != nil && told == nil {
-		body.Preview = examplePayload(t.Schemas, t.Examples)
+		body.Preview = t.example()
 	}
 	return v.showAs(status, "console/type", title, body)
 }
@@ -184,7 +183,7 @@ func (v *visit) typeFields(t *typeFull, told *refusal) []field {
 	all = append(all,
 		field{Name: "description", Label: "Description", Kind: "textarea", Rows: 3, Value: value("description", was.Description), Hint: "When it happens, for those who choose what they are told of."},
 		field{Name: "groupName", Label: "Group", Kind: "text", Value: value("groupName", was.GroupName)},
-		field{Name: "schema", Label: schema, Kind: "textarea", Rows: 14, Code: true, Value: value("schema", lines(was.Schemas[was.newest()])), Hint: hint})
+		field{Name: "schema", Label: schema, Kind: "textarea", Rows: 14, Code: true, Value: value("schema", inForm(was.Schemas[was.newest()])), Hint: hint})
 	if was.newest() != "" {
 		all = append(all, field{Name: "version", Label: "Make it a new version, and keep the one before", Kind: "checkbox", Checked: v.said("version") != ""})
 	}
@@ -213,23 +212,11 @@ func sortOptions(all []option) {
 	slices.SortFunc(all, func(a, b option) int { return byNumber(b.Value, a.Value) })
 }
 
-// lines is JSON as people edit it; "" for none.
-func lines(text json.RawMessage) string {
-	if p := pretty(text); p != "" {
-		return p
-	}
-	return string(text)
-}
-
 func listLines(examples []json.RawMessage) string {
 	if examples == nil {
 		return ""
 	}
-	text, err := json.Marshal(examples)
-	if err != nil {
-		return ""
-	}
-	return lines(text)
+	return inForm(rawOf(examples))
 }
 
 // typeForm is what the form says, as the API is asked; t is what there is, nil for a
@@ -255,7 +242,7 @@ func (v *visit) typeForm(t *typeFull) (map[string]any, error) {
 	}
 	if text := v.said("schema"); text != "" {
 		if !json.Valid([]byte(text)) {
-			return nil, wrongField("schemas", "The schema is not valid JSON.")
+			return nil, wrongField("schemas", "The schema is not valid JSON, "+jsonFault([]byte(text))+".")
 		}
 		name := newest
 		if n, _ := strconv.Atoi(newest); newest == "" || v.said("version") != "" {
@@ -282,7 +269,7 @@ func wrongField(name, detail string) *refusal {
 	return &refusal{Status: http.StatusUnprocessableEntity, Detail: detail, Fields: map[string]string{name: detail}}
 }
 
-// split are words with commas between.
+// split are words with commas between them; nil: there are none.
 func split(text string) (words []string) {
 	for w := range strings.SplitSeq(text, ",") {
 		if w = strings.TrimSpace(w); w != "" {
@@ -292,10 +279,9 @@ func split(text string) (words []string) {
 	return words
 }
 
-// examplePayload is the example of an event type, or nil.
-func examplePayload(schemas map[string]json.RawMessage, examples []json.RawMessage) *payload {
-	t := fanfare.EventType{Name: "example", Schemas: rawOf(schemas), Examples: rawOf(examples)}
-	text, err := t.Example(0)
+// example is that of an event type, or nil.
+func (t *eventTypeOut) example() *payload {
+	text, err := t.kept().Example(0)
 	if err != nil {
 		return nil
 	}

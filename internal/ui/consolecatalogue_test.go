@@ -15,7 +15,7 @@ func TestEventTypesAreMadeAndChanged(t *testing.T) {
 	const schema = `{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"]}`
 	w.submit(200, d, "Preview the example", "name", "record.created", "schema", schema).says("The schema allows it", `"id"`)
 	w.submit(200, d, "Preview the example", "schema", schema, "examples", `[{"id":"x"}]`).says("The schema does not allow it")
-	w.submit(422, d, "Save", "name", "record.created", "schema", "{").says("not valid JSON")
+	w.submit(422, d, "Save", "name", "record.created", "schema", "{\n  \"a\": }").says("The schema is not valid JSON, at line 2, column 8")
 	w.submit(422, d, "Save", "name", "record.created", "validation", "reject").says("needs a schema")
 	w.submit(422, d, "Save", "name", "no such name", "schema", schema).says("Not yet")
 	d = w.submit(303, d, "Save", "name", "record.created", "description", "A record is new", "schema", schema, "featureFlags", "beta, gamma", "validation", "reject")
@@ -57,6 +57,55 @@ func TestEventTypesAreMadeAndChanged(t *testing.T) {
 	w.get(404, "/catalogue/type/record.created")
 }
 
+// TestExamplesStayAsTheyAre keeps and shows what is special in HTML as it was written, and
+// shows the example of the version that is sent.
+func TestExamplesStayAsTheyAre(t *testing.T) {
+	w := newWorld(t, nil)
+	et := &fanfare.EventType{Name: "record.created", Schemas: []byte(`{"1":{"examples":[{"said":"<one> & x"}]},"2":{"examples":[{"said":"two"}]}}`), CurrentVersion: 1}
+	if err := w.hub.CreateEventType(t.Context(), et); err != nil {
+		t.Fatal(err)
+	}
+	w.get(200, "/portal/catalogue/record.created").says(`{ "said": "<one> & x" } Raw`)
+	w.asOperator()
+	w.get(200, "/app/acme/send?type=record.created").says(`"said": "<one> & x"`)
+	d := w.get(200, "/catalogue/type/record.created")
+	d = w.submit(303, d, "Save", "examples", `[{"said":"<b> & c"}]`)
+	if got, err := w.hub.EventType(t.Context(), "record.created"); err != nil || string(got.Examples) != `[{"said":"<b> & c"}]` {
+		t.Errorf("the examples are %s, %v", got.Examples, err)
+	}
+	d.says(`"said": "<b> & c"`)
+}
+
+// TestAnImportSaysWhatItDoes to each event type, and whom it may break.
+func TestAnImportSaysWhatItDoes(t *testing.T) {
+	w := newWorld(t, nil)
+	w.logIn(adminKey)
+	for name, schema := range map[string]string{
+		"book.sold": `{"1":{"type":"object"},"2":{"type":"object","required":["id"],"properties":{"id":{"type":"integer"},"old":{"type":"string"}}}}`,
+		"book.same": `{"1":{"type":"object"}}`, "book.gone": `{"1":{"type":"object"}}`,
+	} {
+		if err := w.hub.CreateEventType(t.Context(), &fanfare.EventType{Name: name, Schemas: []byte(schema)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hook := func(name, schema string) string {
+		return `"` + name + `":{"post":{"summary":"` + name + `","requestBody":{"content":{"application/json":{"schema":` + schema + `}}}}}`
+	}
+	document := `{"openapi":"3.1.0","info":{"title":"x","version":"1"},"webhooks":{` +
+		hook("book.sold", `{"type":"object","required":["id","price"],"properties":{"id":{"type":"integer"},"price":{"type":"number"}}}`) + "," +
+		hook("book.same", `{"type":"object"}`) + "," + hook("book.new", `{"type":"object"}`) + `}}`
+	d := w.submit(200, w.get(200, "/catalogue/import"), "Show what would change", "spec", document, "replace", "on")
+	d.says("1 created, 2 changed, 1 archived.", "replaced in place, as its newest version",
+		"book.newCreated", "book.sameChanged", "book.goneArchived", "book.soldChanged",
+		"Its schema, version 2, is replaced.", "Removed /old", "Added /price number, always there",
+		"does not allow messages without /price any more", "Receivers that count on /old may fail")
+	d = w.submit(200, w.get(200, "/catalogue/import"), "Show what would change", "spec", `{"openapi":"3.1.0","info":{"title":"x","version":"1"},"webhooks":{`+hook("book.new", `{"type":"object"}`)+`}}`)
+	d.says("1 created, 0 changed, 0 archived.", "book.newCreated").lacks("in place", "may fail")
+	if got, err := w.hub.EventType(t.Context(), "book.sold"); err != nil || !strings.Contains(string(got.Schemas), "old") {
+		t.Errorf("showing it has changed %s, %v", got.Schemas, err)
+	}
+}
+
 func TestAnImportIsShownBeforeItIsDone(t *testing.T) {
 	w := newWorld(t, nil)
 	w.logIn(adminKey)
@@ -68,4 +117,8 @@ func TestAnImportIsShownBeforeItIsDone(t *testing.T) {
 	}
 	w.submit(303, d, "Import").says("imported", "book.sold")
 	w.submit(422, w.get(200, "/catalogue/import"), "Import", "spec", "openapi: 1").says("Not yet")
+	d = w.submit(200, w.get(200, "/catalogue/import"), "Show what would change", "spec", "asyncapi: 3.0.0\r\nchannels:\r\n  books: {messages: {book.lent: {summary: Somebody has it, payload: {type: object}}}}")
+	d.says("book.lent", "Somebody has it")
+	w.submit(303, d, "Import").says("imported", "book.lent")
+	w.submit(422, w.get(200, "/catalogue/import"), "Import", "spec", `{"asyncapi":"2.6.0","channels":{"a":{"subscribe":{"message":{"$ref":"a.yaml#/b"}}}}}`).says("bundle it into one document first")
 }

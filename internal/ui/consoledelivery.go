@@ -43,6 +43,9 @@ var outcomes = map[string]fanfare.OutcomeFilter{"failed": fanfare.OnlyFailures, 
 // listRecent shows what was tried last, of all applications. Who asks for one application
 // is taken to its own log, which has more to filter by.
 func listRecent(v *visit) error {
+	if v.rights.Application != "" {
+		return ownDeliveries(v)
+	}
 	chosen := v.asked("outcome")
 	if app := v.asked("app"); app != "" {
 		q := url.Values{}
@@ -82,7 +85,7 @@ func listRecent(v *visit) error {
 
 // recent lists attempts of all applications, those stored last first.
 func (v *visit) recent(f fanfare.RecentFilter) (rows []attemptRow, next fanfare.Place, err error) {
-	some, next, err := v.hub.RecordedBefore(v.r.Context(), f)
+	some, next, err := v.recordedBefore(f)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -112,8 +115,10 @@ func (v *visit) recent(f fanfare.RecentFilter) (rows []attemptRow, next fanfare.
 func (v *visit) applicationField(label, all string) (field, error) {
 	f := field{Name: "app", Label: label, Kind: "select", Options: []option{{"", all, false}}}
 	var list listOf[applicationOut]
-	if err := v.read(&list, "/app", "limit", "100"); err != nil {
-		return f, err
+	if v.reaches("GET /app") {
+		if err := v.read(&list, "/app", "limit", "100"); err != nil {
+			return f, err
+		}
 	}
 	if !list.Done {
 		return field{Name: "app", Label: label, Kind: "text", Placeholder: "id or uid", Code: true}, nil

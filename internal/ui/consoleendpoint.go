@@ -2,6 +2,7 @@ package ui
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -20,6 +21,7 @@ type everyRow struct {
 	Since       when
 	Made        when
 	Acts        []*act
+	Ask         []place // done after another question
 }
 
 type everyBody struct {
@@ -32,17 +34,31 @@ type everyBody struct {
 var whichEndpoints = map[string]fanfare.EndpointState{"failing": fanfare.FailingEndpoints, "disabled": fanfare.DisabledEndpoints}
 
 func listEveryEndpoint(v *visit) error {
+	if v.rights.Application != "" {
+		return ownEndpoints(v)
+	}
 	chosen := v.asked("state")
-	rows, next, err := v.every(whichEndpoints[chosen], fanfare.EndpointID(v.asked("at")), pageSize)
+	f := fanfare.EndpointFilter{Before: fanfare.EndpointID(v.asked("at")), Which: whichEndpoints[chosen], Limit: pageSize, Look: issuesLook}
+	list := v.everyOf
+	if words := strings.Fields(strings.ToLower(v.asked("search"))); len(words) > 0 {
+		list = func(f fanfare.EndpointFilter) ([]*everyRow, fanfare.EndpointID, error) { return v.findEvery(f, words) }
+	}
+	rows, next, err := list(f)
 	if err != nil {
 		return err
 	}
 	body := everyBody{
-		Fields: []field{{Name: "state", Label: "State", Kind: "select", Options: options(chosen, "", "Any", "failing", "Failing", "disabled", "Disabled")}},
-		Rows:   rows, Pager: v.pagerTo("/endpoint", string(next)),
+		Fields: []field{
+			{Name: "search", Label: "URL, description or id", Kind: "text", Value: v.asked("search")},
+			{Name: "state", Label: "State", Kind: "select", Options: options(chosen, "", "Any", "failing", "Failing", "disabled", "Disabled")},
+		},
+		Rows: rows, Pager: v.pagerTo("/endpoint", string(next)),
 	}
 	body.Empty = empty{"There are no endpoints yet", "An endpoint belongs to an application: it is added on the application's page, or by its customer in the portal.", []place{{Text: "See the applications", URL: v.root + "/app"}}}
-	if chosen != "" {
+	switch {
+	case v.asked("search") != "":
+		body.Empty = empty{"Nothing like that", "No endpoint that was looked at has these words in its URL, description or id.", []place{{Text: "Show all", URL: v.root + "/endpoint"}}}
+	case chosen != "":
 		body.Empty = empty{"Nothing like that", "No endpoint is " + chosen + ", of those that were looked at.", []place{{Text: "Show all", URL: v.root + "/endpoint"}}}
 	}
 	for _, row := range rows {
@@ -53,20 +69,18 @@ func listEveryEndpoint(v *visit) error {
 		case row.Paused:
 			row.Acts = []*act{of.act(at+"/do/resume", "Resume", "quiet")}
 		default:
-			row.Acts = []*act{of.act(at+"/do/pause", "Pause", "quiet")}
+			if row.Acts, row.Ask = of.pauses(&row.endpointOut, "quiet"); len(row.Acts) > 0 {
+				row.Ask = nil
+			}
 		}
 	}
 	return v.show("console/endpoints", "Endpoints", body)
 }
 
-func (v *visit) every(which fanfare.EndpointState, before fanfare.EndpointID, limit int) ([]*everyRow, fanfare.EndpointID, error) {
-	return v.everyOf(fanfare.EndpointFilter{Before: before, Which: which, Limit: limit, Look: issuesLook})
-}
-
-// everyOf lists endpoints of all applications. The API has no such list: it is the
-// Hub's, and only for those who may see all applications.
+// everyOf lists endpoints of all applications, as the API does: pages with it are for
+// those only who may ask it for that list.
 func (v *visit) everyOf(f fanfare.EndpointFilter) (rows []*everyRow, next fanfare.EndpointID, err error) {
-	eps, next, err := v.hub.EveryEndpoint(v.r.Context(), f)
+	eps, next, err := v.everyEndpoint(f)
 	if err != nil {
 		return nil, "", err
 	}
@@ -79,8 +93,8 @@ func (v *visit) everyRows(eps []*fanfare.Endpoint) (rows []*everyRow, err error)
 	for _, ep := range eps {
 		row := &everyRow{Application: ep.Application, At: v.root + "/app/" + string(ep.Application) + "/endpoint/" + string(ep.ID), Since: v.when(ep.FailingSince), Made: v.when(ep.CreatedAt)}
 		row.endpointOut = endpointOut{
-			ID: string(ep.ID), Kind: ep.Kind, URL: ep.URL, Description: ep.Description, Disabled: ep.Disabled, Paused: ep.Paused,
-			EventTypes: ep.EventTypes, Unverified: ep.Unverified(), FailingSince: ep.FailingSince, DisabledReason: ep.DisabledReason, CreatedAt: ep.CreatedAt,
+			ID: string(ep.ID), UID: ep.UID, Kind: ep.Kind, URL: ep.URL, Description: ep.Description, Disabled: ep.Disabled, Paused: ep.Paused,
+			EventTypes: ep.EventTypes, Unverified: ep.Unverified(), OnPause: ep.OnPause, FailingSince: ep.FailingSince, DisabledReason: ep.DisabledReason, CreatedAt: ep.CreatedAt,
 		}
 		row.State = row.state(v)
 		if row.AppName, err = names(ep.Application); err != nil {
@@ -97,6 +111,9 @@ func (v *visit) names() func(fanfare.ApplicationID) (string, error) {
 	return func(id fanfare.ApplicationID) (string, error) {
 		if name, ok := known[id]; ok {
 			return name, nil
+		}
+		if !v.reaches("GET /app/{app}") {
+			return string(id), nil
 		}
 		app, err := v.hub.Application(v.r.Context(), string(id))
 		switch {

@@ -3,10 +3,7 @@ package ui
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-
-	"github.com/fanfarehq/fanfare"
 )
 
 // goPages lead to wherever is asked for, and tell which keys there are.
@@ -36,7 +33,7 @@ func showWays(v *visit) error {
 
 // morePlaces can be gone to beside those of the navigation.
 var morePlaces = []place{
-	{Text: "New application", URL: "/app/new"}, {Text: "New event type", URL: "/catalogue/new"}, {Text: "Import OpenAPI", URL: "/catalogue/import"},
+	{Text: "New application", URL: "/app/new"}, {Text: "New event type", URL: "/catalogue/new"}, {Text: "Import OpenAPI or AsyncAPI", URL: "/catalogue/import"},
 	{Text: "New bulk operation", URL: "/task/new"}, {Text: "API keys", URL: "/key"}, {Text: "Audit log", URL: "/audit"}, {Text: "Keys of the keyboard", URL: "/help"},
 }
 
@@ -50,6 +47,15 @@ func (v *visit) ways(query string) (ways []place, err error) {
 		if err := v.named(query, add); err != nil {
 			return nil, err
 		}
+	}
+	if strings.HasPrefix(lower, "http://") || strings.HasPrefix(lower, "https://") {
+		add("Endpoints with this URL", "/endpoint?search="+url.QueryEscape(query))
+	}
+	if err := v.findCalled(lower, add); err != nil {
+		return nil, err
+	}
+	if err := v.findEndpoints(lower, add); err != nil {
+		return nil, err
 	}
 	for _, p := range append(append([]place{}, consolePlaces...), morePlaces...) {
 		if strings.Contains(strings.ToLower(p.Text), lower) {
@@ -110,11 +116,8 @@ func (v *visit) named(name string, add func(text, path string)) error {
 	at := url.PathEscape(name)
 	kind, _, _ := strings.Cut(name, "_")
 	switch kind {
-	case "msg":
-		add("Message "+name, "/message?id="+url.QueryEscape(name))
-		return nil
-	case "ep", "src":
-		return v.ofSomebody(kind, name, add)
+	case "msg", "ep", "src", "atmpt":
+		return v.findID(name, add)
 	}
 	for _, try := range []struct{ text, api, path string }{
 		{"Application " + name, "/app/" + at, "/app/" + at},
@@ -130,29 +133,7 @@ func (v *visit) named(name string, add func(text, path string)) error {
 			add(try.text, try.path)
 		}
 	}
-	return nil
-}
-
-// ofSomebody adds an endpoint or a source, looking for it in the newest applications:
-// their ids do not say whose they are.
-func (v *visit) ofSomebody(kind, id string, add func(text, path string)) error {
-	part := map[string]string{"ep": "/endpoint/", "src": "/source/"}[kind] + url.PathEscape(id)
-	var apps listOf[applicationBrief]
-	if err := v.read(&apps, "/app", "limit", strconv.Itoa(fanfare.MaxPage)); err != nil {
-		return err
-	}
-	for _, app := range apps.Data {
-		at := "/app/" + url.PathEscape(app.ID) + part
-		err := v.read(nil, at)
-		if _, refused := isRefused(err); err != nil && !refused {
-			return err
-		}
-		if err == nil {
-			add(id+" of "+app.Name, at)
-			return nil
-		}
-	}
-	return nil
+	return v.findMessage(name, add) // by its event id
 }
 
 type helpBody struct{ Keys []place }
@@ -160,7 +141,7 @@ type helpBody struct{ Keys []place }
 func showHelp(v *visit) error {
 	return v.show("console/help", "Keys", helpBody{[]place{
 		{Text: "Ctrl K, or ⌘ K", URL: "Go to a page, or to whatever has an id"}, {Text: "j, k", URL: "The next or the one before of a list"},
-		{Text: "Enter", URL: "Open it"}, {Text: "/", URL: "To the filter"}, {Text: "n, p", URL: "Older, or back to the newest"},
+		{Text: "Enter", URL: "Open it"}, {Text: "Esc", URL: "Close what was opened, and be back where you were"}, {Text: "/", URL: "To the filter"}, {Text: "n, p", URL: "Older, or back to the newest"},
 		{Text: "r", URL: "Resend, on the page of a delivery"}, {Text: "c", URL: "Copy the request as curl"},
 		{Text: "g h", URL: "Home"}, {Text: "g i", URL: "Issues"}, {Text: "g a", URL: "Applications"}, {Text: "g m", URL: "Messages"}, {Text: "g d", URL: "Deliveries"},
 		{Text: "g e", URL: "Endpoints"}, {Text: "g t", URL: "Event types"}, {Text: "g s", URL: "Sources"}, {Text: "g q", URL: "Queue"}, {Text: "g b", URL: "Bulk operations"},

@@ -22,9 +22,16 @@ func TestGoLeadsWhereItIsAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	app := "/app/" + string(w.app.ID)
+	attempt := w.attempts(msg, 1)[0].ID
+	newest := &fanfare.Application{Name: "Café Zwei"} // so that what is looked for is not the newest's
+	if err := w.hub.CreateApplication(t.Context(), newest); err != nil {
+		t.Fatal(err)
+	}
 	for query, want := range map[string]string{
 		"acme": "/app/acme", string(w.app.ID): app, string(ep.ID): app + "/endpoint/" + string(ep.ID), string(src.ID): app + "/source/" + string(src.ID),
-		string(msg.ID): "/message?id=" + string(msg.ID), "book.sold": "/catalogue/type/book.sold", "audit": "/audit", "queue": "/queue", "in": "/inspector",
+		string(msg.ID): app + "/message/" + string(msg.ID), "book.sold": "/catalogue/type/book.sold",
+		string(attempt): app + "/message/" + string(msg.ID) + "/to/" + string(ep.ID), "caf%C3%A9+zwei": "/app/" + string(newest.ID),
+		"audit": "/audit", "queue": "/queue", "in": "/inspector",
 		"replay+failed+since+2h+acme": "/task/new?app=acme&kind=recover&since=2h", "resend+acme": "/task/new?app=acme&kind=again&since=24h",
 	} {
 		d := w.get(200, "/go?q="+query)
@@ -38,4 +45,22 @@ func TestGoLeadsWhereItIsAsked(t *testing.T) {
 	w.get(200, "/go?q=nothing.of.that.name").says("Nothing has this name or id")
 	w.get(200, "/task/new?app=acme&kind=missing&since=2h").says("New bulk operation")
 	w.get(200, "/help").says("Ctrl K", "g q", "Queue")
+}
+
+// TestGoToFindsEventIdsAndEndpoints by what they are called.
+func TestGoToFindsEventIdsAndEndpoints(t *testing.T) {
+	w := newWorld(t, nil)
+	w.logIn(adminKey)
+	ep := w.endpoint(func(ep *fanfare.Endpoint) { ep.Description, ep.UID = "Books and more", "shelf-7" })
+	msg := &fanfare.Message{EventType: "a.b", EventID: "order-4711", Payload: []byte(`1`)}
+	if errs, err := w.hub.SendBatch(t.Context(), "acme", []*fanfare.Message{msg}, nil); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	at := "/app/" + string(w.app.ID)
+	for query, to := range map[string]string{"order-4711": at + "/message/" + string(msg.ID), "books+and": at + "/endpoint/" + string(ep.ID), "SHELF-7": at + "/endpoint/" + string(ep.ID)} {
+		if got := w.moved("/go?go=yes&q=" + query); got != to {
+			t.Errorf("%s leads to %s, want %s", query, got, to)
+		}
+	}
+	w.get(200, "/go?q=order-47").says("Nothing has this name or id")
 }

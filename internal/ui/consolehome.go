@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -14,6 +15,7 @@ func homePages() map[string]func(*visit) error {
 }
 
 type homeBody struct {
+	Who      *whoCard
 	Now      []figure
 	Chart    *chart
 	Steps    []step // of the first run; none: it is done
@@ -21,6 +23,7 @@ type homeBody struct {
 	Issues   []issueRow
 	Further  bool // there are more of them
 	Attempts []attemptRow
+	Listed   bool // the visitor may see them
 }
 
 // A figure is one of the now-line.
@@ -38,46 +41,65 @@ type step struct {
 	Link       place
 }
 
-// homeIssues and homeAttempts bound what home shows of each.
+// homeIssues and homeAttempts bound what home shows of each: of issues, at how many hosts.
+// homeLooked is how many endpoints it looks at for them, as those of some may be muted.
 const (
 	homeIssues   = 3
+	homeLooked   = 10
 	homeAttempts = 8
 )
 
+// showHome shows of all this what the visitor may see elsewhere too.
 func showHome(v *visit) error {
-	failing, more, err := v.hub.EveryEndpoint(v.r.Context(), fanfare.EndpointFilter{Which: fanfare.FailingEndpoints, Limit: fanfare.MaxPage, Look: issuesLook})
-	if err != nil {
-		return err
-	}
-	worst, err := v.everyRows(failing[:min(homeIssues, len(failing))])
-	if err != nil {
-		return err
-	}
 	body := homeBody{}
-	counted := v.hub.Counters()
-	v.pace.sample(v.now, counted)
-	body.Now = v.nowLine(counted, len(failing), more != "")
-	body.Chart = newChart(v.pace.day(v.now), v.pace.since())
-	for _, ep := range worst {
-		rows, err := v.issuesOf(ep)
-		if err != nil {
+	var failing []*fanfare.Endpoint
+	var more fanfare.EndpointID
+	var err error
+	if body.Who, err = v.who(); err != nil {
+		return err
+	}
+	if v.opens(http.MethodGet, v.root+"/issue") {
+		if failing, more, err = v.everyEndpoint(fanfare.EndpointFilter{Which: fanfare.FailingEndpoints, Limit: fanfare.MaxPage, Look: issuesLook}); err != nil {
 			return err
 		}
-		body.Issues = append(body.Issues, rows...)
+		if body.Issues, body.Further, err = v.worst(failing); err != nil {
+			return err
+		}
 	}
-	body.Further = len(failing) > homeIssues
-	recent, _, err := v.recent(fanfare.RecentFilter{Limit: homeAttempts, Look: homeAttempts})
-	if err != nil {
-		return err
+	if body.Listed = v.reaches("GET /attempt"); body.Listed {
+		if body.Attempts, _, err = v.recent(fanfare.RecentFilter{Limit: homeAttempts, Look: homeAttempts}); err != nil {
+			return err
+		}
 	}
-	body.Attempts = recent
-	if body.Steps, err = v.firstSteps(counted, recent); err != nil {
-		return err
+	if v.opens(http.MethodGet, v.root+"/queue") {
+		counted := v.hub.Counters()
+		v.pace.sample(v.now, counted)
+		body.Now = v.nowLine(counted, len(failing), more != "")
+		if body.Chart, err = v.day(); err != nil {
+			return err
+		}
+		if body.Steps, err = v.firstSteps(counted, body.Attempts); err != nil {
+			return err
+		}
 	}
 	if body.Steps != nil {
 		body.Curl = &copyable{Label: "the command that sends a first event", Block: true, Text: v.firstCurl()}
 	}
 	return v.show("console/home", "Home", body)
+}
+
+// worst are the issues at the first hosts that have some which are not muted; further:
+// there may be others.
+func (v *visit) worst(failing []*fanfare.Endpoint) (all []issueRow, further bool, err error) {
+	if len(failing) == 0 {
+		return nil, false, nil
+	}
+	look, err := v.issueLook()
+	if err != nil {
+		return nil, false, err
+	}
+	all, last, err := v.issuesAt(sitesOf(failing, "", ""), look, homeIssues, homeLooked)
+	return all, last != "", err
 }
 
 // nowLine says what happens this minute.
@@ -101,10 +123,14 @@ func (v *visit) nowLine(c fanfare.Counters, failing int, more bool) []figure {
 			oldest.Tone = "ok"
 		}
 	}
+	here := ""
+	if c.Node != nil { // there may be others
+		here = " on this server"
+	}
 	return []figure{
-		{Value: perSecond(accepted), Text: "messages accepted a second", URL: v.root + "/message"},
-		{Value: perSecond(delivered), Text: "deliveries that succeed a second", URL: v.root + "/delivery"},
-		{Value: fmt.Sprint(c.InFlight), Text: "under way"},
+		{Value: perSecond(accepted), Text: "messages accepted a second" + here, URL: v.root + "/message"},
+		{Value: perSecond(delivered), Text: "deliveries that succeed a second" + here, URL: v.root + "/delivery"},
+		{Value: fmt.Sprint(c.InFlight), Text: "under way" + here},
 		trouble, oldest,
 	}
 }
@@ -119,6 +145,10 @@ func perSecond(rate float64) string {
 	return fmt.Sprintf("%.0f", rate)
 }
 
+// Prepared is the uid of an endpoint that a server may make at its first start, for who
+// tries it out. It counts for nothing until something was sent there.
+const Prepared = "listen"
+
 // firstSteps are what is to be done at first, until all of it was.
 func (v *visit) firstSteps(c fanfare.Counters, recent []attemptRow) ([]step, error) {
 	for _, a := range recent {
@@ -126,13 +156,16 @@ func (v *visit) firstSteps(c fanfare.Counters, recent []attemptRow) ([]step, err
 			return nil, nil
 		}
 	}
-	good, _, err := v.hub.RecordedBefore(v.r.Context(), fanfare.RecentFilter{Outcome: fanfare.OnlySuccesses, Limit: 1, Look: fanfare.MaxPage})
+	good, _, err := v.recordedBefore(fanfare.RecentFilter{Outcome: fanfare.OnlySuccesses, Limit: 1, Look: fanfare.MaxPage})
 	if err != nil || len(good) > 0 {
 		return nil, err
 	}
-	eps, _, err := v.hub.EveryEndpoint(v.r.Context(), fanfare.EndpointFilter{Limit: 1, Look: fanfare.MaxPage})
+	eps, _, err := v.everyEndpoint(fanfare.EndpointFilter{Limit: 10, Look: fanfare.MaxPage})
 	if err != nil {
 		return nil, err
+	}
+	if len(recent) == 0 {
+		eps = slices.DeleteFunc(eps, func(ep *fanfare.Endpoint) bool { return ep.UID == Prepared })
 	}
 	app, err := v.newestApplication()
 	if err != nil {
@@ -154,7 +187,9 @@ func (v *visit) firstSteps(c fanfare.Counters, recent []attemptRow) ([]step, err
 	}
 	if app != nil {
 		steps[1].Link = place{Text: "Add an endpoint", URL: at + "/endpoint/new"}
-		steps[2].Link = place{Text: "Send an event from here", URL: at + "/send"}
+	}
+	if len(eps) > 0 {
+		steps[2].Link = place{Text: "Send an event from here", URL: v.root + "/app/" + string(eps[0].Application) + "/send"}
 	}
 	for i := range steps {
 		steps[i].State = badge{"wait", "To do"}

@@ -1,87 +1,16 @@
 package ui
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/fanfarehq/fanfare"
+	"unicode/utf8"
 )
-
-func messagePages() map[string]func(*visit) error {
-	return map[string]func(*visit) error{"GET /message": listMessages}
-}
-
-type messagesBody struct {
-	App    *applicationOut // whose they are; nil: there is none yet
-	Fields []field
-	Rows   []messageRow
-	Pager  pager
-	Empty  empty
-}
-
-// listMessages shows the messages of one application: of the newest unless another is
-// asked for. What is looked for is found by its id or event id, or by its type.
-func listMessages(v *visit) error {
-	body := messagesBody{Empty: empty{"No messages yet", "A message says that something happened. It belongs to an application: add one, and send it an event.", []place{{Text: "Add an application", URL: v.root + "/app/new"}}}}
-	app, err := v.chosenApplication()
-	if err != nil {
-		return err
-	}
-	if app == nil {
-		return v.show("console/messages", "Messages", body)
-	}
-	body.App = app
-	of := v.within(app.ID)
-	if ref := v.asked("id"); ref != "" {
-		var msg messageOut
-		err := of.read(&msg, of.of("msg", ref), "with_content", "false")
-		if err == nil {
-			http.Redirect(v.w, v.r, of.base+"/message/"+msg.ID, http.StatusSeeOther)
-			return nil
-		}
-		if _, refused := isRefused(err); !refused {
-			return err
-		}
-	}
-	choose, err := v.applicationField("Application", "The newest")
-	if err != nil {
-		return err
-	}
-	if choose.Kind == "text" {
-		choose.Value = v.asked("app")
-	}
-	fields, query := v.filter()
-	body.Fields = append([]field{choose, {Name: "id", Label: "Id or event id", Kind: "text", Value: v.asked("id"), Code: true}}, fields...)
-	var list listOf[loggedOut]
-	if body.Rows, list, err = of.messageRows(append(query, "limit", fmt.Sprint(pageSize), "iterator", v.asked("at"))...); err != nil {
-		return err
-	}
-	body.Pager = list.pager(v, "/message")
-	body.Empty = empty{"No messages yet", app.Called() + " was not sent anything.", []place{{Text: "Send a message", URL: of.base + "/send"}}}
-	switch {
-	case v.asked("id") != "":
-		body.Rows, body.Pager = nil, pager{}
-		body.Empty = empty{"Nothing like that", "No message of " + app.Called() + " has this id or event id.", []place{{Text: "Show all", URL: v.root + "/message?app=" + url.QueryEscape(app.ID)}}}
-	case v.asked("status")+v.asked("type")+v.asked("span") != "":
-		body.Empty = empty{"Nothing like that", "No message is as the filters say.", []place{{Text: "Show all", URL: v.root + "/message?app=" + url.QueryEscape(app.ID)}}}
-	}
-	return v.show("console/messages", "Messages", body)
-}
-
-// chosenApplication is the one that the address names, or the newest; nil if there is
-// none at all.
-func (v *visit) chosenApplication() (*applicationOut, error) {
-	ref := v.asked("app")
-	if ref == "" {
-		return v.newestApplication()
-	}
-	app := &applicationOut{}
-	return app, v.read(app, "/app/"+url.PathEscape(ref))
-}
 
 type composeBody struct {
 	applicationOut
@@ -137,6 +66,9 @@ func (v *visit) showCompose(status int, told *refusal) error {
 
 // exampleOf is an event type's; "" if it has none, or there is no such type.
 func (v *visit) exampleOf(name string) (string, error) {
+	if !v.reaches("GET /event-type/{name}") {
+		return "", nil
+	}
 	var t eventTypeOut
 	err := v.read(&t, "/event-type/"+url.PathEscape(name))
 	if gone(err) {
@@ -145,8 +77,7 @@ func (v *visit) exampleOf(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	kept := fanfare.EventType{Name: t.Name, Schemas: rawOf(t.Schemas), Examples: rawOf(t.Examples)}
-	text, err := kept.Example(0)
+	text, err := t.kept().Example(0)
 	if err != nil {
 		return "", nil // it has no schema to make one of
 	}
@@ -158,11 +89,11 @@ func (v *visit) exampleOf(name string) (string, error) {
 func sendMessage(v *visit) error {
 	payload := []byte(v.r.PostFormValue("payload"))
 	if !json.Valid(payload) {
-		return v.showCompose(http.StatusUnprocessableEntity, &refusal{Fields: map[string]string{"payload": "is no JSON: " + jsonFault(payload)}})
+		return v.showCompose(http.StatusUnprocessableEntity, &refusal{Fields: map[string]string{"payload": "The payload is no JSON, " + jsonFault(payload)}})
 	}
 	in := map[string]any{"eventType": v.said("eventType")}
 	for _, name := range []string{"channels", "tags"} {
-		if all := parted(v.said(name)); all != nil {
+		if all := split(v.said(name)); all != nil {
 			in[name] = all
 		}
 	}
@@ -184,21 +115,18 @@ func sendMessage(v *visit) error {
 	return v.to("/message/"+msg.ID, "accepted")
 }
 
-// jsonFault says what keeps a text from being JSON.
+// jsonFault says what keeps a text from being JSON, and where.
 func jsonFault(text []byte) string {
 	var any json.RawMessage
-	if err := json.Unmarshal(text, &any); err != nil {
-		return err.Error()
+	err := json.Unmarshal(text, &any)
+	at, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
+		return ""
 	}
-	return ""
-}
-
-// parted are words with commas between them; nil: there are none.
-func parted(text string) (all []string) {
-	for part := range strings.SplitSeq(text, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			all = append(all, part)
-		}
+	before := text[:min(max(at.Offset-1, 0), int64(len(text)))]
+	if strings.HasPrefix(err.Error(), "unexpected end") {
+		return "at its end: it is not complete"
 	}
-	return all
+	line := before[bytes.LastIndexByte(before, '\n')+1:]
+	return fmt.Sprintf("at line %d, column %d: %v", bytes.Count(before, []byte("\n"))+1, utf8.RuneCount(line)+1, err)
 }

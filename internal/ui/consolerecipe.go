@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 func recipePages() map[string]func(*visit) error {
 	return map[string]func(*visit) error{
 		"GET /recipe":           listRecipes,
+		"GET /recipe/new":       ownRecipe,
+		"POST /recipe/new":      useOwnRecipe,
 		"GET /recipe/{recipe}":  readRecipe,
 		"POST /recipe/{recipe}": useRecipe,
 	}
@@ -31,7 +34,9 @@ type recipeInput struct {
 }
 
 type recipesBody struct {
-	Rows []recipeOut
+	Rows      []recipeOut
+	Installed []*installedRow
+	Partial   bool // there are endpoints that were not looked at
 }
 
 func listRecipes(v *visit) error {
@@ -39,11 +44,18 @@ func listRecipes(v *visit) error {
 	if err := v.read(&list, "/recipe"); err != nil {
 		return err
 	}
-	return v.show("console/recipes", "Recipes", recipesBody{list.Data})
+	body := recipesBody{Rows: list.Data}
+	var err error
+	if body.Installed, body.Partial, err = v.installed(); err != nil {
+		return err
+	}
+	return v.show("console/recipes", "Recipes", body)
 }
 
 type recipeBody struct {
 	recipeOut
+	Action  string // the end of the address of its form
+	Copy    string // address of the form in which it can be changed
 	Fields  []field
 	Problem string
 	Once    string
@@ -88,8 +100,13 @@ func (v *visit) showRecipe(status int, told *refusal, body recipeBody) error {
 	if err := v.read(&body.recipeOut, "/recipe/"+url.PathEscape(v.r.PathValue("recipe"))); err != nil {
 		return err
 	}
+	body.Copy = v.base + "/recipe/new?copy=" + url.QueryEscape(body.Name)
 	body.Once, body.Text = once(), &copyable{Text: body.recipeOut.Text, Label: "the recipe", Block: true}
-	body.Fields = append(body.Fields, field{Name: "app", Label: "Application", Kind: "text", Code: true, Required: true, Value: v.given("app"), Hint: "Its id or uid."})
+	app, err := v.anApplication()
+	if err != nil {
+		return err
+	}
+	body.Fields = append(body.Fields, app)
 	for _, in := range body.Inputs {
 		f := field{Name: "in." + in.Name, Label: in.Name, Kind: "text", Hint: in.About, Value: v.said("in." + in.Name)}
 		if in.Example != nil {
@@ -97,7 +114,10 @@ func (v *visit) showRecipe(status int, told *refusal, body recipeBody) error {
 		}
 		switch {
 		case in.Secret:
-			f.Kind, f.Code = "password", true
+			if f.Value != "" && body.Made == nil {
+				f.Problem = "Type it once more: a secret is not written into a page."
+			}
+			f.Kind, f.Code, f.Value = "password", true, ""
 		case v.r.Method != http.MethodPost && in.Default != nil:
 			f.Value = *in.Default
 		}
@@ -108,16 +128,22 @@ func (v *visit) showRecipe(status int, told *refusal, body recipeBody) error {
 		}
 		body.Fields = append(body.Fields, f)
 	}
-	body.Fields = append(body.Fields,
-		field{Name: "as", Label: "Known as", Kind: "text", Code: true, Value: v.said("as"), Hint: "In case the application is to have it more than once; its own name unless told."},
-		field{Name: "last", Label: "Dry run on", Kind: "select", Options: options(v.said("last"), "", "the recipe's own examples", "5", "the last 5 messages", "20", "the last 20 messages")})
+	body.Fields, body.Action = append(body.Fields, v.asAndLast()...), body.Name
 	if told != nil {
 		body.Problem = told.Detail
 		for i, f := range body.Fields {
-			body.Fields[i].Problem = told.Fields[strings.Replace(f.Name, "in.", "inputs.", 1)]
+			body.Fields[i].Problem = cmp.Or(told.Fields[strings.Replace(f.Name, "in.", "inputs.", 1)], f.Problem)
 		}
 	}
 	return v.showAs(status, "console/recipe", body.Name, body)
+}
+
+// asAndLast are the fields that the forms of all recipes end with.
+func (v *visit) asAndLast() []field {
+	return []field{
+		{Name: "as", Label: "Known as", Kind: "text", Code: true, Value: v.said("as"), Hint: "In case the application is to have it more than once; its own name unless told."},
+		{Name: "last", Label: "Dry run on", Kind: "select", Options: options(v.said("last"), "", "the recipe's own examples", "5", "the last 5 messages", "20", "the last 20 messages")},
+	}
 }
 
 // useRecipe shows what a recipe would send, or makes what it says.
@@ -128,10 +154,14 @@ func useRecipe(v *visit) error {
 			inputs[input] = values[0]
 		}
 	}
-	in := map[string]any{"name": v.r.PathValue("recipe"), "inputs": inputs}
+	return v.useWith(map[string]any{"name": v.r.PathValue("recipe"), "inputs": inputs}, v.showRecipe)
+}
+
+// useWith tries or installs what in says, and shows what came of it.
+func (v *visit) useWith(in map[string]any, show func(int, *refusal, recipeBody) error) error {
 	at := "/app/" + url.PathEscape(v.said("app")) + "/recipe"
 	if v.said("app") == "" {
-		return v.showRecipe(http.StatusUnprocessableEntity, wrongField("app", "Say of which application, by its id or uid."), recipeBody{})
+		return show(http.StatusUnprocessableEntity, wrongField("app", "Say of which application."), recipeBody{})
 	}
 	body, err := recipeBody{}, error(nil)
 	if v.said("do") == "install" {
@@ -147,12 +177,13 @@ func useRecipe(v *visit) error {
 		body.Trials, body.Cut, err = v.tryRecipe(at+"/try", in)
 	}
 	if told, ok := isRefused(err); ok && told.Status != http.StatusForbidden && told.Status != http.StatusUnauthorized {
-		return v.showRecipe(told.Status, told, recipeBody{})
+		told = atField(told)
+		return show(told.Status, told, recipeBody{})
 	}
 	if err != nil {
 		return err
 	}
-	return v.showRecipe(http.StatusOK, nil, body)
+	return show(http.StatusOK, nil, body)
 }
 
 func (v *visit) tryRecipe(at string, in map[string]any) (trials []recipeTrial, cut bool, err error) {

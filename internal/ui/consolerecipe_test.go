@@ -13,7 +13,6 @@ func TestRecipesAreTriedAndInstalled(t *testing.T) {
 	const name = "github-to-slack"
 	w.get(200, "/recipe").says("Recipes", name)
 	w.submit(422, w.get(200, "/recipe/"+name), "Dry run").says("of which application")
-	w.submit(404, w.get(200, "/recipe/"+name), "Dry run", "app", "nobody")
 	w.submit(200, w.get(200, "/recipe/"+name), "Dry run", "app", "acme").says("What would be sent", "github.issues.opened")
 	if eps, _ := w.hub.Endpoints(t.Context(), w.app.ID, fanfare.Page{Limit: 10}); len(eps) != 0 {
 		t.Errorf("the dry run has made %d endpoints", len(eps))
@@ -27,4 +26,28 @@ func TestRecipesAreTriedAndInstalled(t *testing.T) {
 	}
 	w.submit(409, w.get(200, "/recipe/"+name), "Install", pairs...).says("already")
 	w.get(404, "/recipe/none")
+}
+
+// TestSecretsOfRecipesAreNotWrittenIntoPages looks for one after all that can be done with it.
+func TestSecretsOfRecipesAreNotWrittenIntoPages(t *testing.T) {
+	w := newWorld(t, nil)
+	w.logIn(adminKey)
+	const name, secret = "messages-to-receiver", "whsec_bmV2ZXItd3JpdHRlbi1pbnRvLWEtcGFnZS1hZ2Fp" // no character of it is written otherwise in HTML
+	pairs := []string{"app", "acme", "in.RECEIVER_URL", w.rcv.URL + "/hook", "in.WEBHOOK_SECRET", secret}
+	pages := map[string]*doc{
+		"refused":   w.submit(422, w.get(200, "/recipe/"+name), "Install", "app", "acme", "in.WEBHOOK_SECRET", secret).says("Type it once more"),
+		"tried":     w.submit(200, w.get(200, "/recipe/"+name), "Dry run", pairs...).says("Type it once more"),
+		"installed": w.submit(200, w.get(200, "/recipe/"+name), "Install", pairs...).says("It is installed").lacks("Type it once more"),
+		"own": w.submit(200, w.get(200, "/recipe/new?copy="+name), "Install", "app", "acme", "as", "own",
+			"inputs", "RECEIVER_URL="+w.rcv.URL+"/hook\nWEBHOOK_SECRET="+secret).says("It is installed as own"),
+	}
+	for when, d := range pages {
+		if strings.Contains(d.text, secret) {
+			t.Errorf("%s: the page has the secret", when)
+		}
+	}
+	eps, err := w.hub.Endpoints(t.Context(), w.app.ID, fanfare.Page{Limit: 10})
+	if err != nil || len(eps) != 2 || eps[0].Secrets[0].Text != secret {
+		t.Errorf("there are %v, %v", eps, err)
+	}
 }

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -17,8 +16,9 @@ import (
 // TestHostileTextInTheConsole puts each string wherever the store keeps what people and
 // receivers say, and opens every page that shows it.
 func TestHostileTextInTheConsole(t *testing.T) {
-	w := newWorld(t, nil).asOperator()
+	t.Parallel()
 	for _, evil := range hostile {
+		w := newWorld(t, nil).asOperator()
 		app := &fanfare.Application{Name: evil, Metadata: map[string]string{strings.Map(ascii, evil): evil}}
 		if err := w.hub.CreateApplication(t.Context(), app); err != nil {
 			t.Fatal(err)
@@ -30,22 +30,23 @@ func TestHostileTextInTheConsole(t *testing.T) {
 		}
 		w.answers(500, evil, "X-Said", strings.Map(ascii, evil), "Location", "javascript:alert(1)")
 		ep := w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = evil })
+		other := w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = evil }) // with which it is one issue
 		tag := strings.Map(ascii, evil)
 		msg := &fanfare.Message{EventType: "a.b", Payload: said, Tags: []string{tag[:min(len(tag), 60)]}, Channels: []string{"c"}}
 		errs, err := w.hub.SendBatch(t.Context(), string(app.ID), []*fanfare.Message{msg}, nil)
 		if err != nil || errs[0] != nil {
 			t.Fatal(err, errs)
 		}
-		w.attempts(msg, 1)
-		for w.stored(ep).FailingSince.IsZero() {
-			time.Sleep(time.Millisecond)
-		}
+		w.attempts(msg, 2)
+		w.until("the endpoints fail", func() bool { return !w.stored(ep).FailingSince.IsZero() && !w.stored(other).FailingSince.IsZero() })
 		at := "/app/" + string(app.ID)
 		ofMessage, ofEndpoint := at+"/message/"+string(msg.ID), at+"/endpoint/"+string(ep.ID)
 		shown := 0
 		for _, path := range []string{
-			"/", "/issue", "/app", at, at + "/settings", at + "/delete", at + "/expire", at + "/send", at + "/send?copy=" + string(msg.ID), at + "/send?type=a.b",
+			"/", "/issue", "/issue/muted", "/app", at, at + "/recover", at + "/settings", at + "/delete", at + "/expire", at + "/send", at + "/send?copy=" + string(msg.ID), at + "/send?type=a.b",
 			"/message", ofMessage, ofMessage + "/to/" + string(ep.ID), "/delivery", "/endpoint", at + "/log", ofEndpoint, ofEndpoint + "/settings", ofEndpoint + "/confirm/delete",
+			ofEndpoint + "/confirm/cancel", ofEndpoint + "/confirm/retry", "/issue/of/" + string(app.ID) + "/" + string(ep.ID),
+			"/issue/group?cause=status-500&host=" + w.host(), "/issue/group/confirm/pause?cause=status-500&host=" + w.host(),
 		} {
 			d := w.get(200, path)
 			d.inert(t)
@@ -56,7 +57,7 @@ func TestHostileTextInTheConsole(t *testing.T) {
 		if shown < 10 {
 			t.Errorf("%q is shown on %d pages only: the test does not test what it says", evil, shown)
 		}
-		for _, path := range []string{"/app?search=", "/message?id=", "/message?type=", "/message?app=", "/delivery?outcome=", "/delivery?at=", "/endpoint?state=", "/endpoint?at=", "/issue?at="} {
+		for _, path := range []string{"/app?search=", "/message?id=", "/message?type=", "/message?app=", "/message?text=", "/message?from=", "/message?channel=", "/delivery?outcome=", "/delivery?at=", "/endpoint?state=", "/endpoint?at=", "/issue?at=", "/issue/group?cause=status-500&host=", "/issue/group/confirm/mute?host=" + w.host() + "&cause="} {
 			path += url.QueryEscape(evil)
 			w.parse(w.send(httptest.NewRequest(http.MethodGet, path, nil)), path).inert(t)
 		}
@@ -72,7 +73,7 @@ func TestNewsOfAllApplicationsAreStreamed(t *testing.T) {
 	ep := w.endpoint()
 	site := httptest.NewServer(w.site)
 	defer site.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, site.URL+"/stream", nil)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 // TestHostileTextInTheRestOfTheConsole puts each string wherever event types, sources,
 // keys, settings and bins keep what people and senders say, and opens every page.
 func TestHostileTextInTheRestOfTheConsole(t *testing.T) {
+	t.Parallel()
 	for i, evil := range hostile {
 		w := newWorld(t, &ui.Options{Settings: []ui.Setting{{Name: evil, Value: evil, About: evil}}})
 		_, page, hook := w.bin()
@@ -31,6 +32,10 @@ func TestHostileTextInTheRestOfTheConsole(t *testing.T) {
 		}
 		src := &fanfare.Source{Application: w.app.ID, Name: evil, Description: evil, Profile: "none"}
 		if err := w.hub.CreateSource(t.Context(), src); err != nil {
+			t.Fatal(err)
+		}
+		session := &fanfare.Session{Application: w.app.ID, Label: strings.Map(ascii, evil), CreatedBy: evil, CreatedByName: evil}
+		if _, err := w.hub.CreateSession(t.Context(), session, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		w.hub.NoteRefusal(src, fanfare.Refusal{Reason: evil, Method: evil, Address: evil, ContentType: evil})
@@ -62,7 +67,7 @@ func TestHostileTextInTheRestOfTheConsole(t *testing.T) {
 		w.arrive(r)
 		shown := 0
 		for _, path := range append(tasks,
-			"/catalogue", "/catalogue/type/hostile", "/catalogue/type/hostile/compare", "/catalogue/type/hostile/confirm", "/source", "/app/acme/source", "/app/acme/source/"+string(src.ID), "/app/acme/source/"+string(src.ID)+"/delete",
+			"/catalogue", "/catalogue/type/hostile", "/catalogue/type/hostile/compare", "/catalogue/type/hostile/confirm", "/source", "/app/acme/source", "/app/acme/source/"+string(src.ID), "/app/acme/source/"+string(src.ID)+"/delete", "/app/acme/source/"+string(src.ID)+"/edit", "/app/acme", "/app/acme/link",
 			"/key", "/key/"+string(k.ID)+"/revoke", "/audit", "/setting", "/queue", "/task", page, page+"?request=1",
 		) {
 			d := w.get(200, path)
@@ -85,6 +90,7 @@ func TestHostileTextInTheRestOfTheConsole(t *testing.T) {
 		w.post(422, "/catalogue/import", "spec", evil).inert(t)
 		w.post(422, "/task/new", "kind", "recover", "app", evil, "since", evil).inert(t)
 		w.post(422, "/app/acme/source/new", "name", evil, "profile", evil).inert(t)
+		w.post(422, "/app/acme/source/"+string(src.ID)+"/edit", "name", evil, "profile", evil, "hmac.algorithm", evil, "response.body", evil, "rateLimit", evil).inert(t)
 		w.post(422, "/key", "name", evil, "scope", evil).inert(t)
 		w.post(422, page+"/answer", "status", evil, "contentType", evil, "body", evil).inert(t)
 		w.post(401, "/login", "key", evil, "to", evil).inert(t)

@@ -32,10 +32,14 @@ func settingPages() map[string]func(*visit) error {
 }
 
 type settingsOfServer struct {
-	Settings []Setting
-	Egress   []string
-	Nodes    []nodeRow
-	Tabs     []place
+	Groups  []settingGroup
+	Egress  []string
+	Nodes   []nodeRow
+	Tabs    []place
+	Sealing sealingOut
+	Backup  *copyable // nil: it is not made by a command of ours
+	Copies  string    // about backups
+	Figures *copyable
 }
 
 type nodeRow struct {
@@ -52,7 +56,11 @@ func (v *visit) serverTabs(here string) []place {
 }
 
 func readSettings(v *visit) error {
-	body := settingsOfServer{Settings: v.settings, Tabs: v.serverTabs("setting")}
+	body := settingsOfServer{Groups: v.groups(), Tabs: v.serverTabs("setting"), Figures: v.figuresOf()}
+	body.Backup, body.Copies = v.backup()
+	if err := v.read(&body.Sealing, "/secrets-key"); err != nil {
+		return err
+	}
 	var meta struct{ Egress []string }
 	if err := v.read(&meta, "/meta"); err != nil {
 		return err
@@ -85,11 +93,11 @@ type keyOut struct {
 
 type keyRow struct {
 	keyOut
-	Login          bool // of the console
-	Mine           bool // this one
-	State          badge
-	Used, Expires  when
-	ApplicationURL string
+	Login         bool // of the console
+	Mine          bool // this one
+	State         badge
+	Used, Expires when
+	AppName       string // "": it is of all
 }
 
 type keysBody struct {
@@ -115,25 +123,37 @@ func (v *visit) showKeys(status int, told *refusal, made *copyable) error {
 		return err
 	}
 	body := keysBody{Tabs: v.serverTabs("key"), Pager: list.pager(v, "/key"), Made: made}
+	names := v.names()
 	for _, k := range list.Data {
 		row := keyRow{keyOut: k, Mine: k.ID == string(b.Key.ID), State: badge{"ok", "Good"}, Used: v.when(k.LastUsedAt), Expires: v.when(k.ExpiresAt)}
 		_, row.Login = strings.CutPrefix(k.Name, loginOf)
 		if !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(v.now) {
 			row.State = badge{"idle", "Expired"}
 		}
+		if k.Application != "" {
+			if row.AppName, err = names(fanfare.ApplicationID(k.Application)); err != nil {
+				return err
+			}
+		}
 		body.Rows = append(body.Rows, row)
 	}
 	if made == nil {
-		v.keyFields(&body, told)
+		if err := v.keyFields(&body, told); err != nil {
+			return err
+		}
 	}
 	return v.showAs(status, "console/keys", "API keys", body)
 }
 
 // keyFields are the form for a new key.
-func (v *visit) keyFields(body *keysBody, told *refusal) {
+func (v *visit) keyFields(body *keysBody, told *refusal) error {
+	app, err := v.chooseApplication("application", "Only of this application", "All applications")
+	if err != nil {
+		return err
+	}
 	body.Fields = []field{
 		{Name: "name", Label: "Name", Kind: "text", Required: true, Value: v.said("name"), Hint: "Who uses it, for people."},
-		{Name: "application", Label: "Only of this application", Kind: "text", Code: true, Value: v.said("application"), Hint: "Its id or uid; of all unless told."},
+		app,
 		{Name: "days", Label: "Ends after so many days", Kind: "number", Value: v.said("days"), Hint: "Never unless told."},
 	}
 	chosen := v.r.PostForm["scope"]
@@ -149,6 +169,7 @@ func (v *visit) keyFields(body *keysBody, told *refusal) {
 			body.Fields[2].Problem = p
 		}
 	}
+	return nil
 }
 
 // addKey makes an API key, and shows it this once.
@@ -215,6 +236,8 @@ type auditRow struct {
 	Timestamp                                                        time.Time
 	At                                                               when  `json:"-"`
 	State                                                            badge `json:"-"`
+
+	ActorName, AppName string `json:"-"`
 }
 
 // Given is what the request gave, by name.
@@ -229,6 +252,9 @@ func listAudit(v *visit) error {
 		{Name: "actor", Label: "By whom", Kind: "text", Code: true, Value: v.asked("actor"), Placeholder: "admin, key_…"},
 		{Name: "object", Label: "To what", Kind: "text", Code: true, Value: v.asked("object"), Placeholder: "app_…, ep_…"},
 	}}
+	if err := v.nameRows(body.Rows); err != nil {
+		return err
+	}
 	for i := range body.Rows {
 		r := &body.Rows[i]
 		if r.At, r.State = v.when(r.Timestamp), (badge{"ok", "Done"}); r.Outcome == "refused" {

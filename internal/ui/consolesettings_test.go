@@ -51,5 +51,19 @@ func TestTheAuditLogIsReadAndNarrowed(t *testing.T) {
 func TestSettingsAreThoseTheServerRunsWith(t *testing.T) {
 	w := newWorld(t, &ui.Options{Settings: []ui.Setting{{Name: "retention", Value: "720h", About: "how long messages are kept", Default: true}}})
 	w.logIn(adminKey)
-	w.get(200, "/setting").says("retention", "720h", "(unless told)", "how long messages are kept", "None are named")
+	w.get(200, "/setting").says("retention", "720h", "(unless told)", "how long messages are kept", "None of the addresses that deliveries come from are named", "stripe-2017", "fanfare backup", "/metrics", "Not sealed")
+}
+
+// TestPresetsLastAsLongEverywhere has the settings say of each what forms do.
+func TestPresetsLastAsLongEverywhere(t *testing.T) {
+	w := newWorld(t, nil)
+	w.logIn(adminKey)
+	d := w.get(200, "/setting")
+	for _, name := range fanfare.RetryPresets {
+		_, over, ok := strings.Cut(fanfare.AboutRetry(name), " attempts ")
+		over, _, _ = strings.Cut(over, ",")
+		if ok && !slices.ContainsFunc(d.all("tr", ""), func(row string) bool { return strings.HasPrefix(row, name) && strings.Contains(row, over) }) {
+			t.Errorf("no row has that %s tries %s", name, over)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,6 +25,8 @@ func ofSources() map[string]func(*visit) error {
 		"GET /source/new":                newSource,
 		"POST /source/new":               addSource,
 		"GET /source/{source}":           readSource,
+		"GET /source/{source}/edit":      editSource,
+		"POST /source/{source}/edit":     saveSource,
 		"POST /source/{source}/do/{act}": actOnSource,
 		"POST /source/{source}/secret":   addSourceSecret,
 		"GET /source/{source}/delete":    confirmSourceGone,
@@ -44,10 +47,15 @@ type sourceFull struct {
 	Filter      string
 	EventType   string
 	Dedupe      string
-	RateLimit   int
-	Disabled    bool
-	CreatedAt   time.Time
-	App         applicationBrief `json:"-"`
+	PublicURL   string
+	Response    struct {
+		Status int
+		Body   string
+	}
+	RateLimit int
+	Disabled  bool
+	CreatedAt time.Time
+	App       applicationBrief `json:"-"`
 }
 
 // applicationBrief is an application where no more than its name is needed.
@@ -64,16 +72,19 @@ func (s sourceFull) Badge() badge {
 }
 
 type sourcesBody struct {
-	App   *applicationBrief // nil: of all
-	Rows  []sourceFull
-	Pager pager
-	Empty empty
+	App    *applicationBrief // nil: of all
+	Rows   []sourceFull
+	Pager  pager
+	Empty  empty
+	Choose *field // of which application to make one; nil: of App
 }
 
 // appsAPage is of how many applications a page lists the sources.
 const appsAPage = 20
 
-func listSources(v *visit) error {
+func listSources(v *visit) error { return v.showSources(http.StatusOK, nil) }
+
+func (v *visit) showSources(status int, told *refusal) error {
 	var apps listOf[applicationBrief]
 	if err := v.read(&apps, "/app", "limit", strconv.Itoa(appsAPage), "iterator", v.asked("at")); err != nil {
 		return err
@@ -90,12 +101,14 @@ func listSources(v *visit) error {
 		}
 	}
 	body.Empty = empty{"No sources here", "A source is an address for somebody else's webhooks: they are verified, and become messages of an application. Say of which, and make one.", nil}
-	return v.show("console/sources", "Sources", body)
-}
-
-// chooseForSource leads to where a source of an application is made.
-func chooseForSource(v *visit) error {
-	return v.to("/app/"+url.PathEscape(v.said("app"))+"/source/new", "")
+	choose, err := v.anApplication()
+	if err != nil {
+		return err
+	}
+	if body.Choose = &choose; told != nil {
+		choose.Problem = told.Fields["app"]
+	}
+	return v.showAs(status, "console/sources", "Sources", body)
 }
 
 func applicationSources(v *visit) error {
@@ -188,11 +201,26 @@ type sourceBody struct {
 	Facts    []place
 	OldUntil when
 	Acts     []*act
-	Activity struct{ Accepted, Repeated, Filtered, Refused int64 }
-	Refused  []refusedRow
-	Secret   field
-	Problem  string
-	Once     string
+	Activity struct {
+		Accepted, Repeated, Filtered, Refused int64
+		Newest                                []struct {
+			Timestamp                          time.Time
+			Outcome, MsgID, EventID, EventType string
+		}
+	}
+	Kept    []keptRow
+	Refused []refusedRow
+	Secret  field
+	Problem string
+	Once    string
+}
+
+// A keptRow is a message that came.
+type keptRow struct {
+	At        when
+	State     badge
+	EventType string
+	URL       string // of the message; "": there is none known
 }
 
 type refusedRow struct {
@@ -222,6 +250,16 @@ func (v *visit) showSource(status int, told *refusal) error {
 	body.Try = &copyable{Block: true, Label: "the command", Text: "curl -i -X POST '" + s.URL + "' \\\n  -H 'Content-Type: application/json' \\\n  --data-raw '{\"hello\":\"world\"}'"}
 	if err := v.read(&body.Activity, v.of("source", id, "activity")); err != nil {
 		return err
+	}
+	for _, m := range body.Activity.Newest {
+		row := keptRow{At: v.when(m.Timestamp), State: badge{"ok", "Kept"}, EventType: m.EventType}
+		if m.Outcome == string(fanfare.ReceivedRepeated) {
+			row.State = badge{"idle", "There already"}
+		}
+		if ref := cmp.Or(m.MsgID, m.EventID); ref != "" {
+			row.URL = v.base + "/message/" + url.PathEscape(ref)
+		}
+		body.Kept = append(body.Kept, row)
 	}
 	var list listOf[struct {
 		Timestamp       time.Time
@@ -257,6 +295,9 @@ func (v *visit) showSource(status int, told *refusal) error {
 	return v.showAs(status, "console/source", s.Name, body)
 }
 
+// Paste says where at the service the address and the secret go; "": that is not known.
+func (s sourceFull) Paste() string { return fanfare.WhereToPaste(s.Profile) }
+
 // facts are what is set.
 func (s *sourceFull) facts() (all []place) {
 	add := func(name, value string) {
@@ -274,6 +315,11 @@ func (s *sourceFull) facts() (all []place) {
 	add("Event type", s.EventType)
 	add("Filter", s.Filter)
 	add("Known again by", s.Dedupe)
+	add("Its address as the sender knows it", s.PublicURL)
+	if s.Response.Status > 0 {
+		add("Answered with", strconv.Itoa(s.Response.Status))
+	}
+	add("Body of the answer", s.Response.Body)
 	if s.RateLimit > 0 {
 		add("Requests a second", strconv.Itoa(s.RateLimit))
 	}

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 // taskPages are where much is done at once.
@@ -38,6 +40,7 @@ type taskFull struct {
 		States          []string
 		IDs             []string
 		StatusCodeClass int
+		WhenHealthy     bool
 	}
 }
 
@@ -58,6 +61,9 @@ func (t taskFull) What() string {
 func (t taskFull) Badge() badge {
 	switch t.State {
 	case "running":
+		if t.Parameters.WhenHealthy {
+			return badge{"wait", "Until its endpoint is healthy"}
+		}
 		return badge{"wait", "Running"}
 	case "finished":
 		return badge{"ok", "Finished"}
@@ -72,7 +78,8 @@ func (t taskFull) Progress() string { return fmt.Sprintf("%d of %d", t.Done, t.T
 
 type taskRow struct {
 	taskFull
-	Begun when
+	AppName string
+	Begun   when
 }
 
 type tasksBody struct {
@@ -92,8 +99,13 @@ func listTasks(v *visit) error {
 	}
 	body := tasksBody{Pager: list.pager(v, "/task"), Fields: []field{{Name: "status", Label: "State", Kind: "select",
 		Options: options(status, "", "Any", "running", "Running", "finished", "Finished", "failed", "Failed or cancelled", "cancelled", "Cancelled")}}}
+	names := v.names()
 	for _, t := range list.Data {
-		body.Rows = append(body.Rows, taskRow{t, v.when(t.CreatedAt)})
+		name, err := names(fanfare.ApplicationID(t.AppID))
+		if err != nil {
+			return err
+		}
+		body.Rows = append(body.Rows, taskRow{t, name, v.when(t.CreatedAt)})
 		body.Again = body.Again || t.State == "running"
 	}
 	body.Empty = empty{"No bulk operations yet", "Much can be sent again at once, or have its payloads removed. First you see how much it is; while it runs you can cancel it.",
@@ -107,6 +119,8 @@ type taskBody struct {
 	Facts          []place
 	Cancel         *act
 	Percent        int
+	Lined          string // how much of it waits, where it has only put in line; "": nothing that is known of
+	Queue          string // address; "": the visitor may not see it
 }
 
 func readTask(v *visit) error {
@@ -121,6 +135,9 @@ func readTask(v *visit) error {
 	}
 	if t.State == "running" {
 		body.Cancel = v.act("/task/"+url.PathEscape(t.ID)+"/cancel", "Cancel", "danger")
+	}
+	if err := v.sayTaskWaits(&body); err != nil {
+		return err
 	}
 	return v.show("console/task", t.What(), body)
 }
@@ -148,6 +165,9 @@ func (t *taskFull) facts() (all []place) {
 	add("Tag", p.Tag)
 	add("Deliveries that are", strings.Join(p.States, ", "))
 	add("Messages", words(5, p.IDs))
+	if p.WhenHealthy {
+		add("Begins", "once the endpoint takes what it is sent; until then it is tried with one delivery a minute at most, each of which counts")
+	}
 	if p.StatusCodeClass > 0 {
 		add("Answered with", fmt.Sprintf("%dxx", p.StatusCodeClass/100))
 	}
@@ -156,8 +176,12 @@ func (t *taskFull) facts() (all []place) {
 
 func cancelTask(v *visit) error {
 	id := url.PathEscape(v.r.PathValue("task"))
-	if err := v.ask(http.MethodPost, "/background-task/"+id+"/cancel", nil, nil, nil); err != nil {
+	var t taskFull
+	if err := v.ask(http.MethodPost, "/background-task/"+id+"/cancel", nil, nil, &t); err != nil {
 		return err
+	}
+	if t.State != "cancelled" {
+		return v.to("/task/"+id, "hadended")
 	}
 	return v.to("/task/"+id, "cancelled")
 }
@@ -172,8 +196,11 @@ type newTaskBody struct {
 // A taskPlan is what a task would do.
 type taskPlan struct {
 	Total int
+	Much  string
 	What  string
 	Hint  string
+	Lasts string  // about how long it takes, in a sentence; "": that is not known
+	Asked []place // what it was planned with, and is begun with
 }
 
 func newTask(v *visit) error { return v.showNewTask(http.StatusOK, nil, nil) }
@@ -192,9 +219,12 @@ func (v *visit) showNewTask(status int, plan *taskPlan, told *refusal) error {
 	for _, f := range taskForms {
 		kinds = append(kinds, option{f.kind, f.text, v.given("kind") == f.kind})
 	}
+	app, err := v.anApplication()
+	if err != nil {
+		return err
+	}
 	body := newTaskBody{Plan: plan, Once: once(), Fields: []field{
-		{Name: "kind", Label: "What to do", Kind: "select", Options: kinds},
-		{Name: "app", Label: "Application", Kind: "text", Required: true, Code: true, Value: v.given("app"), Hint: "Its id or uid."},
+		{Name: "kind", Label: "What to do", Kind: "select", Options: kinds}, app,
 		{Name: "endpoint", Label: "Endpoint", Kind: "text", Code: true, Value: v.given("endpoint"), Hint: "Its id or uid. Sending again may go without, to all endpoints that had the messages."},
 		{Name: "since", Label: "Accepted from", Kind: "text", Required: true, Value: v.given("since"), Placeholder: "24h", Hint: "So long ago, such as 90m, 24h or 7d, or a time such as 2026-01-02T15:04:05Z."},
 		{Name: "until", Label: "Until", Kind: "text", Value: v.given("until"), Hint: "The same; now unless told."},
@@ -231,15 +261,30 @@ func planTask(v *visit) error {
 		err = v.ask(http.MethodPost, path, query, in, &t)
 	}
 	if told, ok := isRefused(err); ok && told.Status != http.StatusForbidden && told.Status != http.StatusUnauthorized {
+		told = atField(told)
 		return v.showNewTask(told.Status, nil, told)
 	}
 	if err != nil {
 		return err
 	}
 	if do != "start" {
-		return v.showNewTask(http.StatusOK, &taskPlan{Total: t.Total, What: t.What(), Hint: hint}, nil)
+		plan := &taskPlan{Total: t.Total, Much: t.Much(), What: t.What(), Hint: hint, Asked: v.plannedWith(&t)}
+		if plan.Lasts, err = v.lasts(&t); err != nil {
+			return err
+		}
+		return v.showNewTask(http.StatusOK, plan, nil)
 	}
 	return v.to("/task/"+url.PathEscape(t.ID), "")
+}
+
+// plannedWith is what a plan was made of: what is begun is that, whatever has been written
+// into the form since.
+func (v *visit) plannedWith(t *taskFull) []place {
+	asked := []place{{Text: "since", URL: t.Parameters.Since.UTC().Format(time.RFC3339Nano)}}
+	for _, name := range []string{"kind", "app", "endpoint", "until", "eventTypes"} {
+		asked = append(asked, place{Text: name, URL: v.said(name)})
+	}
+	return asked
 }
 
 // taskForm reads what the form asks for, as the API is asked.
@@ -255,7 +300,7 @@ func (v *visit) taskForm() (in map[string]any, path, hint string, err error) {
 	case path == "":
 		return nil, "", "", wrongField("kind", "Choose what to do.")
 	case v.said("app") == "":
-		return nil, "", "", wrongField("app", "Say of which application, by its id or uid.")
+		return nil, "", "", wrongField("app", "Say of which application.")
 	case strings.Contains(path, "{}") && endpoint == "":
 		return nil, "", "", wrongField("endpoint", "Say which endpoint, by its id or uid.")
 	case kind == "again" && endpoint != "":

@@ -20,12 +20,13 @@ func TestBulkOperationsArePlannedThenBegun(t *testing.T) {
 	d := w.get(200, "/task/new?app=acme&endpoint="+string(ep.ID)+"&since=1h")
 	w.submit(422, d, "Show how much it is", "since", "yesterday").says("no time such as")
 	w.submit(422, d, "Show how much it is", "endpoint", "").says("which endpoint")
-	w.submit(404, d, "Show how much it is", "app", "nobody").says("nobody")
+	w.submit(422, d, "Show how much it is", "endpoint", "ep_none").says("Not yet: There is no endpoint")
 	d = w.submit(200, d, "Show how much it is").says("Send again what was given up: 1")
 	if tasks, _ := w.hub.Tasks(t.Context(), fanfare.TaskFilter{Page: fanfare.Page{Limit: 10}}); len(tasks) != 0 {
 		t.Errorf("planning has begun %d", len(tasks))
 	}
-	d = w.submit(303, d, "Begin").says("Send again what was given up", "1 of 1", "Finished")
+	w.submit(200, d, "Show how much it is", "since", "1ms").says("given up: 0", "There is nothing to do") // and what was planned is begun all the same
+	w.comes(w.submit(303, d, "Begin").path, "Send again what was given up", "1 of 1", "Finished")
 	w.attempts(msg, 2)
 	w.get(200, "/task").says("Finished", "1 of 1")
 	w.get(200, "/task?status=running").lacks("1 of 1")
@@ -33,13 +34,10 @@ func TestBulkOperationsArePlannedThenBegun(t *testing.T) {
 	d = w.get(200, "/task/new")
 	d = w.submit(200, d, "Show how much it is", "kind", "purge", "app", "acme", "since", "7d", "eventTypes", "record.created").says("Remove payloads: 1")
 	w.submit(303, d, "Begin").says("Remove payloads")
-	for range 100 {
-		if got, err := w.hub.Message(t.Context(), w.app.ID, string(msg.ID)); err == nil && got.Payload == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Error("the payload is still there")
+	w.until("the payload is gone", func() bool {
+		got, err := w.hub.Message(t.Context(), w.app.ID, string(msg.ID))
+		return err == nil && got.Payload == nil
+	})
 }
 
 func TestATaskThatRunsCanBeCancelled(t *testing.T) {
@@ -65,6 +63,7 @@ func TestTheQueueShowsWhatWaits(t *testing.T) {
 	w.get(200, "/queue").says("Nothing waits")
 	w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = "Held books"; ep.Paused = true })
 	gate := make(chan struct{})
+	defer close(gate)
 	w.mu.Lock()
 	w.answer = func(http.ResponseWriter, *http.Request) { <-gate }
 	w.mu.Unlock()
@@ -74,14 +73,8 @@ func TestTheQueueShowsWhatWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	defer close(gate)
-	var rows []string
-	for range 200 {
-		rows = w.get(200, "/queue").all("tr", "")
-		if len(rows) == 3 && strings.Contains(rows[1], "Paused30") && strings.HasPrefix(rows[2], "Slow stock") && strings.Contains(rows[2], "Healthy21") {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("the rows are %q", rows)
+	w.until("the rows say of each lane how much waits and is under way", func() bool {
+		rows := w.get(200, "/queue").all("tr", "")
+		return len(rows) == 3 && strings.Contains(rows[1], "Paused30") && strings.HasPrefix(rows[2], "Slow stock") && strings.Contains(rows[2], "Healthy21")
+	})
 }

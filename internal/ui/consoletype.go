@@ -3,7 +3,6 @@ package ui
 import (
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 // typeActs are what can be done to an event type at once.
@@ -123,17 +122,7 @@ func compareType(v *visit) error {
 	if err != nil {
 		return err
 	}
-	type schemaField struct {
-		Path, Type string
-		Required   bool
-	}
-	var diff struct {
-		From, To       string
-		Added, Removed []schemaField
-		Retyped        []struct{ Path, From, To string }
-		Required       []string
-		Optional       []string
-	}
+	var diff schemaDiff
 	if err := v.read(&diff, "/event-type/"+url.PathEscape(t.Name)+"/diff", "from", v.asked("from"), "to", v.asked("to")); err != nil {
 		return err
 	}
@@ -146,76 +135,6 @@ func compareType(v *visit) error {
 		sortOptions(f.Options)
 		body.Fields = append(body.Fields, f)
 	}
-	add := func(tone, word, path, text string) {
-		body.Changes = append(body.Changes, schemaChange{badge{tone, word}, path, text})
-	}
-	for _, f := range diff.Removed {
-		add("bad", "Removed", f.Path, f.Type)
-	}
-	for _, f := range diff.Retyped {
-		add("bad", "Another type", f.Path, f.From+", now "+f.To)
-	}
-	for _, path := range diff.Optional {
-		add("wait", "May be missing", path, "it had to be there")
-	}
-	for _, f := range diff.Added {
-		text := f.Type
-		if f.Required {
-			text += ", always there"
-		}
-		add("ok", "Added", f.Path, text)
-	}
-	for _, path := range diff.Required {
-		add("ok", "Always there", path, "it could be missing")
-	}
+	body.Changes = diff.changes()
 	return v.show("console/compare", "Versions of "+t.Name, body)
-}
-
-type importBody struct {
-	Text    field
-	Replace bool
-	Problem string
-	Once    string
-	Plan    []plannedType // what would be
-	Planned bool
-}
-
-type plannedType struct {
-	Name        string
-	Description string
-	Deprecated  bool
-}
-
-func showImport(v *visit) error { return v.showImport(http.StatusOK, importBody{}) }
-
-func (v *visit) showImport(status int, body importBody) error {
-	body.Once, body.Replace = once(), v.said("replace") != ""
-	body.Text = field{Name: "spec", Label: "OpenAPI document", Kind: "textarea", Rows: 16, Code: true, Required: true, Value: v.r.PostFormValue("spec"),
-		Hint: "Version 3.0 or 3.1, in JSON or YAML. Each of its webhooks becomes an event type.", Problem: body.Problem}
-	return v.showAs(status, "console/import", "Import event types", body)
-}
-
-// importTypes says what a document would change, or takes it.
-func importTypes(v *visit) error {
-	dry := v.said("do") != "import"
-	if dry {
-		v.r.PostForm.Del("once") // it may be asked as often as one likes
-	}
-	in := map[string]any{"specRaw": v.r.PostFormValue("spec"), "replaceAll": v.said("replace") != "", "dryRun": dry}
-	var out struct {
-		Data struct {
-			ToModify []plannedType `json:"to_modify"`
-		}
-	}
-	err := v.ask(http.MethodPost, "/event-type/import/openapi", nil, in, &out)
-	if told, ok := isRefused(err); ok && (told.Status == http.StatusUnprocessableEntity || told.Status == http.StatusBadRequest) {
-		return v.showImport(told.Status, importBody{Problem: strings.TrimPrefix(told.Detail, "specRaw: ")})
-	}
-	if err != nil {
-		return err
-	}
-	if dry {
-		return v.showImport(http.StatusOK, importBody{Planned: true, Plan: out.Data.ToModify})
-	}
-	return v.to("/catalogue", "imported")
 }

@@ -46,9 +46,11 @@ func readFanOut(v *visit) error {
 	if err != nil {
 		return err
 	}
-	app, err := v.application()
-	if err != nil {
-		return err
+	app := &applicationOut{ID: string(v.app)}
+	if v.reaches("GET /app/{app}") {
+		if app, err = v.application(); err != nil {
+			return err
+		}
 	}
 	var to listOf[struct {
 		endpointOut
@@ -69,7 +71,7 @@ func readFanOut(v *visit) error {
 	for _, d := range to.Data {
 		s := standing{Status: d.Status, StatusText: d.StatusText}
 		names[d.ID] = d.Name()
-		body.Rows = append(body.Rows, fanRow{ID: d.ID, URL: v.base + "/message/" + msg.ID + "/to/" + d.ID, Endpoint: d.Name(), State: s.badge(), Next: v.when(d.NextAttempt)})
+		body.Rows = append(body.Rows, fanRow{ID: d.ID, URL: v.base + "/message/" + msg.ID + "/to/" + d.ID, Endpoint: d.Name(), State: s.badge(), Next: v.nextTry(d.NextAttempt, &d.endpointOut, nil)})
 		if s.badge().Tone == "wait" {
 			body.Cancel = v.act("/message/"+msg.ID+"/cancel", "Cancel what waits", "danger")
 		}

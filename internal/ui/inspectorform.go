@@ -13,18 +13,20 @@ import (
 
 // answerFields are what a bin answers, as a form.
 func (v *visit) answerFields(b *inspect.Bin) []field {
-	status, delay, kind, body := strconv.Itoa(b.Answer.Status), "", b.Answer.ContentType, b.Answer.Body
-	if b.Answer.Delay > 0 {
-		delay = b.Answer.Delay.String()
+	a := b.Answer
+	status, delay, kind, body, times := strconv.Itoa(a.Status), "", a.ContentType, a.Body, ""
+	if a.Delay > 0 {
+		delay = a.Delay.String()
 	}
 	if v.r.Method == http.MethodPost && v.said("status") != "" {
-		status, delay, kind, body = v.said("status"), v.said("delay"), v.said("contentType"), v.r.PostFormValue("body")
+		status, delay, kind, body, times = v.said("status"), v.said("delay"), v.said("contentType"), v.r.PostFormValue("body"), v.said("times")
 	}
 	return []field{
 		{Name: "status", Label: "Status", Kind: "number", Required: true, Value: status},
 		{Name: "delay", Label: "Delay", Kind: "text", Value: delay, Placeholder: "2.5", Hint: "Seconds, or such as 300ms; 30 s at most."},
 		{Name: "contentType", Label: "Content type", Kind: "text", Code: true, Value: kind, Placeholder: "text/plain; charset=utf-8"},
 		{Name: "body", Label: "Body", Kind: "textarea", Rows: 4, Code: true, Value: body},
+		{Name: "times", Label: "Only to the next so many requests", Kind: "number", Value: times, Hint: "Then it answers as before. Empty: to all from now on."},
 	}
 }
 
@@ -37,27 +39,46 @@ func (v *visit) secretFields() []field {
 	}
 	return []field{
 		{Name: "profile", Label: "Signature", Kind: "select", Options: profiles},
-		{Name: "secret", Label: "Secret", Kind: "password", Code: true, Hint: "It is kept in memory while the bin is there, and not shown again. Empty: it is forgotten."},
+		{Name: "secret", Label: "Secret", Kind: "password", Code: true, Hint: "It is kept in memory while the " + v.binWord() + " is there, and not shown again. Empty: it is forgotten."},
 	}
 }
 
-// changed goes back to a bin that was changed, or says why it was not.
-func (v *visit) changed(err error, done string) error {
+// changed goes back to a bin that was changed, to a request of it if it is still there, or
+// says why it was not.
+func (v *visit) changed(s *shelf, err error, done string) error {
 	switch {
 	case errors.Is(err, inspect.ErrInvalid):
-		return v.showBin(http.StatusUnprocessableEntity, strings.TrimPrefix(err.Error(), inspect.ErrInvalid.Error()+": "))
+		return v.showBin(http.StatusUnprocessableEntity, inspectSays(err))
 	case err != nil:
-		return notThere(err)
+		return v.notThere(err)
 	}
-	return v.to("/inspector/"+v.r.PathValue("bin"), done)
+	path := s.at + "/" + v.r.PathValue("bin")
+	if n := v.r.PathValue("n"); n != "" && done != "requestgone" && done != "requestagain" {
+		path += "?request=" + n
+	}
+	return v.to(path, done)
+}
+
+// inspectSays is why bins refuse something.
+func inspectSays(err error) string {
+	return strings.TrimPrefix(err.Error(), inspect.ErrInvalid.Error()+": ")
 }
 
 func setAnswer(v *visit) error {
+	s, err := v.mine()
+	if err != nil {
+		return err
+	}
 	status, err := strconv.Atoi(v.said("status"))
 	if err != nil {
 		status = 0 // which is refused
 	}
 	a := inspect.Answer{Status: status, ContentType: v.said("contentType"), Body: v.r.PostFormValue("body")}
+	if text := v.said("times"); text != "" {
+		if a.Times, err = strconv.Atoi(text); err != nil || a.Times < 1 {
+			a.Times = -1 // which is refused
+		}
+	}
 	if text := v.said("delay"); text != "" {
 		if a.Delay, err = time.ParseDuration(text); err != nil {
 			seconds, err := strconv.ParseFloat(text, 64)
@@ -66,26 +87,78 @@ func setAnswer(v *visit) error {
 			}
 		}
 	}
-	return v.changed(v.bins.SetAnswer(operators, v.r.PathValue("bin"), a), "binsaved")
+	return v.changed(s, v.bins.SetAnswer(s.owner, v.r.PathValue("bin"), a), "binsaved")
 }
 
 func setSecret(v *visit) error {
-	return v.changed(v.bins.SetSecret(operators, v.r.PathValue("bin"), webhook.Profile(v.said("profile")), v.said("secret")), "binsecret")
+	s, err := v.mine()
+	if err != nil {
+		return err
+	}
+	return v.changed(s, v.bins.SetSecret(s.owner, v.r.PathValue("bin"), webhook.Profile(v.said("profile")), v.said("secret")), "binsecret")
 }
 
 // actOnBin does at once what a button says.
 func actOnBin(v *visit) error {
+	s, err := v.mine()
+	if err != nil {
+		return err
+	}
 	id := v.r.PathValue("bin")
 	switch v.r.PathValue("act") {
 	case "share":
-		return v.changed(v.bins.SetShare(operators, id, true), "binshared")
+		return v.changed(s, v.bins.SetShare(s.owner, id, true), "binshared")
 	case "unshare":
-		return v.changed(v.bins.SetShare(operators, id, false), "binunshared")
+		return v.changed(s, v.bins.SetShare(s.owner, id, false), "binunshared")
+	case "sample":
+		b, err := v.bin()
+		if err == nil {
+			err = v.intoBin(b, handmade{Method: http.MethodPost, Header: [][2]string{{"Content-Type", "application/json"}}, Body: []byte(`{"hello":"world"}`)})
+		}
+		return v.changed(s, err, "requestagain")
 	case "empty":
-		return v.changed(v.bins.Empty(operators, id), "binempty")
+		return v.changed(s, v.bins.Empty(s.owner, id), "binempty")
 	case "delete":
-		v.bins.Delete(id)
-		return v.to("/inspector", "bingone")
+		if err := v.bins.Delete(s.owner, id); err != nil {
+			return v.notThere(err)
+		}
+		return v.to(s.at, "bingone")
 	}
 	return noPage(v)
+}
+
+// actOnRequest does at once what a button says, with one request.
+func actOnRequest(v *visit) error {
+	s, err := v.mine()
+	if err != nil {
+		return err
+	}
+	b, req, err := v.arrived()
+	if err != nil {
+		return err
+	}
+	switch v.r.PathValue("act") {
+	case "pin":
+		return v.changed(s, v.bins.SetPinned(s.owner, b.ID, req.ID, true), "requestpinned")
+	case "unpin":
+		return v.changed(s, v.bins.SetPinned(s.owner, b.ID, req.ID, false), "requestunpinned")
+	case "delete":
+		return v.changed(s, v.bins.Remove(s.owner, b.ID, req.ID), "requestgone")
+	case "again":
+		err := v.intoBin(b, handmade{Method: req.Method, Below: belowBin(req), Header: req.Lines(), Body: req.Body})
+		return v.changed(s, err, "requestagain")
+	}
+	return noPage(v)
+}
+
+func noteRequest(v *visit) error {
+	s, err := v.mine()
+	if err != nil {
+		return err
+	}
+	b, req, err := v.arrived()
+	if err != nil {
+		return err
+	}
+	return v.changed(s, v.bins.SetNote(s.owner, b.ID, req.ID, v.said("note")), "requestnoted")
 }

@@ -16,19 +16,19 @@ import (
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/api"
 	"github.com/fanfarehq/fanfare/internal/ui"
+	"github.com/fanfarehq/fanfare/postgres"
 	"github.com/fanfarehq/fanfare/sqlite"
 )
 
-var stored = flag.Int("deliveries", 100_000, "how many deliveries the benchmarks of pages store before they begin")
+var (
+	stored   = flag.Int("deliveries", 100_000, "how many deliveries the benchmarks of pages store before they begin")
+	database = flag.String("database", "", "URL of an empty PostgreSQL database that they store them in, instead of a file")
+)
 
 // BenchmarkConsole opens the console's pages over many deliveries, of 100 applications
 // with two endpoints each, of which every tenth fails.
 func BenchmarkConsole(b *testing.B) {
-	store, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "fanfare.db"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer store.Close()
+	store := openLoaded(b)
 	msg, ep := fill(b, store, *stored)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	hub := fanfare.New(store, &fanfare.Options{Logger: log})
@@ -37,13 +37,13 @@ func BenchmarkConsole(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	key, err := hub.CreateKey(b.Context(), &fanfare.Key{Name: "bench", Scopes: []fanfare.Scope{fanfare.ScopeAdmin}})
+	key, err := hub.CreateKey(b.Context(), &fanfare.Key{Name: "Console: the admin key", Scopes: []fanfare.Scope{fanfare.ScopeAdmin}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	app := "/app/" + string(msg.Application)
 	for _, path := range []string{
-		"/", "/issue", "/app", "/app?search=shop", "/message", "/message?status=2&app=" + string(msg.Application), "/delivery", "/delivery?outcome=failed", "/endpoint", "/endpoint?state=failing", "/endpoint?state=disabled",
+		"/", "/issue", "/app", "/app?search=shop", "/message", "/message?text=nothing+like+that", "/message?tag=none", "/message?id=none", "/message?status=2&app=" + string(msg.Application), "/delivery", "/delivery?outcome=failed", "/endpoint", "/endpoint?state=failing", "/endpoint?state=disabled",
 		app, app + "/message/" + string(msg.ID), app + "/message/" + string(msg.ID) + "/to/" + string(ep), app + "/log", app + "/log?status=2", app + "/endpoint/" + string(ep),
 	} {
 		b.Run(path, func(b *testing.B) {
@@ -63,6 +63,20 @@ func BenchmarkConsole(b *testing.B) {
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 		})
 	}
+}
+
+func openLoaded(b *testing.B) (store fanfare.Store) {
+	var err error
+	if *database != "" {
+		store, err = postgres.Open(b.Context(), *database, nil)
+	} else {
+		store, err = sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "fanfare.db"))
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { store.Close() })
+	return store
 }
 
 // fill stores so many deliveries, each of a message of its own and with one attempt. It

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,9 +13,11 @@ import (
 
 // Portal is what a provider's portal looks like, and where it may be shown.
 type Portal struct {
-	Name   string // of the provider; "": Webhooks
-	Accent string // colour of links and buttons, such as #3451d1; "": a blue
-	Logo   string // address of an image, https or data:; "": none
+	Name     string // of the provider; "": Webhooks
+	Accent   string // colour of links and buttons, such as #3451d1; "": a blue
+	Logo     string // address of an image, https or data:; "": none
+	LogoDark string // the same for dark pages; "": it is the same one
+	Radius   string // of corners, in pixels from 0 to 24; "": 8
 
 	// Frames are the origins, such as https://app.example.com, of pages that may show
 	// the portal in a frame, beside pages of its own origin.
@@ -23,14 +26,20 @@ type Portal struct {
 
 // A look is a Portal that was checked.
 type look struct {
-	name, logo, logoOrigin string
-	light, dark            colour // accent on a light and on a dark page
+	name, logo, logoDark string
+	origins              []string // from which logos come
+	light, dark          colour   // accent on a light and on a dark page
+	radius               int
 }
 
-const defaultAccent = "#3451d1"
+const (
+	defaultAccent = "#3451d1"
+	defaultRadius = 8
+	maxRadius     = 24
+)
 
 func (p *Portal) look() (look, error) {
-	l := look{name: p.Name, logo: p.Logo}
+	l := look{name: p.Name, logo: p.Logo, logoDark: p.LogoDark, radius: defaultRadius}
 	if l.name == "" {
 		l.name = "Webhooks"
 	}
@@ -43,11 +52,18 @@ func (p *Portal) look() (look, error) {
 			return l, &fanfare.InvalidError{Field: "portal.frames", Reason: fmt.Sprintf("%q is no origin such as https://app.example.com", cut(origin, 100))}
 		}
 	}
-	if u, err := url.Parse(p.Logo); p.Logo != "" && !strings.HasPrefix(p.Logo, "data:image/") {
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(u.Host, " ;,'*") {
-			return l, &fanfare.InvalidError{Field: "portal.logo", Reason: "an https address or data:image/…"}
+	if err := l.admit(p.Logo, "portal.logo"); err != nil {
+		return l, err
+	}
+	if err := l.admit(p.LogoDark, "portal.logo-dark"); err != nil {
+		return l, err
+	}
+	if p.Radius != "" {
+		n, err := strconv.Atoi(p.Radius)
+		if err != nil || n < 0 || n > maxRadius {
+			return l, &fanfare.InvalidError{Field: "portal.radius", Reason: fmt.Sprintf("a whole number of pixels from 0 to %d", maxRadius)}
 		}
-		l.logoOrigin = u.Scheme + "://" + u.Host
+		l.radius = n
 	}
 	accent := p.Accent
 	if accent == "" {
@@ -61,9 +77,24 @@ func (p *Portal) look() (look, error) {
 	return l, nil
 }
 
+// admit takes the address of a logo, which may be loaded from where it is.
+func (l *look) admit(logo, name string) error {
+	if logo == "" || strings.HasPrefix(logo, "data:image/") {
+		return nil
+	}
+	u, err := url.Parse(logo)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(u.Host, " ;,'*") {
+		return &fanfare.InvalidError{Field: name, Reason: "an https address or data:image/…"}
+	}
+	if origin := u.Scheme + "://" + u.Host; !slices.Contains(l.origins, origin) {
+		l.origins = append(l.origins, origin)
+	}
+	return nil
+}
+
 // css has the accent as it can be read on both kinds of page.
 func (l *look) css() []byte {
-	return fmt.Appendf(nil, ":root{--accent:light-dark(%s,%s);--on-accent:light-dark(%s,%s)}\n", l.light, l.dark, l.light.text(), l.dark.text())
+	return fmt.Appendf(nil, ":root{--accent:light-dark(%s,%s);--on-accent:light-dark(%s,%s);--round:%dpx}\n", l.light, l.dark, l.light.text(), l.dark.text(), l.radius)
 }
 
 // A colour is red, green and blue, from 0 to 1.

@@ -32,7 +32,13 @@ var actions = []action{
 	{fanfare.CreateAttempts, "/portal/endpoint/{ep}", "/portal/endpoint/{ep}/test", ""},
 	{fanfare.CreateAttempts, "/portal/endpoint/{ep}/test", "/portal/endpoint/{ep}/test", "eventType=ping"},
 	{fanfare.CreateAttempts, "/portal/endpoint/{ep}/confirm/recover", "/portal/endpoint/{ep}/do/recover", "since=2026-01-02T00:00:00Z"},
+	{fanfare.CreateAttempts, "/portal/endpoint/{ep}/confirm/retry", "/portal/endpoint/{ep}/do/retry", "since=2026-01-02T00:00:00Z"},
+	{fanfare.ManageEndpoint, "/portal/endpoint/{ep}", "/portal/endpoint/{ep}/confirm/cancel", ""},
+	{fanfare.ManageEndpoint, "/portal/endpoint/{ep}/confirm/cancel", "/portal/endpoint/{ep}/do/cancel", "x=1"},
 	{fanfare.CreateAttempts, "/portal/message/{msg}/to/{ep}", "/portal/message/{msg}/to/{ep}/resend", "x=1"},
+	{fanfare.CreateAttempts, "/portal/message/{msg}/to/{ep}", "/portal/message/{msg}/to/{ep}/edit", ""},
+	{fanfare.CreateAttempts, "/portal/message/{msg}/to/{ep}/edit", "/portal/message/{msg}/to/{ep}/edit", "where=&payload={}"},
+	{fanfare.ManageEndpoint, "/portal/inbox/start", "/portal/inbox/start", "x=1"},
 	{fanfare.CreateAttempts, "/portal/catalogue/record.created", "/portal/catalogue/record.created/send", "endpoint={ep}"},
 }
 

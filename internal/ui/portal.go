@@ -2,7 +2,9 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/fanfarehq/fanfare"
@@ -13,17 +15,20 @@ func (h *Handler) portalRoutes() {
 	h.mux.HandleFunc("GET "+portalPath, h.inPortal(listEndpoints))
 	h.mux.HandleFunc("POST "+portalPath+"/enter", h.atDoor(enter))
 	h.mux.HandleFunc("GET "+portalPath+"/", h.inPortal(noPage))
-	for pattern, serve := range portalPages() {
-		method, path, _ := strings.Cut(pattern, " ")
-		h.mux.HandleFunc(method+" "+portalPath+path, h.inPortal(serve))
+	for _, pages := range []map[string]func(*visit) error{portalPages(), selfPages()} {
+		for pattern, serve := range pages {
+			method, path, _ := strings.Cut(pattern, " ")
+			h.mux.HandleFunc(method+" "+portalPath+path, h.inPortal(serve))
+		}
 	}
-	h.mux.HandleFunc("POST "+portalPath+"/leave", h.inPortal(leave))
+	h.mux.HandleFunc("POST "+portalPath+"/leave", h.atDoor(leave))
 	h.mux.HandleFunc("POST "+portalPath+"/theme", h.inPortal(setTheme))
 }
 
 // portalPages are the pages about one application, below wherever they are served.
 func portalPages() map[string]func(*visit) error {
-	return map[string]func(*visit) error{
+	all := inboxPages()
+	maps.Copy(all, map[string]func(*visit) error{
 		"GET /endpoint/new":                        newEndpoint,
 		"POST /endpoint/new":                       addEndpoint,
 		"GET /endpoint/{endpoint}":                 endpointDeliveries,
@@ -41,11 +46,14 @@ func portalPages() map[string]func(*visit) error {
 		"GET /message/{msg}":                       readMessage,
 		"GET /message/{msg}/to/{endpoint}":         readDelivery,
 		"POST /message/{msg}/to/{endpoint}/resend": resend,
+		"GET /message/{msg}/to/{endpoint}/edit":    editMessage,
+		"POST /message/{msg}/to/{endpoint}/edit":   sendEditedMessage,
 		"GET /catalogue":                           listCatalogue,
 		"GET /catalogue/{name}":                    readEventType,
 		"POST /catalogue/{name}/send":              sendFromCatalogue,
 		"GET /stream":                              follow,
-	}
+	})
+	return all
 }
 
 func portalNav(v *visit) []place {
@@ -58,11 +66,17 @@ func portalNav(v *visit) []place {
 		}
 		return false
 	}
-	return []place{
+	all := []place{
 		{"Endpoints", v.base, path == "" || at("/endpoint")},
 		{"Deliveries", v.base + "/log", at("/log", "/message")},
 		{"Event types", v.base + "/catalogue", at("/catalogue")},
+		{"Test inboxes", v.base + "/inbox", at("/inbox")},
+		{"Settings", v.base + "/settings", at("/settings")},
 	}
+	if !v.inboxes {
+		all = slices.Delete(all, 3, 4)
+	}
+	return all
 }
 
 func (h *Handler) visit(w http.ResponseWriter, r *http.Request) *visit {
@@ -101,7 +115,7 @@ func (h *Handler) inPortal(serve func(*visit) error) http.HandlerFunc {
 	}
 }
 
-var over = &refusal{Status: http.StatusUnauthorized, Heading: "This link has expired",
+var over = &refusal{Status: http.StatusUnauthorized, Heading: "This link has expired or was ended",
 	Detail: "Links open the portal for a while only, and can be taken back. Open it again from where you found it, or ask who sent it to you for a new one."}
 
 func noPage(*visit) error {
@@ -147,12 +161,19 @@ func listEndpoints(v *visit) error {
 	if body.MayAdd {
 		body.Empty.Text = "Add a URL of yours, choose which events it is told of, and see at once what it answers. No server at hand? An automation service or a script that can be reached by a URL will do."
 		body.Empty.Links = []place{{Text: "Add endpoint", URL: v.base + "/endpoint/new"}, {Text: "See the event types", URL: v.base + "/catalogue"}}
+		if v.inboxes {
+			body.Empty.Links = append(body.Empty.Links, place{Text: "No server? Use a test inbox", URL: v.base + "/inbox/start"})
+		}
 	}
 	return v.show("portal/endpoints", "Endpoints", body)
 }
 
-// newest are an endpoint's newest attempts, without what was sent and answered.
+// newest are an endpoint's newest attempts, without what was sent and answered; none if
+// the visitor may not see them.
 func (v *visit) newest(endpoint string, n int) ([]attemptOut, error) {
+	if !v.reaches("GET /app/{app}/attempt/endpoint/{endpoint}") {
+		return nil, nil
+	}
 	var list listOf[attemptOut]
 	err := v.read(&list, v.of("attempt", "endpoint", endpoint), "limit", fmt.Sprint(n), "with_content", "false")
 	return list.Data, err

@@ -2,11 +2,15 @@ package ui_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/ui"
 )
 
 func TestEmptyPortalSaysWhatToDo(t *testing.T) {
@@ -36,7 +40,7 @@ func TestAddingAnEndpointSendsItAPing(t *testing.T) {
 	w := newWorld(t, nil)
 	d := w.get(200, "/portal/endpoint/new")
 	d = w.submit(303, d, "Add endpoint", "url", w.rcv.URL+"/in", "description", "Mine", "headers", "X-One: 1\nX-Two: 2")
-	d.says("The endpoint is there", "It works", "taken", "The signing secret", "whsec_", "Node.js", "Apps Script")
+	w.comes(d.path, "The endpoint is there", "It works", "taken", "The signing secret", "whsec_", "Node.js", "Apps Script")
 	eps, err := w.hub.Endpoints(t.Context(), w.app.ID, fanfare.Page{Limit: 10})
 	if err != nil || len(eps) != 1 {
 		t.Fatalf("there are %d endpoints, %v", len(eps), err)
@@ -250,10 +254,57 @@ func TestURLIsChecked(t *testing.T) {
 	check(w.rcv.URL).says("Its name resolves", "It answers", "not encrypted", "Something answers there")
 	check("ftp://example.com").says("no URL that messages can be sent to")
 	check("http://10.0.0.1/").says("No")
+	form := w.get(200, "/portal/endpoint/new")
+	for range 2 { // with scripts the same form asks again and again
+		w.submit(200, form, "Check the URL", "url", w.rcv.URL).says("Something answers there")
+		w.submit(200, form, "Check the URL", "url", w.rcv.URL+"/other").says("Something answers there")
+	}
 	w.rcv.Close()
 	check(w.rcv.URL).says("Nothing listens there")
 	eps, err := w.hub.Endpoints(t.Context(), w.app.ID, fanfare.Page{Limit: 10})
 	if err != nil || len(eps) != 0 {
 		t.Errorf("to check made %d endpoints, %v", len(eps), err)
+	}
+}
+
+// TestUnderlinesLeaveUnderscores draws the line of links below where fonts have their
+// underscores: down to a quarter of the letters' size, at most.
+func TestUnderlinesLeaveUnderscores(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, path := range w.get(200, "/portal").all("link", "href") {
+		if !strings.Contains(path, "fanfare.") {
+			continue
+		}
+		sheet := w.send(httptest.NewRequest(http.MethodGet, path, nil)).Body.String()
+		_, rest, _ := strings.Cut(sheet, "\na {")
+		rule, _, _ := strings.Cut(rest, "}")
+		_, rest, _ = strings.Cut(rule, "text-underline-offset: ")
+		size, _, _ := strings.Cut(rest, "em;")
+		if off, err := strconv.ParseFloat(size, 64); err != nil || off < 0.3 || !strings.Contains(rule, "text-decoration-thickness: 1px;") {
+			t.Errorf("links are underlined by %q", rule)
+		}
+		return
+	}
+	t.Error("the page has no sheet")
+}
+
+// TestWhereAnEndpointMayBe says so as it is on the server.
+func TestWhereAnEndpointMayBe(t *testing.T) {
+	newWorld(t, nil).get(200, "/portal/endpoint/new").says("It must be reachable from the internet.")
+	newWorld(t, &ui.Options{Loopback: true}).get(200, "/portal/endpoint/new").says("It may be on the server's own machine").lacks("from the internet")
+}
+
+// TestTheListSaysSinceWhenAttemptsAreCounted sends again what had failed.
+func TestTheListSaysSinceWhenAttemptsAreCounted(t *testing.T) {
+	w := newWorld(t, nil)
+	w.answers(500, "no")
+	ep := w.endpoint()
+	msg := w.message(1, `{}`)
+	w.answers(200, "yes")
+	w.submit(303, w.get(200, "/portal/message/"+string(msg.ID)+"/to/"+string(ep.ID)), "Resend")
+	w.attempts(msg, 2)
+	w.comes("/portal/log", "Delivered")
+	if heads := w.get(200, "/portal/log").all("th", ""); !slices.Contains(heads, "Attempts since it was last sent") {
+		t.Errorf("the columns are %q", heads)
 	}
 }

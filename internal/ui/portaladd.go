@@ -2,12 +2,10 @@ package ui
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -17,7 +15,10 @@ type addBody struct {
 	Check    *check // nil: it was not checked
 	Pick     pick
 	Problems string // what is wrong that belongs to no field
+	Filter   *filterPart
 	Options  []field
+	Auth     *authPart
+	Inbox    bool // it can be a test inbox
 	Open     bool // the optional fields are shown
 	Once     string
 }
@@ -40,18 +41,6 @@ type choice struct {
 	Chosen             bool
 }
 
-// A check is what was found about a URL, in steps.
-type check struct {
-	Steps     []checkStep
-	What, Fix string
-	Use       string // the URL to take instead; "": none
-}
-
-type checkStep struct {
-	State badge
-	Text  string
-}
-
 func newEndpoint(v *visit) error {
 	if !v.may(fanfare.ManageEndpoint) {
 		return &refusal{Status: http.StatusForbidden, Detail: "This link lets you look, but not add endpoints. Ask whoever gave it to you for one that does."}
@@ -66,12 +55,16 @@ func (v *visit) showNew(status int, told *refusal, c *check) error {
 		return err
 	}
 	body := addBody{
-		URL:   field{Name: "url", Label: "URL", Kind: "url", Value: v.said("url"), Placeholder: "https://example.com/webhooks", Required: true, Code: true, Hint: "Messages are sent there by POST. It must be reachable from the internet."},
-		Check: c, Pick: v.pick(types), Options: v.optional(), Once: once(),
+		URL:   field{Name: "url", Label: "URL", Kind: "url", Value: v.said("url"), Placeholder: "https://example.com/webhooks", Required: true, Code: true, Hint: "Messages are sent there by POST. " + v.reach()},
+		Check: c, Pick: v.pick(types), Options: v.optional(), Auth: v.authPart(nil), Inbox: v.inboxes, Once: once(),
+	}
+	if body.Filter, err = v.filterPart(); err != nil {
+		return err
 	}
 	if told != nil {
 		body.Problems = body.explain(told)
 	}
+	body.Open = v.filterActs() || body.Filter.Text.Value+body.Filter.Text.Problem != "" || v.said("auth") != "" && v.said("auth") != "none"
 	for _, f := range body.Options {
 		body.Open = body.Open || f.Problem != "" || f.Kind != "select" && f.Value != ""
 	}
@@ -81,7 +74,7 @@ func (v *visit) showNew(status int, told *refusal, c *check) error {
 // explain puts what is wrong where it belongs, and returns the rest.
 func (b *addBody) explain(told *refusal) (rest string) {
 	place := func(name, msg string) bool {
-		all := append([]*field{&b.URL}, pointers(b.Options)...)
+		all := append([]*field{&b.URL, &b.Filter.Text}, pointers(b.Options)...)
 		i := slices.IndexFunc(all, func(f *field) bool { return f.Name == name })
 		if i >= 0 {
 			all[i].Problem = msg
@@ -89,7 +82,7 @@ func (b *addBody) explain(told *refusal) (rest string) {
 		return i >= 0
 	}
 	for name, msg := range told.Fields {
-		if first, _, _ := strings.Cut(name, "."); !place(first, msg) {
+		if first, _, _ := strings.Cut(name, "."); !b.Auth.explain(name, msg) && !place(first, msg) {
 			rest = name + ": " + msg
 		}
 	}
@@ -125,13 +118,21 @@ func choices(types []eventTypeOut, chosen []string) (groups []choiceGroup) {
 func (v *visit) optional() []field {
 	return []field{
 		{Name: "description", Label: "Name", Kind: "text", Value: v.said("description"), Hint: "What you call it."},
-		{Name: "filter", Label: "Filter", Kind: "text", Value: v.said("filter"), Code: true, Placeholder: "payload.amount > 100", Hint: "Only messages of which this is true: an expression over eventType, payload, channels and tags."},
 		{Name: "format", Label: "Body", Kind: "select", Options: options(v.said("format"), "", "The payload as it is", "envelope", "In an envelope with id, type and time", "thin", "Only a reference, to be fetched", "form", "As a form", "cloudevents", "CloudEvents")},
 		{Name: "signature", Label: "Signature", Kind: "select", Options: options(v.said("signature"), "", "Standard Webhooks", "github", "Like GitHub", "stripe", "Like Stripe", "slack", "Like Slack", "shopify", "Like Shopify", "none", "None")},
 		{Name: "retry", Label: "Retries", Kind: "select", Options: options(v.said("retry"), append([]string{"", "As the provider has them"}, presets()...)...)},
 		{Name: "rateLimit", Label: "Messages a second at most", Kind: "number", Value: v.said("rateLimit"), Hint: "No limit unless you say so."},
+		{Name: "onPause", Label: "While it is paused", Kind: "select", Options: options(v.said("onPause"), "hold", "What comes waits for it", "cancel", "What comes is not for it, and what waits is cancelled")},
 		{Name: "headers", Label: "Headers", Kind: "textarea", Rows: 3, Value: v.said("headers"), Code: true, Placeholder: "X-Api-Version: 2", Hint: "Sent with every message, one a line."},
 	}
+}
+
+// reach says where an endpoint may be.
+func (v *visit) reach() string {
+	if v.loopback {
+		return "It may be on the server's own machine, as this server is for development."
+	}
+	return "It must be reachable from the internet."
 }
 
 func presets() (pairs []string) {
@@ -154,6 +155,12 @@ func (v *visit) written() (map[string]any, *refusal) {
 	if retry := v.said("retry"); retry != "" {
 		in["retry"] = map[string]string{"preset": retry}
 	}
+	if onPause := v.said("onPause"); onPause != "" {
+		in["onPause"] = onPause
+	}
+	if auth := v.saidAuth(); auth != nil {
+		in["auth"] = auth
+	}
 	in["rateLimit"] = nil
 	if text := v.said("rateLimit"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -174,26 +181,27 @@ func orNull(text string) any {
 
 // chosen are the event types that are wanted: none means all.
 func (v *visit) chosen() any {
+	if types := v.chosenTypes(); types != nil {
+		return types
+	}
+	return nil
+}
+
+func (v *visit) chosenTypes() []string {
 	if types := v.r.PostForm["type"]; v.said("events") == "some" && len(types) > 0 {
 		return types
 	}
 	return nil
 }
 
-// headers reads lines such as "Name: value".
+// headers reads lines such as "Name: value", of each name the last.
 func headers(text string) (map[string]string, *refusal) {
+	lines, told := headerLines(text)
 	all := map[string]string{}
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		name, value, ok := strings.Cut(line, ":")
-		if !ok {
-			return nil, &refusal{Status: http.StatusUnprocessableEntity, Fields: map[string]string{"headers": fmt.Sprintf("%q is not of the form Name: value", cut(line, 60))}}
-		}
-		all[strings.TrimSpace(name)] = strings.TrimSpace(value)
+	for _, line := range lines {
+		all[line[0]] = line[1]
 	}
-	return all, nil
+	return all, told
 }
 
 // addEndpoint checks the URL of the form, or makes the endpoint and sends it a ping.
@@ -202,7 +210,14 @@ func addEndpoint(v *visit) error {
 	if use != "" {
 		v.r.PostForm.Set("url", use)
 	}
-	if v.said("do") == "check" || use != "" {
+	if v.said("do") == "inbox" {
+		_, _, address, err := v.newInbox()
+		if err != nil {
+			return err
+		}
+		v.r.PostForm.Set("url", address)
+	}
+	if v.said("do") == "check" || v.said("do") == "inbox" || use != "" {
 		c, err := v.check(v.said("url"))
 		if told, ok := isRefused(err); ok && told.Fields != nil {
 			return v.showNew(http.StatusOK, told, &check{Steps: []checkStep{{badge{"bad", "No"}, "This is no URL that messages can be sent to"}}, What: told.Fields["url"]})
@@ -212,7 +227,17 @@ func addEndpoint(v *visit) error {
 		}
 		return v.showNew(http.StatusOK, nil, c)
 	}
+	if v.filterActs() {
+		return v.showNew(http.StatusOK, nil, nil)
+	}
+	wrong, err := v.settleFilter()
+	if err != nil {
+		return err
+	}
 	in, told := v.written()
+	if wrong != nil {
+		told = wrong
+	}
 	if told == nil {
 		in["headers"], told = headers(v.r.PostFormValue("headers"))
 	}
@@ -222,8 +247,11 @@ func addEndpoint(v *visit) error {
 	if told != nil {
 		return v.showNew(http.StatusUnprocessableEntity, told, nil)
 	}
+	if err := v.signForInbox(in); err != nil {
+		return err
+	}
 	var ep endpointOut
-	err := v.ask(http.MethodPost, v.of("endpoint"), nil, in, &ep)
+	err = v.ask(http.MethodPost, v.of("endpoint"), nil, in, &ep)
 	if told, ok := isRefused(err); ok && (told.Status == http.StatusUnprocessableEntity || told.Status == http.StatusConflict) {
 		return v.showNew(told.Status, told, nil)
 	}
@@ -244,57 +272,13 @@ func addEndpoint(v *visit) error {
 	return v.to(path, "created")
 }
 
-// check asks what is at a URL.
-func (v *visit) check(to string) (*check, error) {
-	var out struct {
-		URL         string
-		Reachable   bool
-		Connected   bool
-		Secure      bool
-		Expires     time.Time `json:"certificateExpires"`
-		Status      int
-		Location    string
-		DurationMs  int64
-		ErrorClass  string
-		Explanation struct{ What, Fix string }
-	}
-	if err := v.ask(http.MethodPost, v.of("url", "check"), nil, map[string]string{"url": to}, &out); err != nil {
-		return nil, err
-	}
-	c := &check{What: out.Explanation.What, Fix: out.Explanation.Fix, Use: out.Location}
-	step := func(ok bool, yes, no string) bool {
-		if ok {
-			c.Steps = append(c.Steps, checkStep{badge{"ok", "Yes"}, yes})
-		} else {
-			c.Steps = append(c.Steps, checkStep{badge{"bad", "No"}, no})
-		}
-		return ok
-	}
-	if !step(out.ErrorClass != string(fanfare.ClassDNS), "Its name resolves", "Its name does not resolve") || !step(out.Connected, "Something listens there", "Nothing listens there that may be sent to") {
-		return c, nil
-	}
-	if strings.HasPrefix(out.URL, "https:") {
-		if !step(out.Secure || out.ErrorClass != string(fanfare.ClassTLS) && !out.Reachable, "The connection is secure", "The connection is not secure") {
-			return c, nil
-		}
-		if left := out.Expires.Sub(v.now); out.Secure && left < 14*24*time.Hour {
-			c.Steps = append(c.Steps, checkStep{badge{"wait", "Soon"}, "Its certificate expires in " + long(left)})
-		}
-	} else {
-		c.Steps = append(c.Steps, checkStep{badge{"wait", "Careful"}, "The connection is not encrypted: anybody on the way can read what is sent"})
-	}
-	if step(out.Reachable, fmt.Sprintf("It answers, within %d ms", out.DurationMs), "It does not answer") {
-		step(out.Location == "", "It does not point elsewhere", "It points elsewhere")
-	}
-	return c, nil
-}
-
 type welcomeBody struct {
 	endpointOut
 	Ping     *pingBody // nil: none was sent
 	Secret   *copyable // nil: the visitor may not see it
 	Snippets []snippet
 	MayTest  bool
+	Inbox    string // the pages of the test inbox that it is; "": it is none
 }
 
 // A pingBody is what came of the first message.
@@ -319,7 +303,10 @@ func welcomeEndpoint(v *visit) error {
 		}
 		body.Secret = &copyable{Text: secret, Label: "the signing secret"}
 	}
-	if id := v.asked("ping"); id != "" {
+	if body.Inbox, err = v.inboxOf(ep); err != nil {
+		return err
+	}
+	if id := v.asked("ping"); id != "" && v.reaches("GET /app/{app}/msg/{msg}/endpoint/{endpoint}/attempt") {
 		if body.Ping, err = v.pinged(ep, id); err != nil {
 			return err
 		}
@@ -339,13 +326,18 @@ func (v *visit) pinged(ep *endpointOut, id string) (*pingBody, error) {
 		return p, nil
 	}
 	a := &list.Data[0]
-	p.Took = a.Took()
-	if p.Body = newPayload("response", "What it answered", a.Response); a.Status == statusDelivered {
+	if a.ResponseStatusCode > 0 {
+		p.Took, p.Body = a.Took(), newPayload("response", "What it answered", a.Response)
+	}
+	if a.Status == statusDelivered {
 		p.Why = &why{Tone: "ok", Heading: "It works", What: a.Explanation.What}
 		return p, nil
 	}
 	p.Why = v.whyFailed(ep, a)
 	p.Why.Heading = "The first message was not taken"
+	if a.ErrorClass == string(fanfare.ClassGone) && v.may(fanfare.ManageEndpoint) {
+		p.Why.Acts = append(p.Why.Acts, v.act("/endpoint/"+ep.ID+"/do/enable", "Enable again", ""))
+	}
 	return p, nil
 }
 
@@ -357,7 +349,7 @@ func (v *visit) secret(endpoint string) (string, error) {
 }
 
 func rawOf(v any) json.RawMessage {
-	text, err := json.Marshal(v)
+	text, err := encoded(v)
 	if err != nil || string(text) == "null" {
 		return nil
 	}

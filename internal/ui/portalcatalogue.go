@@ -57,6 +57,7 @@ type eventTypeBody struct {
 	Versions  []*payload // schemas, the newest first
 	Example   *payload
 	Endpoints []option // that an example can be sent to
+	Add       string   // where one is added, if there is none; "": nowhere
 	Once      string
 	Problem   string
 }
@@ -68,13 +69,9 @@ func (v *visit) showEventType(status int, problem string) error {
 	if err := v.read(&t, "/event-type/"+url.PathEscape(v.r.PathValue("name"))); err != nil {
 		return err
 	}
-	body := eventTypeBody{eventTypeOut: t, Once: once(), Problem: problem}
+	body := eventTypeBody{eventTypeOut: t, Example: t.example(), Once: once(), Problem: problem}
 	for _, name := range slices.Backward(slices.Sorted(maps.Keys(t.Schemas))) {
 		body.Versions = append(body.Versions, newPayload("schema-"+fmt.Sprint(len(body.Versions)), "Schema, version "+name, string(t.Schemas[name])))
-	}
-	kept := fanfare.EventType{Name: t.Name, Schemas: rawOf(t.Schemas), Examples: rawOf(t.Examples)}
-	if text, err := kept.Example(0); err == nil {
-		body.Example = newPayload("example", "Example", string(text))
 	}
 	if v.may(fanfare.CreateAttempts) && body.Example != nil {
 		eps, err := v.endpoints()
@@ -86,6 +83,9 @@ func (v *visit) showEventType(status int, problem string) error {
 				body.Endpoints = append(body.Endpoints, option{ep.ID, cut(ep.Name(), 80), ep.ID == v.said("endpoint")})
 			}
 		}
+	}
+	if len(body.Endpoints) == 0 && body.Example != nil && v.may(fanfare.ManageEndpoint) {
+		body.Add = v.base + "/endpoint/new"
 	}
 	return v.showAs(status, "portal/eventtype", t.Name, body)
 }

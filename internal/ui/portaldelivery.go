@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,9 +23,9 @@ func listLog(v *visit) error {
 	if err != nil {
 		return err
 	}
-	names := map[string]string{}
-	for _, ep := range eps {
-		names[ep.ID] = ep.Name()
+	names, known := map[string]string{}, map[string]*endpointOut{}
+	for i, ep := range eps {
+		names[ep.ID], known[ep.ID] = ep.Name(), &eps[i]
 	}
 	var list listOf[struct {
 		messageOut
@@ -48,13 +47,13 @@ func listLog(v *visit) error {
 			if status != "" && status != fmt.Sprint(d.Status) {
 				continue
 			}
-			name := names[d.EndpointID]
-			if name == "" {
-				name = d.EndpointID
+			name, ep := names[d.EndpointID], known[d.EndpointID]
+			if ep == nil {
+				name, ep = d.EndpointID, &endpointOut{}
 			}
 			body.Rows = append(body.Rows, deliveryRow{
 				ID: m.ID + "-" + d.EndpointID, URL: at + "/to/" + d.EndpointID, EventType: m.EventType, Endpoint: name,
-				State: d.badge(), Attempts: fmt.Sprint(d.Attempts), At: v.when(m.Timestamp), Next: v.when(d.NextAttempt),
+				State: d.badge(), Attempts: fmt.Sprint(d.Attempts), At: v.when(m.Timestamp), Next: v.nextTry(d.NextAttempt, ep, nil),
 			})
 		}
 	}
@@ -90,7 +89,7 @@ func readMessage(v *visit) error {
 	body := messageBody{messageOut: *msg, At: v.when(msg.Timestamp), Later: v.when(msg.DeliverAt), Payload: msg.payload()}
 	for _, d := range list.Data {
 		s := standing{Status: d.Status, StatusText: d.StatusText}
-		body.Rows = append(body.Rows, deliveryRow{ID: d.ID, URL: v.base + "/message/" + msg.ID + "/to/" + d.ID, Endpoint: d.Name(), State: s.badge(), Next: v.when(d.NextAttempt)})
+		body.Rows = append(body.Rows, deliveryRow{ID: d.ID, URL: v.base + "/message/" + msg.ID + "/to/" + d.ID, Endpoint: d.Name(), State: s.badge(), Next: v.nextTry(d.NextAttempt, &d.endpointOut, nil)})
 	}
 	return v.show("portal/message", msg.EventType, body)
 }
@@ -102,12 +101,7 @@ func (v *visit) message() (*messageOut, error) {
 
 // payload is a message's, as people read it.
 func (m *messageOut) payload() *payload {
-	text := string(m.Payload)
-	var plain string
-	if json.Unmarshal(m.Payload, &plain) == nil {
-		text = plain // it was no JSON, or a string
-	}
-	return newPayload("payload", "Payload", text)
+	return newPayload("payload", "Payload", m.text())
 }
 
 type deliveryBody struct {
@@ -118,6 +112,7 @@ type deliveryBody struct {
 	Payload  *payload
 	Why      *why
 	Resend   *act
+	Edit     string // where it can be changed and sent to a test inbox; "": nowhere
 	Recover  string // address of the question whether to send again all that failed since
 	Curl     *copyable
 	Attempts []attemptBody
@@ -138,7 +133,7 @@ func readDelivery(v *visit) error {
 	if err != nil {
 		return err
 	}
-	ep, err := v.endpoint()
+	ep, err := v.endpointOrID()
 	if err != nil {
 		return err
 	}
@@ -150,14 +145,23 @@ func readDelivery(v *visit) error {
 	if err != nil {
 		return err
 	}
+	turn, err := v.turnOf(ep)
+	if err != nil {
+		return err
+	}
 	body := deliveryBody{
-		messageOut: *msg, Endpoint: ep, State: standing.badge(), At: v.when(msg.Timestamp), Next: v.when(standing.NextAttempt),
+		messageOut: *msg, Endpoint: ep, State: standing.badge(), At: v.when(msg.Timestamp), Next: v.nextTry(standing.NextAttempt, ep, turn),
 		Payload: msg.payload(), Further: !attempts.Done,
 	}
-	body.Why = v.whyStands(ep, standing, attempts.Data)
+	if body.Why = v.whyStands(ep, standing, attempts.Data); standing.Status == statusWaiting {
+		v.sayTurn(body.Why, ep, turn)
+	}
 	if v.may(fanfare.CreateAttempts) {
 		path := "/message/" + msg.ID + "/to/" + ep.ID + "/resend"
 		body.Resend = v.act(path, "Resend", "main")
+		if v.inboxes || v.mayAlone(ep) {
+			body.Edit = v.base + "/message/" + msg.ID + "/to/" + ep.ID + "/edit"
+		}
 		if standing.Status != statusDelivered {
 			body.Recover = v.base + "/endpoint/" + ep.ID + "/confirm/recover?since=" + msg.Timestamp.UTC().Format("2006-01-02T15:04:05.999999999Z")
 		}

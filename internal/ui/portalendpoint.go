@@ -19,7 +19,10 @@ type endpointHead struct {
 	Ask    []place // done after another question
 	Banner *why    // what keeps it from being sent to; nil: nothing
 	Took   string  // half of the newest answers came within; "": there are none
+	Rate   string  // how much of a day's deliveries succeeded; "": there are none
 	Strip  *strip
+
+	turn *turn // nil: it does not fail, or that is not known
 }
 
 // A why says in words how something stands, and what to do, with buttons where a
@@ -27,6 +30,7 @@ type endpointHead struct {
 type why struct {
 	Tone, Heading string
 	What, Fix     string
+	Then          string // what becomes of what waits; "": nothing does
 	Acts          []*act
 	Links         []place
 }
@@ -39,27 +43,48 @@ func (v *visit) headOf(ep *endpointOut, tab string) (*endpointHead, error) {
 	if v.may(fanfare.CreateAttempts) {
 		head.Tabs = append(head.Tabs, place{"Test", v.base + at + "/test", tab == "test"})
 	}
-	head.Tabs = append(head.Tabs, place{"Transform", v.base + at + "/transform", tab == "transform"})
+	head.Tabs = v.offered(append(head.Tabs, place{"Transform", v.base + at + "/transform", tab == "transform"}))
+	inbox, err := v.inboxOf(ep)
+	if err != nil {
+		return nil, err
+	}
+	if inbox != "" {
+		head.Tabs = append(head.Tabs, place{"Test inbox", inbox, false})
+	}
 	attempts, err := v.newest(ep.ID, pageSize)
 	if err != nil {
 		return nil, err
 	}
 	head.Strip, head.Took = newStrip(attempts), median(attempts)
+	if head.Rate, err = v.rate(ep.ID); err != nil {
+		return nil, err
+	}
 	if v.may(fanfare.ManageEndpoint) && !ep.Disabled {
-		if ep.Paused {
-			head.Acts = append(head.Acts, v.act(at+"/do/resume", "Resume", ""))
-		} else {
-			head.Acts = append(head.Acts, v.act(at+"/do/pause", "Pause", ""))
-		}
+		head.Acts, head.Ask = v.pauses(ep, "")
 	}
 	if v.may(fanfare.CreateAttempts) {
 		head.Ask = append(head.Ask, place{Text: "Recover failed…", URL: v.base + at + "/confirm/recover"}, place{Text: "Replay missing…", URL: v.base + at + "/confirm/replay"})
 	}
 	head.Banner = v.banner(ep, attempts)
-	return head, nil
+	if head.turn, err = v.turnOf(ep); err != nil {
+		return nil, err
+	}
+	if head.Banner != nil {
+		v.sayTurn(head.Banner, ep, head.turn)
+	}
+	return head, v.sayLined(head.Banner, ep)
 }
 
 func median(attempts []attemptOut) string {
+	ms, ok := medianOf(attempts)
+	if !ok {
+		return ""
+	}
+	return taken(ms)
+}
+
+// medianOf is the time within which half of the answers came; false if none did.
+func medianOf(attempts []attemptOut) (ms int64, ok bool) {
 	var took []int64
 	for _, a := range attempts {
 		if a.ResponseStatusCode > 0 {
@@ -67,10 +92,10 @@ func median(attempts []attemptOut) string {
 		}
 	}
 	if len(took) == 0 {
-		return ""
+		return 0, false
 	}
 	slices.Sort(took)
-	return taken(took[len(took)/2])
+	return took[len(took)/2], true
 }
 
 // banner says what is the matter with an endpoint; nil: nothing.
@@ -86,6 +111,10 @@ func (v *visit) banner(ep *endpointOut, attempts []attemptOut) *why {
 		if manage {
 			w.Acts = []*act{v.act(at+"/do/enable", "Enable again", "main")}
 		}
+		w.Links = v.retries(ep)
+		if ep.DisabledReason != "" {
+			w.Links = append(w.Links, v.toIssue(ep)...)
+		}
 		return w
 	case ep.Unverified != "":
 		w := &why{Tone: "wait", Heading: "Not confirmed yet", What: ep.Unverified}
@@ -96,12 +125,17 @@ func (v *visit) banner(ep *endpointOut, attempts []attemptOut) *why {
 	case ep.Unusable != "":
 		return &why{Tone: "bad", Heading: "It cannot be sent to", What: ep.Unusable}
 	case ep.Paused:
-		return &why{Tone: "wait", Heading: "Paused", What: "What is for this endpoint waits until it is resumed."}
+		w := &why{Tone: "wait", Heading: "Paused", What: "What is for this endpoint waits until it is resumed.", Links: v.retries(ep)}
+		if ep.drops() {
+			w.What = "What comes while it is paused is not for this endpoint."
+		}
+		return w
 	case ep.FailingSince.IsZero() || len(attempts) == 0 || attempts[0].Status == statusDelivered:
 		return nil
 	}
 	w := v.whyFailed(ep, &attempts[0])
 	w.Heading = "Failing since " + ep.FailingSince.UTC().Format("2006-01-02 15:04 UTC")
+	w.Links = append(w.Links, append(v.retries(ep), v.toIssue(ep)...)...)
 	return w
 }
 
@@ -110,6 +144,8 @@ func (v *visit) whyFailed(ep *endpointOut, a *attemptOut) *why {
 	w := &why{Tone: "bad", Heading: "Why", What: a.Explanation.What, Fix: a.Explanation.Fix}
 	if to := redirected(a); to != "" && ep != nil && to != ep.URL && v.may(fanfare.ManageEndpoint) {
 		w.Acts = append(w.Acts, v.act("/endpoint/"+ep.ID+"/do/url", "Use "+cut(to, 60), "main", place{Text: "url", URL: to}))
+	} else if to != "" && ep != nil && to == ep.URL {
+		w.Fix = "The endpoint has that URL by now: it is sent there at the next try."
 	}
 	return w
 }
@@ -172,7 +208,7 @@ func endpointDeliveries(v *visit) error {
 	for _, d := range list.Data {
 		body.Rows = append(body.Rows, deliveryRow{
 			ID: d.ID, URL: v.base + "/message/" + d.ID + "/to/" + ep.ID, EventType: d.EventType,
-			State: d.badge(), At: v.when(d.Timestamp), Next: v.when(d.NextAttempt),
+			State: d.badge(), At: v.when(d.Timestamp), Next: v.nextTry(d.NextAttempt, ep, head.turn),
 		})
 	}
 	body.Empty = empty{"No deliveries yet", "As soon as something happens that this endpoint wants to hear of, it is here.", nil}
@@ -201,7 +237,7 @@ func (v *visit) filter() (fields []field, query []string) {
 	}
 	fields = []field{
 		{Name: "status", Label: "State", Kind: "select", Options: states(v.asked("status"))},
-		{Name: "type", Label: "Event type", Kind: "text", Value: v.asked("type"), Placeholder: "record.created", Code: true},
+		{Name: "type", Label: "Event type", Kind: "text", Value: v.asked("type"), Placeholder: "record.*", Code: true},
 		{Name: "span", Label: "Accepted", Kind: "select", Options: options(span, "", "At any time", "1h", "In the last hour", "24h", "In the last 24 hours", "7d", "In the last 7 days")},
 	}
 	return fields, []string{"status", v.asked("status"), "event_types", v.asked("type"), "after", after}
@@ -238,10 +274,16 @@ func doAct(v *visit) error {
 		return change("enabled", map[string]any{"disabled": false})
 	case "disable":
 		return change("disabled", map[string]any{"disabled": true})
+	case "cancel":
+		return do("emptied", "/pause", map[string]any{"waiting": "cancel"})
+	case "try":
+		return v.tryNow(ep)
 	case "url":
 		return change("url", map[string]any{"url": v.said("url")})
 	case "recover":
 		return do("recovering", "/recover", map[string]any{"since": v.said("since")})
+	case "retry":
+		return do("lined", "/recover", map[string]any{"since": v.said("since"), "whenHealthy": true})
 	case "replay":
 		return do("replaying", "/replay-missing", map[string]any{"since": v.said("since")})
 	case "delete":
@@ -263,7 +305,7 @@ type question struct {
 
 // askedOf is what those may who are asked; to plan the others the API says whether they may.
 var askedOf = map[string]fanfare.Capability{
-	"delete": fanfare.ManageEndpoint, "disable": fanfare.ManageEndpoint, "rotate": fanfare.ManageEndpointSecret,
+	"delete": fanfare.ManageEndpoint, "disable": fanfare.ManageEndpoint, "cancel": fanfare.ManageEndpoint, "rotate": fanfare.ManageEndpointSecret,
 }
 
 func confirmAct(v *visit) error {
@@ -289,6 +331,13 @@ func confirmAct(v *visit) error {
 	case "rotate":
 		q.Heading, q.Text = "Make a new signing secret?", "Messages are signed with both secrets for 24 hours, so that the receiver can change over. After that only the new one signs."
 		do("Make a new secret", "main")
+	case "cancel":
+		return v.askCancel(&q)
+	case "retry":
+		if t, err := v.linedOf(ep); t != nil || err != nil {
+			return v.askedAlready(&q, t, err)
+		}
+		return v.askAgain(&q, what)
 	case "recover", "replay":
 		return v.askAgain(&q, what)
 	default:
@@ -308,8 +357,11 @@ func (v *visit) askAgain(q *question, what string) error {
 	}
 	text := at.UTC().Format(time.RFC3339Nano)
 	path, heading := "recover", "Send again what failed?"
-	if what == "replay" {
+	switch what {
+	case "replay":
 		path, heading = "replay-missing", "Send what was never sent?"
+	case "retry":
+		heading = "Retry all when healthy?"
 	}
 	var plan taskOut
 	if err := v.ask(http.MethodPost, v.of("endpoint", q.ID, path), url.Values{"plan": {"true"}}, map[string]any{"since": text}, &plan); err != nil {
@@ -327,11 +379,25 @@ func (v *visit) askAgain(q *question, what string) error {
 		q.Text = "Nothing that was accepted " + from + " has been given up."
 	case what == "replay":
 		q.Text = fmt.Sprintf("%s %s that this endpoint wants, and was never sent.", count(plan.Total, "message was accepted", "messages were accepted"), from)
+	case what == "retry":
+		q.Text = fmt.Sprintf("%s %s. %s", count(plan.Total, "delivery was given up", "deliveries were given up"), from, untilHealthy)
 	default:
 		q.Text = fmt.Sprintf("%s %s. The receiver sees the same message ids as before.", count(plan.Total, "delivery was given up", "deliveries were given up"), from)
 	}
+	if n := q.RateLimit; n != nil && plan.Total > *n {
+		q.Text += fmt.Sprintf(" At %s a second, as the endpoint has it, that takes about %s.", count(*n, "message", "messages"), long(time.Duration(plan.Total / *n)*time.Second))
+	}
 	if plan.Total > 0 {
-		q.Do = v.act("/endpoint/"+q.ID+"/do/"+what, "Send "+count(plan.Total, "message", "messages"), "main", place{Text: "since", URL: text})
+		verb := "Send "
+		if what == "retry" {
+			verb = "Retry "
+		}
+		q.Do = v.act("/endpoint/"+q.ID+"/do/"+what, verb+count(plan.Total, "message", "messages"), "main", place{Text: "since", URL: text})
+	}
+	if plan.Total == 0 && what != "replay" {
+		if err := v.askWaiting(q); err != nil {
+			return err
+		}
 	}
 	return v.show("portal/confirm", heading, q)
 }

@@ -15,7 +15,9 @@ type settingsBody struct {
 	MayManage bool
 	Address   field // its URL
 	Pick      pick
+	Filter    *filterPart
 	Options   []field
+	Auth      *authPart
 	Problems  string
 	Once      string
 	Hidden    []string // headers that are set, but not shown
@@ -64,11 +66,17 @@ func (v *visit) showSettings(status int, told *refusal, secret string) error {
 			types = append(types, eventTypeOut{Name: name, GroupName: "Others"})
 		}
 	}
-	add := addBody{URL: field{Name: "url", Label: "URL", Kind: "url", Value: v.said("url"), Required: true, Code: true}, Options: v.optional()}
+	add := addBody{URL: field{Name: "url", Label: "URL", Kind: "url", Value: v.said("url"), Required: true, Code: true}, Options: v.optional(), Auth: v.authPart(ep)}
+	if add.Filter, err = v.filterPart(); err != nil {
+		return err
+	}
 	if told != nil {
 		body.Problems = add.explain(told)
 	}
-	body.Address, body.Options, body.Pick = add.URL, add.Options, v.pick(types)
+	if ep.URL == "" {
+		add.URL = field{} // it is of another kind than webhooks
+	}
+	body.Address, body.Options, body.Pick, body.Filter, body.Auth = add.URL, add.Options, v.pick(types), add.Filter, add.Auth
 	return v.showAs(status, "portal/settings", "Settings of "+ep.Name(), body)
 }
 
@@ -92,13 +100,15 @@ func (v *visit) fill(ep *endpointOut, anew bool) (hidden []string, err error) {
 	set("url", ep.URL)
 	set("description", ep.Description)
 	set("filter", ep.Filter)
+	set("onPause", ep.OnPause)
 	set("format", strings.TrimPrefix(ep.Format, "raw"))
 	set("signature", strings.TrimPrefix(ep.Signature, "standard"))
-	set("retry", ep.Retry.Preset)
+	set("retry", strings.TrimPrefix(ep.Retry.Preset, "inherit"))
 	set("headers", lines.String())
 	if ep.RateLimit != nil {
 		set("rateLimit", strconv.Itoa(*ep.RateLimit))
 	}
+	v.fillAuth(&ep.Auth)
 	v.r.PostForm["type"] = ep.EventTypes
 	if len(ep.EventTypes) > 0 {
 		set("events", "some")
@@ -112,15 +122,31 @@ func (ep *endpointOut) facts() []place {
 	if ep.Filter != "" {
 		all = append(all, place{Text: "Filter", URL: ep.Filter})
 	}
+	if about := ep.Auth.About(); about != "" {
+		all = append(all, place{Text: "Also by", URL: about})
+	}
 	if ep.RateLimit != nil {
 		all = append(all, place{Text: "At most a second", URL: strconv.Itoa(*ep.RateLimit)})
 	}
 	return all
 }
 
+// unsaved has the form shown as it was said, with nothing wrong with it.
+var unsaved = &refusal{}
+
 func saveSettings(v *visit) error {
+	if v.filterActs() {
+		return v.showSettings(http.StatusOK, unsaved, "")
+	}
 	id := v.r.PathValue("endpoint")
+	wrong, err := v.settleFilter()
+	if err != nil {
+		return err
+	}
 	in, told := v.written()
+	if wrong != nil {
+		told = wrong
+	}
 	var given map[string]string
 	if told == nil {
 		given, told = headers(v.r.PostFormValue("headers"))
@@ -142,6 +168,9 @@ func saveSettings(v *visit) error {
 	}
 	if in["retry"] == nil && ep.Retry.Preset != "" { // delays of one's own stay
 		in["retry"] = nil
+	}
+	if !v.r.PostForm.Has("url") {
+		delete(in, "url") // of another kind than webhooks
 	}
 	if err = v.ask(http.MethodPatch, v.of("endpoint", id), nil, in, nil); err == nil {
 		err = v.saveHeaders(id, given)

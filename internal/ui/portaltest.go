@@ -101,15 +101,21 @@ func (v *visit) showTransform(status int, ep *endpointOut, code field, t *trial)
 	code.Name, code.Label, code.Kind, code.Rows, code.Code = "code", "Script", "textarea", 14, true
 	code.Hint = "JavaScript. It is called for each message and returns what is sent: an object with payload, perhaps headers, or cancel: true for nothing to be sent."
 	var list listOf[messageOut]
-	if err := v.read(&list, v.of("msg"), "limit", "20", "with_content", "false"); err != nil {
-		return err
+	if v.reaches("GET /app/{app}/msg") {
+		if err := v.read(&list, v.of("msg"), "limit", "20", "with_content", "false"); err != nil {
+			return err
+		}
 	}
 	chosen := v.said("message")
 	var all []option
 	for _, m := range list.Data {
 		all = append(all, option{m.ID, m.EventType + ", " + v.when(m.Timestamp).Relative(), m.ID == chosen})
 	}
-	if len(all) == 0 {
+	examples, err := v.exampleOptions(chosen)
+	if err != nil {
+		return err
+	}
+	if all = append(all, examples...); len(all) == 0 {
 		all = options("", "", "A small payload of its own: there are no messages yet")
 	}
 	try := field{Name: "message", Label: "Try it on", Kind: "select", Options: all}
@@ -148,9 +154,17 @@ func saveTransform(v *visit) error {
 
 func (v *visit) try(code string) (*trial, error) {
 	in := map[string]any{"code": code}
-	if msg := v.said("message"); msg != "" {
+	name, payload, isExample, err := v.exampleSaid()
+	switch msg := v.said("message"); {
+	case err != nil:
+		return nil, err
+	case isExample && payload == nil:
+		return &trial{Problem: "The event type " + name + " has no such example any more. Choose another, or a message."}, nil
+	case isExample:
+		in["eventType"], in["payload"] = name, payload
+	case msg != "":
 		in["message"] = msg
-	} else {
+	default:
 		in["eventType"], in["payload"] = ping, map[string]string{"hello": "world"}
 	}
 	var out struct {
@@ -159,7 +173,7 @@ func (v *visit) try(code string) (*trial, error) {
 		Cancel        bool
 		Error         string
 	}
-	err := v.ask(http.MethodPost, v.of("transformation", "try"), nil, in, &out)
+	err = v.ask(http.MethodPost, v.of("transformation", "try"), nil, in, &out)
 	if told, ok := isRefused(err); ok {
 		return &trial{Problem: told.Detail}, nil
 	}

@@ -113,6 +113,22 @@ func TestAfterAForm(t *testing.T) {
 	}
 }
 
+// TestAfterAFormOfTheConsole stays on the site too, also from a page that there is not.
+func TestAfterAFormOfTheConsole(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	for here, want := range map[string]string{
+		"/issue?at=x": "/issue?at=x", "//elsewhere.example/x": "/", "///elsewhere.example": "/", `/\elsewhere.example`: "/", "https://elsewhere.example": "/",
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/theme", strings.NewReader("theme=dark&here="+here))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if got := w.send(r).Header().Get("Location"); got != want {
+			t.Errorf("after a form on %q one is at %q, want %q", here, got, want)
+		}
+	}
+	d := w.parse(w.asks(http.MethodGet, "//elsewhere.example/x", browser), "//elsewhere.example/x").says("There is no such page")
+	w.submit(http.StatusSeeOther, d, "Dark")
+}
+
 func TestFilesAreKeptForGood(t *testing.T) {
 	w := newWorld(t, nil)
 	d := w.get(200, "/portal")

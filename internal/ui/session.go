@@ -32,8 +32,7 @@ func enter(v *visit) error {
 	b, err := v.hub.Identify(v.r.Context(), token)
 	switch {
 	case errors.Is(err, fanfare.ErrNotFound) && token != "":
-		return &refusal{Status: http.StatusUnauthorized, Heading: "This link has expired",
-			Detail: "Links open the portal for a while only, and can be taken back. Open it again from where you found it, or ask who sent it to you for a new one."}
+		return over
 	case errors.Is(err, fanfare.ErrNotFound):
 		return v.show("portal/enter", "Open the portal", false)
 	case err != nil:
@@ -57,14 +56,21 @@ func (v *visit) cookie(name, value string, until time.Time) *http.Cookie {
 	return c
 }
 
-// leave ends the session, for everybody who has its link.
+// leave closes the portal in this browser. The link stays as good as it was.
 func leave(v *visit) error {
+	v.forget()
+	return v.to("", "left")
+}
+
+func (v *visit) forget() { http.SetCookie(v.w, v.cookie(sessionCookie, "", time.Unix(1, 0))) }
+
+// endSelf ends the session, for everybody who has its link.
+func endSelf(v *visit) error {
 	if err := v.ask(http.MethodPost, "/auth/logout", nil, nil, nil); err != nil {
 		return err
 	}
-	http.SetCookie(v.w, v.cookie(sessionCookie, "", time.Unix(1, 0)))
-	http.Redirect(v.w, v.r, v.root+portalPath, http.StatusSeeOther)
-	return nil
+	v.forget()
+	return v.to("", "sessionended")
 }
 
 // identify finds whose visit it is. It returns false for somebody who is not let in.
@@ -109,7 +115,7 @@ func (v *visit) keepTheme(theme string) {
 // back is the page that a form was on, as it says itself, below v.base.
 func (v *visit) back() string {
 	path, ok := strings.CutPrefix(v.said("here"), v.base)
-	if !ok || path != "" && path[0] != '/' && path[0] != '?' || strings.Contains(path, "\\") {
+	if !ok || path != "" && path[0] != '/' && path[0] != '?' || strings.HasPrefix(path, "//") || strings.Contains(path, "\\") {
 		return ""
 	}
 	return path

@@ -18,6 +18,8 @@ type listOf[T any] struct {
 	Done     bool
 }
 
+func (*listOf[T]) isList() {}
+
 // pager is that of a list at an address that has its filters; at is where it was begun.
 func (l *listOf[T]) pager(v *visit, at string) pager {
 	var p pager
@@ -43,6 +45,7 @@ func address(path, query string) string {
 
 type endpointOut struct {
 	ID             string
+	UID            string
 	Kind           string
 	URL            string
 	Description    string
@@ -59,6 +62,8 @@ type endpointOut struct {
 	Timeout        *float64
 	Ordered        bool
 	Handshake      string
+	Auth           authOut
+	OnPause        string
 	Unverified     string
 	Unusable       string
 	FailingSince   time.Time
@@ -214,6 +219,17 @@ type eventTypeOut struct {
 	Schemas     map[string]json.RawMessage
 	Examples    []json.RawMessage
 	Deprecated  bool
+
+	CurrentVersion *int // of its schemas; nil: the newest
+}
+
+// kept is the event type as the Hub has it, as far as its examples go.
+func (t *eventTypeOut) kept() *fanfare.EventType {
+	of := &fanfare.EventType{Name: t.Name, Schemas: rawOf(t.Schemas), Examples: rawOf(t.Examples)}
+	if t.CurrentVersion != nil {
+		of.CurrentVersion = *t.CurrentVersion
+	}
+	return of
 }
 
 // Group is what it is listed under: the provider's name for it, or else what stands
@@ -236,8 +252,12 @@ type taskOut struct {
 	Done   int
 }
 
-// endpoints reads the application's endpoints, the newest first, 250 at most.
+// endpoints reads the application's endpoints, the newest first, 250 at most; none if the
+// visitor may not see them.
 func (v *visit) endpoints() ([]endpointOut, error) {
+	if !v.reaches("GET /app/{app}/endpoint") {
+		return nil, nil
+	}
 	var list listOf[endpointOut]
 	err := v.read(&list, v.of("endpoint"), "limit", fmt.Sprint(fanfare.MaxPage))
 	return list.Data, err
@@ -249,8 +269,21 @@ func (v *visit) endpoint() (*endpointOut, error) {
 	return ep, v.read(ep, v.of("endpoint", v.r.PathValue("endpoint")))
 }
 
+// endpointOrID is the one that the path names, with no more than its id if the visitor
+// may not see it.
+func (v *visit) endpointOrID() (*endpointOut, error) {
+	if !v.reaches("GET /app/{app}/endpoint/{endpoint}") {
+		id := v.r.PathValue("endpoint")
+		return &endpointOut{ID: id, Description: id}, nil
+	}
+	return v.endpoint()
+}
+
 // eventTypes reads the catalogue as the visitor may see it, 1000 at most.
 func (v *visit) eventTypes(content string) (all []eventTypeOut, err error) {
+	if !v.reaches("GET /event-type") {
+		return nil, nil
+	}
 	var at string
 	for range 4 {
 		var list listOf[eventTypeOut]

@@ -37,7 +37,15 @@ type Options struct {
 	Portal     Portal
 	PortalOnly bool // there is no console
 
+	OIDC *OIDC // by which people log in to the console; nil: by keys alone
+
 	Settings []Setting // what the server runs with, for the console to show; no secrets
+
+	Loopback bool // endpoints may be on this machine, as [fanfare.Options].AllowLoopback lets them
+
+	// Bins are those that the hub sends to, by [fanfare.Options].Bins: customers can have
+	// test inboxes then. nil: there are others, for operators alone.
+	Bins *inspect.Bins
 }
 
 // A Handler serves the pages. It never changes once New has returned, but for what its
@@ -48,6 +56,7 @@ type Handler struct {
 	log    *slog.Logger
 	root   string // path that all addresses begin with, without a slash at its end; ""
 	secure bool   // people come by https
+	alone  bool   // the portal is: there is no console
 	look   look
 	frames []string // other sites that may show the portal in a frame
 	pages  map[string]*template.Template
@@ -59,8 +68,12 @@ type Handler struct {
 
 	settings []Setting
 	bins     *inspect.Bins
+	loopback bool         // endpoints may be on this machine
+	inboxes  bool         // endpoints may have them
+	shares   bool         // there are links to them
 	watching atomic.Int64 // pages that are told of changes in bins
 	doors    doors
+	provider *provider // nil: there is none
 }
 
 // New returns the pages over hub and over its API. It returns what is wrong with the
@@ -87,23 +100,41 @@ func New(hub *fanfare.Hub, api http.Handler, opt *Options) (*Handler, error) {
 	if h.assets, err = newAssets(h.look.css()); err != nil {
 		return nil, err
 	}
-	if h.pages, err = parsePages(); err != nil {
+	if h.pages, err = allPages(); err != nil {
+		return nil, err
+	}
+	if h.provider, err = opt.OIDC.provider(h.site); err != nil {
 		return nil, err
 	}
 	h.mux.HandleFunc("GET "+assetPath+"{name}", h.assets.serve)
-	h.settings, h.bins = opt.Settings, inspect.New(opt.BaseURL)
+	h.settings, h.bins, h.inboxes, h.loopback = opt.Settings, opt.Bins, opt.Bins != nil, opt.Loopback
+	if h.bins == nil {
+		h.bins = inspect.New(opt.BaseURL)
+	} else if opt.PortalOnly {
+		h.mux.Handle(inspect.Path, h.bins)
+	}
 	h.portalRoutes()
-	if !opt.PortalOnly {
+	if h.alone = opt.PortalOnly; !h.alone {
 		h.consoleRoutes()
 	}
 	return h, nil
 }
 
-// Before serves the pages, and has next serve all else.
+// Before serves the pages, and has next serve all else. None is below /api/, so that what
+// goes there need not be looked at twice. Where next has nothing either, a browser gets a
+// page of the console that says so.
 func (h *Handler) Before(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			next.ServeHTTP(w, r)
+			return
+		}
 		if _, pattern := h.mux.Handler(r); pattern != "" {
 			h.ServeHTTP(w, r)
+			return
+		}
+		if !h.alone && wantsPage(r) {
+			h.serveBehind(next, w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -139,8 +170,11 @@ func (h *Handler) handle(v *visit, serve func(*visit) error) {
 	}
 }
 
-// fail answers with what went wrong.
+// fail answers with what went wrong, unless who asked has gone.
 func (h *Handler) fail(v *visit, err error) {
+	if v.r.Context().Err() != nil {
+		return
+	}
 	var told *refusal
 	if !errors.As(err, &told) {
 		h.log.ErrorContext(v.r.Context(), "page failed", "method", v.r.Method, "page", v.r.Pattern, "error", err)
@@ -176,6 +210,10 @@ func (h *Handler) render(w http.ResponseWriter, status int, name string, p *page
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
+	if p.visit != nil {
+		w.Write(narrow(out.Bytes(), p.visit.opens, p.visit.instead))
+		return nil
+	}
 	w.Write(out.Bytes()) // the visitor may be gone, which is their own affair
 	return nil
 }

@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,24 +20,50 @@ import (
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/connect/slack"
 	"github.com/fanfarehq/fanfare/internal/api"
+	"github.com/fanfarehq/fanfare/internal/inspect"
 	"github.com/fanfarehq/fanfare/internal/ui"
 	"github.com/fanfarehq/fanfare/storetest"
 )
 
 const adminKey = "fan_admin_test"
 
+// home is where people reach a world unless its options say otherwise.
+const home = "http://127.0.0.1:8080"
+
 // A world is a Hub that runs, its API and its pages, a receiver that answers as it is
 // told, and a visitor.
 type world struct {
 	t      *testing.T
 	hub    *fanfare.Hub
+	store  fanfare.Store
 	site   http.Handler
+	pages  *ui.Handler
 	app    *fanfare.Application
 	rcv    *httptest.Server
 	cookie string
 
 	mu     sync.Mutex
 	answer func(http.ResponseWriter, *http.Request)
+}
+
+// A register is a store that tells when its Hub runs: what is accepted before, the
+// scheduler finds later and knows less of.
+type register struct {
+	*storetest.Model
+	once sync.Once
+	runs chan struct{}
+}
+
+func (r *register) Lanes(ctx context.Context) ([]fanfare.Lane, error) {
+	defer r.once.Do(func() { close(r.runs) })
+	return r.Model.Lanes(ctx)
+}
+
+func (r *register) EveryEndpoint(ctx context.Context, f fanfare.EndpointFilter) ([]*fanfare.Endpoint, fanfare.EndpointID, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	return r.Model.EveryEndpoint(ctx, f)
 }
 
 func newWorld(t *testing.T, opt *ui.Options) *world {
@@ -49,11 +77,20 @@ func newWorld(t *testing.T, opt *ui.Options) *world {
 		answer(rw, r)
 	}))
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	store := storetest.NewModel()
-	w.hub = fanfare.New(store, &fanfare.Options{Logger: log, AllowLoopback: true, Transformer: upper{}, Connectors: map[string]fanfare.Connector{"slack": slack.Connector()}})
+	if opt == nil {
+		opt = &ui.Options{}
+	}
+	own := *opt
+	opt = &own
+	at := cmp.Or(strings.TrimRight(opt.BaseURL, "/"), home)
+	opt.Bins = inspect.New(at)
+	store := &register{Model: storetest.NewModel(), runs: make(chan struct{})}
+	w.store = store
+	w.hub = fanfare.New(store, &fanfare.Options{Bins: &fanfare.Bins{At: at + inspect.Path, Serve: opt.Bins}, Logger: log, AllowLoopback: true, Transformer: upper{}, Connectors: map[string]fanfare.Connector{"slack": slack.Connector()}})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.hub.Run(ctx) }()
+	<-store.runs
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -66,9 +103,6 @@ func newWorld(t *testing.T, opt *ui.Options) *world {
 		t.Fatal(err)
 	}
 	routes := api.New(w.hub, store, &api.Options{Logger: log, KeyHash: api.HashKey(adminKey)})
-	if opt == nil {
-		opt = &ui.Options{}
-	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
@@ -76,7 +110,7 @@ func newWorld(t *testing.T, opt *ui.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.site = pages.Before(routes)
+	w.site, w.pages = pages.Before(routes), pages
 	w.enter(fanfare.Capabilities()...)
 	return w
 }
@@ -202,31 +236,10 @@ func (w *world) submit(status int, d *doc, button string, pairs ...string) *doc 
 		w.t.Fatalf("%s has no button %q: %s", d.path, button, d.words())
 	}
 	action := attr(form, "action")
-	values := map[string][]string{}
+	values := valuesOf(form)
 	if name := attr(found, "name"); name != "" {
 		values[name] = []string{attr(found, "value")}
 	}
-	each(form, func(n *html.Node) {
-		name := attr(n, "name")
-		kind := attr(n, "type")
-		switch {
-		case name == "" || n.Data == "button":
-		case n.Data == "textarea":
-			values[name] = append(values[name], strings.TrimPrefix(text(n), "\n"))
-		case n.Data == "select":
-			each(n, func(o *html.Node) {
-				if o.Data == "option" && (values[name] == nil || has(o, "selected")) {
-					values[name] = []string{attr(o, "value")}
-				}
-			})
-		case n.Data == "input" && (kind == "checkbox" || kind == "radio"):
-			if has(n, "checked") {
-				values[name] = append(values[name], attr(n, "value"))
-			}
-		case n.Data == "input":
-			values[name] = append(values[name], attr(n, "value"))
-		}
-	})
 	for i := 0; i+1 < len(pairs); i += 2 {
 		values[pairs[i]] = []string{pairs[i+1]}
 	}
@@ -237,98 +250,6 @@ func (w *world) submit(status int, d *doc, button string, pairs ...string) *doc 
 		}
 	}
 	return w.post(status, action, flat...)
-}
-
-func each(n *html.Node, do func(*html.Node)) {
-	if n.Type == html.ElementNode {
-		do(n)
-	}
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		each(c, do)
-	}
-}
-
-func attr(n *html.Node, name string) string {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
-		}
-	}
-	return ""
-}
-
-func has(n *html.Node, name string) bool {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return true
-		}
-	}
-	return false
-}
-
-func text(n *html.Node) string {
-	var b strings.Builder
-	var walk func(*html.Node)
-	walk = func(n *html.Node) {
-		if n.Type == html.TextNode {
-			b.WriteString(n.Data)
-		}
-		for c := n.FirstChild; c != nil; c = c.NextSibling {
-			walk(c)
-		}
-	}
-	walk(n)
-	return b.String()
-}
-
-// words are the text of the page's main part, with single spaces.
-func (d *doc) words() string {
-	var main string
-	each(d.root, func(n *html.Node) {
-		if n.Data == "main" {
-			main = text(n)
-		}
-	})
-	return strings.Join(strings.Fields(main), " ")
-}
-
-// says fails the test unless the page has all of these texts.
-func (d *doc) says(want ...string) *doc {
-	d.t.Helper()
-	words := d.words()
-	for _, text := range want {
-		if !strings.Contains(words, text) {
-			d.t.Errorf("%s does not say %q: %s", d.path, text, words)
-		}
-	}
-	return d
-}
-
-// lacks fails the test if the page has one of these texts.
-func (d *doc) lacks(not ...string) *doc {
-	d.t.Helper()
-	words := d.words()
-	for _, text := range not {
-		if strings.Contains(words, text) {
-			d.t.Errorf("%s says %q: %s", d.path, text, words)
-		}
-	}
-	return d
-}
-
-// all are the texts of the elements of a name, or their attributes.
-func (d *doc) all(name, attribute string) (found []string) {
-	each(d.root, func(n *html.Node) {
-		if n.Data != name {
-			return
-		}
-		if attribute == "" {
-			found = append(found, strings.Join(strings.Fields(text(n)), " "))
-		} else if has(n, attribute) {
-			found = append(found, attr(n, attribute))
-		}
-	})
-	return found
 }
 
 // endpoint makes one at the receiver.
@@ -358,23 +279,48 @@ func (w *world) message(n int, payload string) *fanfare.Message {
 // attempts waits until a message has so many.
 func (w *world) attempts(msg *fanfare.Message, n int) []*fanfare.Attempt {
 	w.t.Helper()
-	for range 500 {
-		all, err := w.hub.Attempts(w.t.Context(), w.app.ID, fanfare.AttemptFilter{Message: msg.ID, Page: fanfare.Page{Limit: 100}})
+	var all []*fanfare.Attempt
+	w.until(fmt.Sprintf("message %s has %d attempts", msg.ID, n), func() bool {
+		var err error
+		all, err = w.hub.Attempts(w.t.Context(), w.app.ID, fanfare.AttemptFilter{Message: msg.ID, Page: fanfare.Page{Limit: 100}})
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if len(all) >= n {
-			return all
+		return len(all) >= n
+	})
+	return all
+}
+
+// patience is how long tests wait for what comes by itself, on a machine however busy.
+const patience = 30 * time.Second
+
+// until waits for something to become so.
+func (w *world) until(what string, is func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(patience); !is(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("it has not come to be within %v that %s", patience, what)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	w.t.Fatalf("message %s has not had %d attempts within five seconds", msg.ID, n)
-	return nil
+}
+
+// comes opens a page until it says all of these texts.
+func (w *world) comes(path string, want ...string) *doc {
+	w.t.Helper()
+	var d *doc
+	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		d = w.get(http.StatusOK, path)
+		words := d.words()
+		if !slices.ContainsFunc(want, func(text string) bool { return !strings.Contains(words, text) }) || time.Now().After(end) {
+			return d.says(want...)
+		}
+	}
 }
 
 // A form of a page, and how many buttons it has.
 type form struct {
 	action  string
+	method  string
 	buttons int
 }
 
@@ -383,7 +329,7 @@ func (d *doc) forms() (all []form) {
 		if n.Data != "form" {
 			return
 		}
-		f := form{action: attr(n, "action")}
+		f := form{action: attr(n, "action"), method: attr(n, "method")}
 		each(n, func(b *html.Node) {
 			if b.Data == "button" {
 				f.buttons++
@@ -394,7 +340,8 @@ func (d *doc) forms() (all []form) {
 	return all
 }
 
-// state is what is stored of the application's endpoints and deliveries, as text.
+// state is what is stored of the application's endpoints and deliveries, as text; but
+// for since when an endpoint fails, which the engine notes a while after an attempt.
 func (w *world) state() string {
 	w.t.Helper()
 	eps, err := w.hub.Endpoints(w.t.Context(), w.app.ID, fanfare.Page{Limit: 100})
@@ -403,6 +350,7 @@ func (w *world) state() string {
 	}
 	var b strings.Builder
 	for _, ep := range eps {
+		ep.FailingSince = time.Time{}
 		fmt.Fprintf(&b, "%+v\n", *ep)
 		ds, err := w.hub.Deliveries(w.t.Context(), w.app.ID, fanfare.DeliveryFilter{Endpoint: ep.ID, Page: fanfare.Page{Limit: 100}})
 		if err != nil {

@@ -40,7 +40,7 @@ var hostile = []string{
 // anywhere but its template.
 func (d *doc) inert(t *testing.T) {
 	t.Helper()
-	known := strings.Fields("html head meta title link script body a header nav ul li main p form input button h1 h2 h3 h4 div span svg path circle rect table caption thead tbody tr th td time code pre dl dt dd section details summary label select option textarea fieldset legend ol footer strong article b g line text figure figcaption progress")
+	known := strings.Fields("html head meta title link script body a header nav ul li main p form input button h1 h2 h3 h4 div span svg path circle rect table caption thead tbody tr th td time code pre dl dt dd section details summary label select option textarea fieldset legend ol footer strong article b g line text figure figcaption progress datalist")
 	each(d.root, func(n *html.Node) {
 		if !slices.Contains(known, n.Data) {
 			t.Errorf("%s has an element %s", d.path, n.Data)
@@ -65,6 +65,7 @@ func (d *doc) inert(t *testing.T) {
 // TestHostileText puts each string wherever the store keeps what people say, and opens
 // every page.
 func TestHostileText(t *testing.T) {
+	t.Parallel()
 	if len(hostile) < 60 {
 		t.Fatalf("there are %d strings", len(hostile))
 	}
@@ -112,11 +113,14 @@ func TestHostileText(t *testing.T) {
 			w.parse(a, path).inert(t)
 		}
 		w.post(422, "/portal/endpoint/new", "url", text, "description", text, "filter", text, "headers", text, "rateLimit", text, "do", "add").inert(t)
+		w.post(200, "/portal/endpoint/new", "do", "row", "member", text, "relation", text, "value", text, "auth", "oauth2", "auth.basic.username", text, "auth.oauth2.tokenUrl", text).inert(t)
+		w.post(200, at+"/settings", "do", "try", "events", "some", "type", name, "filter", "payload.said == "+string(said)).inert(t)
 		w.post(200, at+"/transform", "do", "try", "code", text+" wrong", "message", string(msg.ID)).inert(t)
 	}
 	w.get(200, "/portal").inert(t)
 	w.get(200, "/portal/log").inert(t)
 	w.get(200, "/portal/catalogue").inert(t)
+	w.get(200, "/portal/settings").inert(t)
 }
 
 func ascii(r rune) rune {

@@ -5,6 +5,7 @@
 package verdict
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +21,8 @@ type Verdict struct {
 	State  string
 	Scheme string // of a valid one: v1, v1a or the profile; of another or an unchecked one: the profile it looks like
 	Reason string // of an invalid one
+
+	Missing bool // of an invalid one: what should sign it is not there
 }
 
 // A Judge verifies the signatures of requests.
@@ -47,7 +50,7 @@ func (j *Judge) Of(r *http.Request, body []byte, now time.Time) Verdict {
 		verifier := *j.Verifier
 		verifier.URL = j.URL
 		if _, err := verifier.VerifyRequest(r, body, now); err != nil {
-			return Verdict{State: "invalid", Reason: err.Error()}
+			return Verdict{State: "invalid", Reason: err.Error(), Missing: errors.Is(err, webhook.ErrMissingHeader)}
 		}
 		return Verdict{State: "valid", Scheme: string(told)}
 	case len(j.Secrets) == 0 && seen == webhook.Standard:

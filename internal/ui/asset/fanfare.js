@@ -17,12 +17,13 @@
   // dress does what has to be done to whatever comes into the page.
   function dress(from) {
     for (const b of $$("[data-copies]", from)) b.hidden = !navigator.clipboard;
+    for (const b of $$("[data-holds]", from)) b.hidden = false;
     for (const t of $$("time[datetime]", from)) {
       const at = new Date(t.dateTime);
       if (isNaN(at)) continue;
       const local = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
       const utc = at.toISOString().replace("T", " ").replace(/\.\d+Z/, " UTC");
-      if (t.classList.contains("moment")) t.textContent = local + " · " + utc;
+      if (t.classList.contains("moment")) t.textContent = at.getTimezoneOffset() ? local + " · " + utc : utc;
       else t.title = local + " · " + utc;
     }
     for (const list of $$("[data-narrows]", from)) narrow(list);
@@ -54,53 +55,90 @@
       const known = new Set($$("tr[id]", old).map(r => r.id));
       const next = document.importNode(fresh, true);
       if (known.size) for (const r of $$("tr[id]", next)) if (!known.has(r.id)) r.classList.add("fresh");
+      const was = old.contains(document.activeElement) ? document.activeElement : null;
       old.replaceWith(next);
       dress(next);
+      if (!was) continue;
+      const same = was.id ? document.getElementById(was.id)
+        : $$(was.tagName, next).find(e => e.textContent === was.textContent && e.getAttribute("href") === was.getAttribute("href"));
+      if (same) same.focus();
     }
   }
-  async function refresh() {
-    const ids = $$("[data-live]").map(e => e.id);
+
+  // What is looked at does not move: a part that has rows stays as it is while the pointer
+  // or the focus is in it, and is fetched anew afterwards.
+  let stale = [], looks = 0, shown = 0;
+  const byId = id => document.getElementById(id);
+  const looked = e => !!$("tbody tr, article, h3", e) && (e.matches(":hover") || e.contains(document.activeElement)) || e.matches("[data-list]") && held();
+  const free = id => { const e = byId(id); return e && !looked(e) && !(e.matches("[data-list]") && $("#more")); };
+  async function refresh(all) {
+    const ids = $$("[data-live]").map(e => e.id), at = location.href, turn = ++looks;
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      const answer = await fetch(at, { headers: { Accept: "text/html" } });
       if (answer.status === 401) { location.reload(); return; }
-      if (answer.ok) take(await answer.text(), ids);
+      const text = answer.ok ? await answer.text() : "";
+      if (!text || at !== location.href || turn < shown) return; // what was asked for later is there
+      shown = turn;
+      const now = all === true ? ids : ids.filter(free);
+      stale = ids.filter(id => !now.includes(id));
+      take(text, now);
     } catch { /* the next news try again */ }
   }
 
-  // News. What is looked at does not move: while the pointer or the focus is in a list
-  // that has rows, new ones wait behind a button that says how many there are.
-  let waiting = 0, timer = 0;
+  // News. New rows of a list that is looked at wait behind a button that says how many
+  // there are.
+  let waiting = 0, timer = 0, pace = 40;
   const ofPage = d => {
     const only = document.body.querySelector("[data-live][data-endpoint]");
     const msg = document.body.querySelector("[data-live][data-message]");
     return (!only || only.dataset.endpoint === d.endpointId) && (!msg || msg.dataset.message === d.msgId);
   };
-  const busy = () => $$("[data-live]").some(e => e.matches(":hover") || e.contains(document.activeElement));
+  // A list can be held as it is, until it is let go or its news are asked for.
+  const held = () => !!$("[data-holds][aria-pressed=true]");
+  document.addEventListener("click", e => {
+    const b = e.target.closest("[data-holds]");
+    if (!b) return;
+    b.setAttribute("aria-pressed", held() ? "false" : "true");
+    if (!held() && $("#more")) $("#more").click();
+  });
   function arrived() {
+    if (!timer) timer = setTimeout(show, pace);
+  }
+  function show() {
+    timer = 0;
+    pace = waiting > 10 ? 500 : 40; // a flood is shown less often
     const list = $("[data-live][data-list]");
     const what = list && list.dataset.what || "attempt";
     const text = waiting === 1 ? "1 new " + what : waiting + " new " + what + "s";
-    if (!list || !$("tbody tr", list) || !busy()) {
-      clearTimeout(timer);
-      timer = setTimeout(() => { say(text); waiting = 0; refresh(); }, 40);
-      return;
-    }
     let bar = $("#more");
-    if (!bar) {
-      bar = document.createElement("button");
-      bar.id = "more"; bar.className = "more"; bar.type = "button";
-      bar.addEventListener("click", () => { waiting = 0; bar.remove(); refresh(); });
-      list.before(bar);
+    if (waiting) say(text);
+    if (waiting && list && $("tbody tr", list) && looked(list)) {
+      if (!bar) {
+        const place = document.createElement("div");
+        bar = document.createElement("button");
+        bar.id = "more"; bar.type = "button"; place.className = "more";
+        bar.addEventListener("click", () => { waiting = 0; place.remove(); refresh(true); });
+        place.append(bar);
+        list.before(place);
+      }
+      bar.textContent = "Show " + text;
+    } else {
+      waiting = 0;
+      if (bar) bar.parentElement.remove();
     }
-    bar.textContent = "Show " + text;
-    say(text);
+    refresh();
   }
+  for (const moved of ["pointerover", "focusin"]) document.addEventListener(moved, () => { if (stale.some(free)) arrived(); });
   // follow begins the stream of news. The browser takes it up again by itself; it gives up
-  // only when it is told no, as when the session has ended: then the page says so.
+  // only when it is told no, as when the session has ended: then the page says so. A page
+  // that nobody sees has none, as browsers keep few connections to one server.
+  let source = null;
   function follow() {
-    const source = new EventSource(root.dataset.stream);
+    if (source || document.hidden) return;
+    source = new EventSource(root.dataset.stream);
     source.addEventListener("error", async () => {
-      if (source.readyState !== EventSource.CLOSED) return;
+      if (!source || source.readyState !== EventSource.CLOSED) return;
+      source = null;
       try {
         const answer = await fetch(location.href, { method: "HEAD" });
         if (answer.status === 401) { location.reload(); return; }
@@ -113,31 +151,42 @@
       waiting++;
       arrived();
     });
-    addEventListener("pagehide", () => source.close(), { once: true });
   }
-  if (root.dataset.stream && $("[data-live]") && window.EventSource) follow();
+  function rest() { if (source) source.close(); source = null; }
+  if (root.dataset.stream && $("[data-live]") && window.EventSource) {
+    follow();
+    addEventListener("pagehide", rest);
+    addEventListener("pageshow", follow);
+    document.addEventListener("visibilitychange", () => { if (document.hidden) rest(); else { follow(); refresh(); } });
+  }
   const every = $("[data-every]");
-  if (every) setInterval(() => { if (!document.hidden && !busy()) refresh(); }, 1000 * every.dataset.every);
+  if (every) setInterval(() => { if (!document.hidden) refresh(); }, 1000 * every.dataset.every);
 
-  // A button with data-into sends its form, and takes only that part of the answer.
+  // A button with data-into sends its form, and takes only that part of the answer, unless
+  // something was asked for in the same fieldset since.
+  const turns = {};
   document.addEventListener("submit", async e => {
     const button = e.submitter;
     if (!button || !button.dataset.into) return;
     e.preventDefault();
     const id = button.dataset.into, form = e.target, data = new FormData(form, button);
-    const place = document.getElementById(id);
+    const place = document.getElementById(id), set = place && place.closest("fieldset[id]"), of = set ? set.id : id;
+    const turn = turns[of] = (turns[of] || 0) + 1;
     if (place) place.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(form.action, { method: "POST", body: data });
-      take(await answer.text(), [id]);
+      const text = await answer.text();
+      if (turn === turns[of]) take(text, [id]);
     } catch {
       say("The server could not be reached.");
       if (place) place.removeAttribute("aria-busy");
     }
   });
+  // What is changed in a part with data-presses presses that button.
   document.addEventListener("change", e => {
-    const t = e.target;
-    if (t.matches("[data-checks]")) { const b = $("button[data-into=check]", t.form); if (b && t.value) t.form.requestSubmit(b); }
+    const part = e.target.closest("[data-presses]");
+    const b = part && document.getElementById(part.dataset.presses);
+    if (b && b.form && (e.target.value || !e.target.required)) b.form.requestSubmit(b);
   });
 
   // A list of choices is narrowed by what is typed above it.
@@ -160,7 +209,52 @@
   });
 
   // What changes without news is looked up anew every two seconds, while it is looked at.
-  setInterval(() => { if ($("[data-again]") && !document.hidden && !busy()) refresh(); }, 2000);
+  setInterval(() => { if ($("[data-again]") && !document.hidden) refresh(); }, 2000);
+
+  // The drawer shows the page of a row beside its list, under that page's own address. What
+  // cannot be shown so is gone to.
+  async function draw(row) {
+    const href = row.href, title = document.title;
+    let there;
+    try {
+      const answer = await fetch(href, { headers: { Accept: "text/html" } });
+      if (answer.ok && answer.url === href) there = parsed(await answer.text());
+    } catch { /* the browser says so */ }
+    const main = there && $("main", there);
+    if (!main || $$("[id]", main).some(e => byId(e.id))) { location.href = href; return; }
+    const box = document.createElement("dialog"), shut = document.createElement("button");
+    box.className = "drawer";
+    box.setAttribute("aria-label", there.title);
+    shut.type = "button"; shut.className = "quiet shut"; shut.textContent = "Close";
+    shut.addEventListener("click", () => box.close());
+    box.append(shut, ...[...main.children].map(e => document.importNode(e, true)));
+    box.addEventListener("click", e => { if (e.target === box) box.close(); });
+    box.addEventListener("close", () => {
+      box.remove();
+      document.title = title;
+      row.focus(); // which not every browser gave it when it was clicked
+      if (history.state && history.state.drawer) history.back();
+      else refresh();
+    });
+    history.pushState({ drawer: true }, "", href);
+    document.title = there.title;
+    document.body.append(box);
+    dress(box);
+    box.showModal();
+  }
+  document.addEventListener("click", e => {
+    const row = e.target.closest("[data-drawer] a.row");
+    if (!row || e.button || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey) return;
+    e.preventDefault();
+    draw(row);
+  });
+  const page = () => location.href.split("#")[0], own = page();
+  addEventListener("popstate", e => {
+    const box = $("dialog.drawer");
+    if (e.state && e.state.drawer ? !box : page() !== own) location.reload();
+    else if (box) box.close();
+    else refresh();
+  });
 
   // The palette is the page to go to others from, in a dialog.
   const palette = root.dataset.palette;
@@ -202,7 +296,7 @@
   let going = 0;
   if (palette) document.addEventListener("keydown", e => {
     if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === "k") { e.preventDefault(); choose(); return; }
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, dialog")) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, dialog.palette")) return;
     const site = palette.replace(/\/go$/, ""), gone = Date.now() - going < 1500;
     going = 0;
     if (gone && ways[e.key]) { e.preventDefault(); e.stopImmediatePropagation(); location.href = site + ways[e.key]; }
@@ -214,16 +308,17 @@
   // pages, r and c press what says so.
   document.addEventListener("keydown", e => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, [contenteditable]")) return;
-    const press = s => { const t = $(s); if (t) { e.preventDefault(); t.focus(); t.click(); } };
+    const within = $("dialog[open]") || document;
+    const press = s => { const t = $(s, within); if (t) { e.preventDefault(); t.focus(); t.click(); } };
     if (e.key === "j" || e.key === "k") {
-      const rows = $$("tbody tr a.row");
+      const rows = $$("a.row", within);
       if (!rows.length) return;
-      const at = rows.indexOf(document.activeElement.closest("tr") && $("a.row", document.activeElement.closest("tr")));
+      const here = document.activeElement.closest("tr, article"), at = here ? rows.indexOf($("a.row", here)) : -1;
       const to = e.key === "j" ? Math.min(rows.length - 1, at + 1) : Math.max(0, at - 1);
       e.preventDefault();
       rows[to].focus();
     } else if (e.key === "/") {
-      const t = $(".filters input, .filters select, [data-narrows]");
+      const t = $(".filters input, .filters select, [data-narrows]", within);
       if (t) { e.preventDefault(); t.focus(); }
     } else if (/^[nprc]$/.test(e.key)) press(`button[data-key=${e.key}], a[data-key=${e.key}], [data-key=${e.key}] button`);
   });

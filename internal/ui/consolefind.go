@@ -1,0 +1,212 @@
+package ui
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// findEvery lists endpoints of all applications that have all words in their URL,
+// description, id or uid, among the next thousand. next is behind which to go on.
+func (v *visit) findEvery(f fanfare.EndpointFilter, words []string) (rows []*everyRow, next fanfare.EndpointID, err error) {
+	var found []*fanfare.Endpoint
+	f.Limit, f.Look = fanfare.MaxPage, issuesLook
+	for range searchLook {
+		eps, behind, err := v.everyEndpoint(f)
+		if err != nil {
+			return nil, "", err
+		}
+		next = behind
+		for _, ep := range eps {
+			text := strings.ToLower(string(ep.ID) + " " + ep.UID + " " + ep.URL + " " + ep.Description)
+			if slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+				continue
+			}
+			if found = append(found, ep); len(found) == pageSize {
+				next = ep.ID
+				break
+			}
+		}
+		if f.Before = next; next == "" || len(found) == pageSize {
+			break
+		}
+	}
+	rows, err = v.everyRows(found)
+	return rows, next, err
+}
+
+// findID adds what has an id that says what it is of and not whose. A source is looked for
+// in the newest applications, and an attempt at the newest endpoints, with a look-up by key
+// in each.
+func (v *visit) findID(id string, add func(text, path string)) error {
+	kind, _, _ := strings.Cut(id, "_")
+	raw, ok := fanfare.DecodeID(kind+"_", id)
+	if !ok {
+		return nil
+	}
+	switch kind {
+	case "ep":
+		return v.findEndpoint(raw, add)
+	case "atmpt":
+		return v.findAttempt(raw, add)
+	case "msg":
+		return v.findMessage(id, add)
+	}
+	if !v.reaches("GET /app") {
+		return nil
+	}
+	var list listOf[applicationOut]
+	for range searchLook {
+		behind := list.Iterator
+		list = listOf[applicationOut]{}
+		if err := v.read(&list, "/app", "limit", fmt.Sprint(fanfare.MaxPage), "iterator", behind); err != nil {
+			return err
+		}
+		for _, app := range list.Data {
+			of := v.within(app.ID)
+			err := of.read(nil, of.of("source", id))
+			if _, refused := isRefused(err); err != nil && !refused {
+				return err
+			}
+			if err == nil {
+				add(id+" of "+app.Called(), "/app/"+url.PathEscape(app.ID)+"/source/"+id)
+				return nil
+			}
+		}
+		if list.Done {
+			break
+		}
+	}
+	return nil
+}
+
+// findMessage is findID of a message.
+func (v *visit) findMessage(id string, add func(text, path string)) error {
+	var list foundList
+	if !v.reaches("GET /message") {
+		return nil
+	}
+	if err := v.read(&list, "/message", "id", id); err != nil {
+		return err
+	}
+	rows, err := v.foundRows(list.Data)
+	for _, row := range rows {
+		add(id+" of "+row.Of.Text, strings.TrimPrefix(row.URL, v.root))
+	}
+	return err
+}
+
+// findEndpoint is findID of an endpoint, which is found whoever it belongs to.
+func (v *visit) findEndpoint(raw [16]byte, add func(text, path string)) error {
+	if !v.reaches("GET /endpoint") {
+		return nil
+	}
+	f := fanfare.EndpointFilter{Before: fanfare.EndpointID(fanfare.EncodeID("ep_", beside(raw, 1))), Limit: 1, Look: 1}
+	rows, _, err := v.everyOf(f)
+	for _, row := range rows {
+		if row.ID == fanfare.EncodeID("ep_", raw) {
+			add("Endpoint "+row.Name()+" of "+row.AppName, strings.TrimPrefix(row.At, v.root))
+		}
+	}
+	return err
+}
+
+// findAttempt is findID of an attempt, which is looked for at the newest thousand
+// endpoints.
+func (v *visit) findAttempt(raw [16]byte, add func(text, path string)) error {
+	if !v.reaches("GET /attempt") {
+		return nil
+	}
+	id := fanfare.AttemptID(fanfare.EncodeID("atmpt_", raw))
+	behind := fanfare.Page{Limit: 1, Ascending: true, After: fanfare.EncodeID("atmpt_", beside(raw, -1))}
+	f := fanfare.EndpointFilter{Limit: fanfare.MaxPage, Look: issuesLook}
+	for range searchLook {
+		eps, next, err := v.everyEndpoint(f)
+		if err != nil {
+			return err
+		}
+		for _, ep := range eps {
+			all, err := v.hub.Attempts(v.r.Context(), ep.Application, fanfare.AttemptFilter{Endpoint: ep.ID, Page: behind})
+			if err != nil {
+				return err
+			}
+			if len(all) > 0 && all[0].ID == id {
+				add("Attempt "+string(id), "/app/"+string(ep.Application)+"/message/"+string(all[0].Message)+"/to/"+string(ep.ID))
+				return nil
+			}
+		}
+		if f.Before = next; next == "" {
+			break
+		}
+	}
+	return nil
+}
+
+// beside is the number before or after one of 16 bytes.
+func beside(raw [16]byte, step int) [16]byte {
+	for i := len(raw) - 1; i >= 0; i-- {
+		was := raw[i]
+		raw[i] = byte(int(was) + step)
+		if step > 0 && was != 0xff || step < 0 && was != 0 {
+			break
+		}
+	}
+	return raw
+}
+
+// findCalled adds applications that have words in their name or uid, of the newest.
+func (v *visit) findCalled(words string, add func(text, path string)) error {
+	if len(words) < 2 || !v.reaches("GET /app") {
+		return nil
+	}
+	var list listOf[applicationOut]
+	if err := v.read(&list, "/app", "limit", fmt.Sprint(fanfare.MaxPage)); err != nil {
+		return err
+	}
+	shown := 0
+	for _, app := range list.Data {
+		if words == app.ID || words == strings.ToLower(app.UID) || !strings.Contains(strings.ToLower(app.Name+" "+app.UID), words) {
+			continue
+		}
+		add("Application "+app.Called(), "/app/"+url.PathEscape(app.ID))
+		if shown++; shown == mostCalled {
+			break
+		}
+	}
+	return nil
+}
+
+// mostCalled is how many applications, and endpoints, are offered that are called alike.
+const mostCalled = 5
+
+// findEndpoints adds endpoints that have words in their description or uid, of the newest
+// thousand.
+func (v *visit) findEndpoints(words string, add func(text, path string)) error {
+	if len(words) < 2 {
+		return nil
+	}
+	var found []*fanfare.Endpoint
+	f := fanfare.EndpointFilter{Limit: fanfare.MaxPage, Look: issuesLook}
+	for range searchLook {
+		eps, next, err := v.everyEndpoint(f)
+		if err != nil {
+			return err
+		}
+		for _, ep := range eps {
+			if len(found) < mostCalled && strings.Contains(strings.ToLower(ep.Description+" "+ep.UID), words) {
+				found = append(found, ep)
+			}
+		}
+		if f.Before = next; next == "" || len(found) == mostCalled {
+			break
+		}
+	}
+	rows, err := v.everyRows(found)
+	for _, row := range rows {
+		add("Endpoint "+row.Name()+" of "+row.AppName, strings.TrimPrefix(row.At, v.root))
+	}
+	return err
+}

@@ -1,0 +1,99 @@
+package ui
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// since is when the task was begun.
+func (t *taskFull) since() string { return t.CreatedAt.UTC().Format("2006-01-02 15:04 UTC") }
+
+// linedOf is what sends again what an endpoint has given up, once it is healthy; nil:
+// nothing does.
+func (v *visit) linedOf(ep *endpointOut) (*taskFull, error) {
+	if !v.reaches("GET /background-task") {
+		return nil, nil
+	}
+	var list listOf[taskFull]
+	if err := v.read(&list, "/background-task", "status", "running", "task", "endpoint.recover", "limit", strconv.Itoa(fanfare.MaxPage)); err != nil {
+		return nil, err
+	}
+	for i, t := range list.Data {
+		if t.EndpointID == ep.ID && t.Parameters.WhenHealthy {
+			return &list.Data[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// sayLined says in the place of what offers to put in line what was given up that it is,
+// where it is.
+func (v *visit) sayLined(w *why, ep *endpointOut) error {
+	offered := func(p place) bool { return strings.Contains(p.URL, "/confirm/retry") }
+	if w == nil || !slices.ContainsFunc(w.Links, offered) {
+		return nil
+	}
+	t, err := v.linedOf(ep)
+	if t == nil || err != nil {
+		return err
+	}
+	w.Links = slices.DeleteFunc(w.Links, offered)
+	w.Then = strings.TrimLeft(w.Then+" "+t.lined(), " ")
+	if v.console {
+		w.Links = append(w.Links, place{Text: "See what is in line", URL: v.root + "/task/" + url.PathEscape(t.ID)})
+	}
+	return nil
+}
+
+// lined says since when it is in line, and how much.
+func (t *taskFull) lined() string {
+	return "In line since " + t.since() + ": " + count(t.Total, "delivery that was given up is", "deliveries that were given up are") + " sent again once the endpoint takes what it is sent."
+}
+
+// askedAlready is the page that asks, where there is nothing to ask.
+func (v *visit) askedAlready(q *question, t *taskFull, err error) error {
+	if err != nil {
+		return err
+	}
+	q.Heading, q.Text = "It is in line already", t.lined()
+	return v.show("portal/confirm", q.Heading, *q)
+}
+
+// sends reports whether the task puts deliveries in line.
+func (t *taskFull) sends() bool {
+	return t.Task == "endpoint.recover" || t.Task == "endpoint.replay" || t.Task == "endpoint.bulk-replay"
+}
+
+// Much is how much there is to do, in words.
+func (t *taskFull) Much() string {
+	if t.sends() {
+		return count(t.Total, "delivery", "deliveries")
+	}
+	return count(t.Total, "message", "messages")
+}
+
+// sayTaskWaits says of a task that is finished that what it was for is in line with it,
+// and how much waits there now.
+func (v *visit) sayTaskWaits(body *taskBody) error {
+	if !body.sends() || body.State != "finished" || body.Done == 0 {
+		return nil
+	}
+	body.Lined = count(body.Done, "delivery was", "deliveries were") + " put in line, and sent as the limits of each endpoint let them."
+	if v.opens("GET", v.root+"/queue") {
+		body.Queue = v.root + "/queue"
+	}
+	if body.EndpointID == "" || !v.reaches("GET /app/{app}/endpoint/{endpoint}/stats") {
+		return nil
+	}
+	var n struct{ Pending int }
+	err := v.read(&n, v.within(body.AppID).of("endpoint", body.EndpointID, "stats"), "newest", "10000")
+	if gone(err) {
+		return nil // it was deleted since
+	}
+	body.Lined += " At present " + count(n.Pending, "delivery waits", "deliveries wait") + " for the endpoint."
+	return err
+}

@@ -1,0 +1,134 @@
+package ui
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/fanfarehq/fanfare"
+)
+
+// selfPages are about the visitor of the portal: what their link may do, and what they can
+// take with them. The console has others in their place.
+func selfPages() map[string]func(*visit) error {
+	return map[string]func(*visit) error{
+		"GET /settings":        readSelf,
+		"GET /settings/export": exportLog,
+		"POST /settings/end":   endSelf,
+	}
+}
+
+type selfBody struct {
+	Ends   when
+	May    []string
+	Within []string // channels that the link is for; none: all
+	Egress []string
+	Export []field
+	End    *act
+	Looks  []lookChoice
+}
+
+// A lookChoice is a choice of colours.
+type lookChoice struct {
+	Value, Text string
+	Chosen      bool
+}
+
+// allows says what capabilities let one do.
+var allows = []struct {
+	capability fanfare.Capability
+	text       string
+}{
+	{fanfare.ViewBase, "See endpoints, messages, deliveries and event types"},
+	{fanfare.ManageEndpoint, "Add, change, pause and delete endpoints"},
+	{fanfare.ViewEndpointSecret, "See signing secrets"},
+	{fanfare.ManageEndpointSecret, "Make new signing secrets"},
+	{fanfare.ManageTransformations, "Write transformations"},
+	{fanfare.CreateAttempts, "Send again, and send examples"},
+}
+
+func readSelf(v *visit) error {
+	var meta struct{ Egress []string }
+	if err := v.read(&meta, "/meta"); err != nil {
+		return err
+	}
+	body := selfBody{Ends: v.when(v.session.ExpiresAt), Within: v.session.Channels, Egress: meta.Egress, End: v.act("/settings/end", "End this link", "danger")}
+	for _, a := range allows {
+		if v.may(a.capability) {
+			body.May = append(body.May, a.text)
+		}
+	}
+	chosen := v.theme()
+	for _, c := range []lookChoice{{"", "As the system", false}, {"light", "Light", false}, {"dark", "Dark", false}} {
+		c.Chosen = c.Value == chosen
+		body.Looks = append(body.Looks, c)
+	}
+	body.Export = []field{
+		{Name: "span", Label: "Accepted", Kind: "select", Options: options("24h", "24h", "In the last 24 hours", "7d", "In the last 7 days", "", "At any time")},
+		{Name: "type", Label: "Event type", Kind: "text", Code: true, Placeholder: "record.*"},
+	}
+	return v.show("portal/self", "Settings", body)
+}
+
+// exportLimit is how many messages of an export are read at a time. What one has is as
+// much as payloads are.
+const exportLimit = 20
+
+// exportLog writes messages down as they are read, the newest first: a line is a message,
+// with its payload and what became of it. One that is broken off ends without its last
+// bytes, so that whoever reads it notices.
+func exportLog(v *visit) error {
+	query := []string{"limit", fmt.Sprint(exportLimit), "event_types", v.asked("type")}
+	if d, ok := spans[v.asked("span")]; ok {
+		query = append(query, "after", v.now.Add(-d).UTC().Format(time.RFC3339))
+	}
+	out := http.NewResponseController(v.w)
+	for at, begun := "", false; ; begun = true {
+		var list listOf[rawLine]
+		if err := v.read(&list, v.of("log"), append(query, "iterator", at)...); err != nil {
+			return v.brokenOff(begun, err)
+		}
+		if !begun {
+			h := v.w.Header()
+			h.Set("Content-Type", "application/x-ndjson")
+			h.Set("Content-Disposition", `attachment; filename="messages-`+v.now.UTC().Format("2006-01-02")+`.ndjson"`)
+		}
+		out.SetWriteDeadline(time.Now().Add(exportPatience)) // not all writers have one
+		for _, line := range list.Data {
+			if _, err := v.w.Write(append(line, '\n')); err != nil {
+				return nil // the visitor is gone
+			}
+		}
+		if at = list.Iterator; list.Done || at == "" {
+			return nil
+		}
+	}
+}
+
+// exportPatience is how long a visitor may take to read some messages.
+const exportPatience = time.Minute
+
+// brokenOff is what becomes of an export that cannot go on.
+func (v *visit) brokenOff(begun bool, err error) error {
+	if !begun {
+		return err
+	}
+	if v.r.Context().Err() == nil {
+		v.log.ErrorContext(v.r.Context(), "an export is broken off", "error", err)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// A rawLine is JSON in one line, otherwise as it was.
+type rawLine []byte
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *rawLine) UnmarshalJSON(text []byte) error {
+	*l = append((*l)[:0], text...)
+	for i, b := range *l {
+		if b == '\n' || b == '\r' { // in a payload, between its tokens
+			(*l)[i] = ' '
+		}
+	}
+	return nil
+}
