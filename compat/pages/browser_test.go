@@ -355,32 +355,3 @@ func (b *tab) shows(text string) {
 		b.t.Fatalf("%s does not show %q: %s", eval[string](b, `location.href`), text, eval[string](b, `document.body.innerText`))
 	}
 }
-
-// press clicks the button or link with a text.
-func (b *tab) press(text string) {
-	b.t.Helper()
-	if !b.soon(`(() => {
-		const one = [...document.querySelectorAll("button, a, summary")].find(e => e.innerText.trim() === ` + quoted(text) + ` && e.offsetParent);
-		if (one) one.click();
-		return !!one;
-	})()`) {
-		b.t.Fatalf("there is no %q to press: %s", text, eval[string](b, `document.body.innerText`))
-	}
-}
-
-// fill gives a field a value as if it was typed.
-func (b *tab) fill(name, value string) {
-	b.t.Helper()
-	if !b.soon(`(() => {
-		const f = document.querySelector("[name='" + ` + quoted(name) + ` + "']");
-		if (!f) return false;
-		const text = ` + quoted(value) + `;
-		const option = [...f.options || []].find(o => o.value === text || o.text.toLowerCase() === text);
-		f.value = option ? option.value : text;
-		f.dispatchEvent(new Event("input", {bubbles: true}));
-		f.dispatchEvent(new Event("change", {bubbles: true}));
-		return true;
-	})()`) {
-		b.t.Fatalf("there is no field %q", name)
-	}
-}

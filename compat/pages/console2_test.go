@@ -61,14 +61,6 @@ func (w *world) asked(key, method, to, body string, header ...string) (status in
 	return res.StatusCode, string(all)
 }
 
-// click clicks the first element of a selector.
-func (b *tab) click(selector string) {
-	b.t.Helper()
-	if !b.soon(`(() => { const e = document.querySelector(` + quoted(selector) + `); if (e) e.click(); return !!e; })()`) {
-		b.t.Fatalf("there is no %s to click: %s", selector, eval[string](b, `document.body.innerText`))
-	}
-}
-
 // reads waits until a row of a table has all of these texts.
 func (b *tab) reads(texts ...string) {
 	b.t.Helper()

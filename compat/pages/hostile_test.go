@@ -306,7 +306,8 @@ func (c *crawl) ask() {
 	} {
 		c.open(path)
 		for _, field := range fields {
-			if eval[bool](c.tab, `!!document.querySelector("[name='`+field+`']")`) {
+			evil := quoted(whole("form"))
+			if eval[bool](c.tab, `(f => { if (f && f.options) f.add(new Option(`+evil+`, `+evil+`)); return !!f; })(document.querySelector("[name='`+field+`']"))`) { // who sends a form need not keep to its choices
 				c.fill(field, whole("form"))
 			}
 		}
