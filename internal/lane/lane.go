@@ -175,17 +175,6 @@ func (s State) String() string {
 	return "healthy"
 }
 
-// Stats is a summary for metrics.
-type Stats struct {
-	Lanes    int
-	Waiting  int // in memory; the store may hold more
-	InFlight int
-
-	// Oldest is the earliest due time of anything that waits in memory, for
-	// whatever reason it waits. Zero: nothing waits.
-	Oldest time.Time
-}
-
 // instant is a time in nanoseconds since 1970; 0 stands for the zero time.
 type instant int64
 
