@@ -81,6 +81,9 @@ func (in found) apply(_ context.Context, d *dispatcher, _ time.Time) {
 	d.h.recent.keep(in.messages, nil) // their uses are counted as they come
 	by := make(map[string][]lane.Delivery)
 	for _, del := range in.deliveries {
+		if d.h.recent.arriving(del.Message) {
+			continue // see recent
+		}
 		by[string(del.Endpoint)] = append(by[string(del.Endpoint)], inLane(del))
 	}
 	for _, ask := range in.asks {
@@ -90,6 +93,7 @@ func (in found) apply(_ context.Context, d *dispatcher, _ time.Time) {
 
 func (in notFound) apply(_ context.Context, d *dispatcher, now time.Time) {
 	for _, ask := range in.asks {
+		d.lanes.Found(ask, nil) // it is not asked for any more
 		if d.targets[EndpointID(ask.Endpoint)] != nil {
 			d.reread(now, EndpointID(ask.Endpoint))
 		}

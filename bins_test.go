@@ -255,5 +255,23 @@ func TestOneEndpointAloneIsSentAMessage(t *testing.T) {
 		if got := one.bodies(); len(got) != 1 || got[0] != `{ }` || len(other.bodies()) != 0 {
 			t.Errorf("it got %q, the other %q", got, other.bodies())
 		}
+		if err := w.hub.SendTo(t.Context(), ep, &fanfare.Message{EventType: "checked", EventTypeVersion: 99, Payload: []byte(`{ }`)}); err == nil {
+			t.Error("a version that the type does not have is taken")
+		}
+		later := fanfare.Message{EventType: "checked", EventID: "once", DeliverAt: time.Now().Add(time.Hour), Payload: []byte(`{"later":1}`)}
+		for _, want := range []error{nil, fanfare.ErrExists} {
+			msg := later
+			if err := w.hub.SendTo(t.Context(), ep, &msg); !errors.Is(err, want) {
+				t.Errorf("with an event id: %v, want %v", err, want)
+			}
+		}
+		time.Sleep(time.Hour - time.Second)
+		if got := one.bodies(); len(got) != 1 {
+			t.Errorf("before its time it got %q", got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := one.bodies(); len(got) != 2 || got[1] != `{"later":1}` {
+			t.Errorf("at its time it has %q", got)
+		}
 	})
 }

@@ -149,10 +149,14 @@ func (d *dispatcher) elsewhere(ctx context.Context, app ApplicationID, id Endpoi
 
 // acceptedElsewhere is for what this node accepted in a lane that it does not run.
 // The store has told of it, unless the lane was just about to leave.
-func (d *dispatcher) acceptedElsewhere(t *target, msg *Message) {
+func (d *dispatcher) acceptedElsewhere(t *target, msg *Message, del *Delivery) {
 	c, shard := d.cluster, d.cluster.store.ShardOf(t.ID)
 	if c.held[shard] || c.gone[shard] || msg.CreatedAt.Before(c.left[shard].Add(tellFor)) {
-		c.store.TellMore([]Addition{{Lane{t.Application, t.ID}, []MessageID{msg.ID}}})
+		more := Addition{Lane: Lane{t.Application, t.ID}}
+		if !del.Latest { // else what it has replaced is to go too: the whole lane is read
+			more.Messages = []MessageID{msg.ID}
+		}
+		c.store.TellMore([]Addition{more})
 	}
 }
 

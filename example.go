@@ -91,6 +91,9 @@ func (h *Hub) SendTo(ctx context.Context, ep *Endpoint, msg *Message) error {
 	if err != nil {
 		return err
 	}
+	if _, err := h.currentFor(ctx, false, msg); err != nil {
+		return err
+	}
 	if by := checks[msg.EventType]; by != nil {
 		if err := h.checkPayload(by, msg); err != nil {
 			return err
@@ -130,13 +133,21 @@ func (h *Hub) acceptAlone(ctx context.Context, ep *Endpoint, msg *Message) error
 	defer h.feed.end(arriving)
 	now := h.now()
 	msg.ID, msg.CreatedAt = MessageID(h.ids.next(now, "msg_")), now
+	due := now
+	if msg.DeliverAt.After(now) {
+		due = msg.DeliverAt
+	}
 	in := &Intake{Message: msg, Deliveries: []Delivery{{
 		Message: msg.ID, Endpoint: ep.ID, Manual: true,
-		Due: now, Rank: RankOf(ep.Ordered, now), OrderingKey: ep.orderingKeyOf(msg),
+		Due: due, Rank: RankOf(ep.Ordered, due), OrderingKey: ep.orderingKeyOf(msg),
 	}}}
 	if _, err := h.store.Accept(ctx, ep.Application, []*Intake{in}, nil); err != nil {
 		return err
 	}
+	if in.Err != nil {
+		return fmt.Errorf("event id %q: %w", msg.EventID, in.Err)
+	}
+	h.awaitOrder(ctx, []*Intake{in})
 	arriving.newest = msg.ID
 	return nil
 }

@@ -104,7 +104,7 @@ func (in accepted) apply(ctx context.Context, d *dispatcher, now time.Time) {
 			continue
 		}
 		if !d.owns(t.ID) {
-			d.acceptedElsewhere(t, in.in.Message)
+			d.acceptedElsewhere(t, in.in.Message, del)
 			continue
 		}
 		if d.targets[t.ID] != t && !d.h.catalogue.present(t.age) {

@@ -134,7 +134,7 @@ func (h *Hub) standing(ctx context.Context, found []*Message, s *MessageSearch, 
 // FindMessages finds messages by id or event id in all applications but the operational
 // one that have one of these channels, and the deliveries of each. With no channels it
 // finds all. Next is an application's id, before which to go on.
-func (h *Hub) FindMessages(ctx context.Context, ref string, before ApplicationID, within []string) (*MessageFinding, error) {
+func (h *Hub) FindMessages(ctx context.Context, ref string, before ApplicationID, within []string, limit int) (*MessageFinding, error) {
 	begun := time.Now()
 	f := &MessageFinding{Deliveries: make(map[MessageID][]*Delivery)}
 	for {
@@ -143,12 +143,15 @@ func (h *Hub) FindMessages(ctx context.Context, ref string, before ApplicationID
 			return nil, err
 		}
 		found = slices.DeleteFunc(found, func(msg *Message) bool { return !msg.Within(within) })
+		if room := limit - len(f.Messages); len(found) > room {
+			found, next = found[:room], found[room-1].Application // each has one at most
+		}
 		if found, err = h.standing(ctx, found, &MessageSearch{MessageLook: MessageLook{Within: within}}, f.Deliveries); err != nil {
 			return nil, err
 		}
 		f.Messages = append(f.Messages, found...)
 		f.Next, before = string(next), next
-		if next == "" || len(f.Messages) >= MaxPage || time.Since(begun) >= searchTime {
+		if next == "" || len(f.Messages) >= limit || time.Since(begun) >= searchTime {
 			return f, nil
 		}
 	}

@@ -118,7 +118,7 @@ func (in leased) apply(ctx context.Context, d *dispatcher, now time.Time) {
 
 func (in givenUp) apply(_ context.Context, d *dispatcher, _ time.Time) {
 	for _, shard := range in.shards {
-		d.cluster.gone[shard], d.cluster.left[shard] = false, time.Now()
+		d.cluster.gone[shard], d.cluster.left[shard] = false, d.h.clock()
 	}
 }
 
@@ -173,7 +173,7 @@ func (d *dispatcher) quit() {
 
 // forgetShard drops the lanes of a shard; what is under way there is seen through.
 func (d *dispatcher) forgetShard(shard int) {
-	d.cluster.left[shard] = time.Now()
+	d.cluster.left[shard] = d.h.clock()
 	for id := range d.targets {
 		if d.cluster.store.ShardOf(id) == shard {
 			d.forget(id)

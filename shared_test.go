@@ -308,3 +308,68 @@ func TestWhatOthersHaveAccepted(t *testing.T) {
 		})
 	}
 }
+
+// TestNewsOfWhatIsArriving has a node hear of what it is itself just accepting.
+func TestNewsOfWhatIsArriving(t *testing.T) {
+	atTable(t, func(t *testing.T, w *world, s *table) {
+		rcv := w.receiver("a.test", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		w.send("x.y", "first") // the node knows the lane from then on
+		synctest.Wait()
+		now := time.Now()
+		msg := &fanfare.Message{ID: "msg_03E6NKXC01R05AVR7WTVMBCE7W", Application: w.app.ID, EventType: "x.y", Payload: []byte("1"), CreatedAt: now}
+		in := []*fanfare.Intake{{Message: msg, Deliveries: []fanfare.Delivery{{Message: msg.ID, Endpoint: ep.ID, Due: now}}}}
+		w.hub.Expect(in)
+		if _, err := w.store.Accept(t.Context(), w.app.ID, in, nil); err != nil {
+			t.Fatal(err)
+		}
+		s.news <- &fanfare.News{Additions: []fanfare.Addition{{Lane: fanfare.Lane{Application: ep.Application, Endpoint: ep.ID}, Messages: []fanfare.MessageID{msg.ID}}}}
+		synctest.Wait()
+		if n := len(rcv.requests()); n != 1 {
+			t.Errorf("while it is arriving it was sent %d times", n-1)
+		}
+		w.hub.Leave(t.Context(), in)
+		synctest.Wait()
+		if n := len(rcv.requests()); n != 2 {
+			t.Errorf("it was sent %d times, want once", n-1)
+		}
+	})
+}
+
+// TestNewsThatCouldNotBeReadAreForgotten tells of much while the store does not answer:
+// what is told of afterwards is read alone again.
+func TestNewsThatCouldNotBeReadAreForgotten(t *testing.T) {
+	atTable(t, func(t *testing.T, w *world, s *table) {
+		rcv := w.receiver("a.test", nil)
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		w.send("x.y", "first") // the node knows the lane from then on
+		synctest.Wait()
+		unread := func(unread bool) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.unread, s.reads = unread, 0
+		}
+		tell := func(ids ...fanfare.MessageID) {
+			s.news <- &fanfare.News{Additions: []fanfare.Addition{{Lane: fanfare.Lane{Application: ep.Application, Endpoint: ep.ID}, Messages: ids}}}
+			synctest.Wait()
+		}
+		unread(true)
+		for i := range 600 {
+			tell(fanfare.MessageID(fmt.Sprintf("msg_%026d", i)))
+		}
+		unread(false)
+		msg := &fanfare.Message{EventType: "x.y", Payload: []byte("last")}
+		if errs, err := s.aside(w).SendBatch(t.Context(), "acme", []*fanfare.Message{msg}, nil); err != nil || errs[0] != nil {
+			t.Fatal(err, errs)
+		}
+		tell(msg.ID)
+		if got := rcv.bodies(); len(got) != 2 || got[1] != "last" {
+			t.Errorf("it delivered %q", got)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.reads != 0 {
+			t.Errorf("it read the lane %d times", s.reads)
+		}
+	})
+}

@@ -86,7 +86,7 @@ func searchMessages(c *call, _ *none) (*foundMessages, error) {
 	case ref == "":
 		found, err = c.hub.SearchMessages(c.r.Context(), search)
 	case search.Application == "":
-		found, err = c.hub.FindMessages(c.r.Context(), ref, fanfare.ApplicationID(before), search.Within)
+		found, err = c.hub.FindMessages(c.r.Context(), ref, fanfare.ApplicationID(before), search.Within, limit)
 	default:
 		found, err = c.findMessage(search.Application, ref)
 	}

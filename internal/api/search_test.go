@@ -137,6 +137,33 @@ func TestSearchByWhatBecameOfThem(t *testing.T) {
 	})
 }
 
+// TestAnEventIdIsFoundInPages looks for one that many applications have.
+func TestAnEventIdIsFoundInPages(t *testing.T) {
+	running(t, nil, func(t *testing.T, w *world) {
+		for i := range 7 {
+			name := fmt.Sprintf("app%d", i)
+			w.app(name)
+			w.message(name, `{"eventType":"x","eventId":"same","payload":{}}`)
+		}
+		var sizes []int
+		all := map[string]bool{}
+		for at := ""; len(sizes) == 0 || at != ""; {
+			var out searched
+			w.do("GET", "/api/v1/message?id=same&limit=3&iterator="+at, "").want(200).decode(&out)
+			for _, msg := range out.Data {
+				all[msg.ID] = true
+			}
+			sizes = append(sizes, len(out.Data))
+			if at = out.Iterator; out.Done {
+				break
+			}
+		}
+		if fmt.Sprint(sizes) != "[3 3 1]" || len(all) != 7 {
+			t.Errorf("pages of %v, %d in all", sizes, len(all))
+		}
+	})
+}
+
 // TestSearchIsBounded looks for what is not there, in pages that end before all was
 // looked at.
 func TestSearchIsBounded(t *testing.T) {

@@ -148,8 +148,13 @@ func (r *reader) message(name string, value any, path []string, around []map[str
 	if err := r.payload(&hook, msg, path); err != nil {
 		return err
 	}
-	if other, twice := all[hook.Name]; twice && !reflect.DeepEqual(other, hook) {
-		return refuse(path, "is called %q, and so is another message; give each a name of its own", cut(hook.Name, 64))
+	if first, twice := all[hook.Name]; twice {
+		same := hook // what it stands in may say otherwise each time: the first counts
+		same.Description, same.Group = first.Description, first.Group
+		if !reflect.DeepEqual(first, same) {
+			return refuse(path, "is called %q, and so is another message; give each a name of its own", cut(hook.Name, 64))
+		}
+		return nil
 	}
 	all[hook.Name] = hook
 	return nil

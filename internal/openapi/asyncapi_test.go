@@ -77,6 +77,16 @@ func TestComponentsAreTakenWhereNoChannelHasMessages(t *testing.T) {
 	}
 }
 
+func TestAMessageOfTwoChannelsIsOne(t *testing.T) {
+	hooks, err := Read([]byte(`{"asyncapi":"3.0.0","channels":{
+		"a":{"description":"Of the shop.","messages":{"placed":{"$ref":"#/components/messages/placed"}}},
+		"b":{"description":"Of the stock.","messages":{"placed":{"$ref":"#/components/messages/placed"}}}},
+		"components":{"messages":{"placed":{"payload":{"type":"object"}}}}}`))
+	if err != nil || len(hooks) != 1 || hooks[0].Name != "placed" {
+		t.Errorf("%+v, %v", hooks, err)
+	}
+}
+
 func TestReadRefusesAsyncAPI(t *testing.T) {
 	trait := `{"a":1`
 	for i := range 20_000 {
