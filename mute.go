@@ -39,7 +39,8 @@ type Mutes interface {
 	DeleteMute(ctx context.Context, app ApplicationID, ep EndpointID, id MuteID) error
 }
 
-// A MuteFilter picks mutes by age. Endpoint is one of Application; both "": those of all.
+// A MuteFilter picks mutes by age. Endpoint is one of Application; both "": those of all,
+// and either alone: none.
 type MuteFilter struct {
 	Page
 	Application ApplicationID

@@ -14,7 +14,7 @@ const selectAdded = `
 	SELECT ` + deliveryColumns + `
 	FROM unnest($1::uuid[], $2::uuid[]) AS named (endpoint, message)
 	CROSS JOIN LATERAL (
-		SELECT *
+		SELECT ` + deliveryColumns + `
 		FROM delivery
 		WHERE delivery.endpoint = named.endpoint AND delivery.message = named.message
 		LIMIT 1) AS delivery
@@ -25,7 +25,7 @@ const selectAddedMessages = `
 	SELECT ` + messageColumns + `
 	FROM unnest($1::uuid[], $2::uuid[]) AS named (application, id)
 	CROSS JOIN LATERAL (
-		SELECT *
+		SELECT ` + messageColumns + `
 		FROM message
 		WHERE message.application = named.application AND message.id = named.id
 		LIMIT 1) AS message

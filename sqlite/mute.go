@@ -71,7 +71,7 @@ var listMutesAt = inOrder(`
 
 // Mutes implements [fanfare.Mutes].
 func (s *Store) Mutes(ctx context.Context, f fanfare.MuteFilter) ([]*fanfare.Mute, error) {
-	if f.Endpoint == "" {
+	if f.Application == "" && f.Endpoint == "" {
 		return readPage(ctx, s, listMutes, afterID(mutePrefix, f.Page), nil, scanMute)
 	}
 	app, ok1 := parse(applicationPrefix, f.Application)

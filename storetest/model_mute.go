@@ -42,7 +42,7 @@ func (m *Model) Mutes(_ context.Context, f fanfare.MuteFilter) ([]*fanfare.Mute,
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	want := func(mute *fanfare.Mute) bool {
-		return f.Endpoint == "" || mute.Endpoint == f.Endpoint && mute.Application == f.Application
+		return f.Application == "" && f.Endpoint == "" || mute.Endpoint == f.Endpoint && mute.Application == f.Application
 	}
 	return pick(m.mutes, f.Page, func(mute *fanfare.Mute) string { return string(mute.ID) }, want, cloneMute), nil
 }

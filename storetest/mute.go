@@ -50,6 +50,7 @@ func mutesListed(w *world) {
 		same(w, "down behind", w.muted(fanfare.MuteFilter{Page: fanfare.Page{Limit: 2, After: string(b.ID)}}), []string{"status-500"})
 		same(w, "up behind", w.muted(fanfare.MuteFilter{Page: fanfare.Page{Limit: 1, After: string(a.ID), Ascending: true}}), []string{"timeout"})
 		of := fanfare.MuteFilter{Application: app.ID, Endpoint: ep.ID}
+		same(w, "an application's", w.muted(fanfare.MuteFilter{Application: app.ID}), nil)
 		same(w, "an endpoint's", w.muted(of), []string{"timeout", "status-500"})
 		of.Page = fanfare.Page{Limit: 5, After: string(c.ID)}
 		same(w, "an endpoint's behind", w.muted(of), []string{"status-500"})

@@ -2,7 +2,9 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -71,6 +73,9 @@ func createKey(c *call, in *keyIn) (*keyMade, error) {
 	k := &fanfare.Key{Name: in.Name, Channels: in.Channels.value, ExpiresAt: in.ExpiresAt.value}
 	if in.Channels.value != nil && len(in.Channels.value) == 0 {
 		return nil, &fanfare.InvalidError{Field: "channels", Reason: "must name one; leave it out for all"}
+	}
+	if strings.HasPrefix(in.Name, LoginPrefix) {
+		return nil, &fanfare.InvalidError{Field: "name", Reason: fmt.Sprintf("must not begin with %q, as those of logins do", LoginPrefix)}
 	}
 	for _, scope := range in.Scopes {
 		k.Scopes = append(k.Scopes, fanfare.Scope(scope))

@@ -68,6 +68,7 @@ func TestKeysThatCannotBe(t *testing.T) {
 	w := newWorld(t)
 	for body, want := range map[string]string{
 		`{"scopes":["admin"]}`:                                                     "name",
+		`{"name":"Console: somebody","scopes":["admin"]}`:                          "name",
 		`{"name":"k"}`:                                                             "scopes",
 		`{"name":"k","scopes":[]}`:                                                 "scopes",
 		`{"name":"k","scopes":["root"]}`:                                           "scopes",

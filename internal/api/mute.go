@@ -91,7 +91,7 @@ type notifyIn struct {
 	Reason string `json:"reason,omitzero" doc:"In words, for whoever is told; what the newest attempt failed for unless told."`
 }
 
-const maxReason = 1000 // characters
+const maxReason = 1000 // bytes
 
 func notifyFailing(c *call, in *notifyIn) (none, error) {
 	ep, err := c.endpoint()
