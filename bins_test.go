@@ -2,11 +2,13 @@ package fanfare_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -75,7 +77,7 @@ func TestEndpointsMayBeBins(t *testing.T) {
 		if _, err := webhook.NewVerifier(secret).Verify(r.Header, []byte(body), time.Now()); err != nil {
 			t.Errorf("its signature: %v", err)
 		}
-		reach, err := w.hub.Reach(t.Context(), binURL)
+		reach, err := w.hub.Reach(t.Context(), w.app.ID, binURL)
 		if err != nil || reach.Class != fanfare.ClassSuccess || !reach.Connected || len(b.all) != 1 {
 			t.Errorf("it is found %+v, %v, after %d requests", reach, err, len(b.all))
 		}
@@ -272,6 +274,61 @@ func TestOneEndpointAloneIsSentAMessage(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if got := one.bodies(); len(got) != 2 || got[1] != `{"later":1}` {
 			t.Errorf("at its time it has %q", got)
+		}
+	})
+}
+
+// TestNobodyTriesOutAllThatMayBe has an application hold as many rehearsals open as it may,
+// and then others; the next are told to come again, and not that anything is wrong.
+func TestNobodyTriesOutAllThatMayBe(t *testing.T) {
+	hold := make(chan struct{})
+	b := &taker{do: func(http.ResponseWriter, *http.Request) { <-hold }}
+	inBubble(t, withBins(b), func(t *testing.T, w *world) {
+		hold = make(chan struct{})
+		var eps []*fanfare.Endpoint
+		for i := range 6 {
+			app := &fanfare.Application{Name: fmt.Sprintf("Shop %d", i)}
+			if err := w.hub.CreateApplication(t.Context(), app); err != nil {
+				t.Fatal(err)
+			}
+			ep := &fanfare.Endpoint{Application: app.ID, URL: binURL}
+			if err := w.hub.CreateEndpoint(t.Context(), ep); err != nil {
+				t.Fatal(err)
+			}
+			eps = append(eps, ep)
+		}
+		rehearse := func(ep *fanfare.Endpoint) error {
+			msg := &fanfare.Message{ID: "msg_", Application: ep.Application, EventType: "a.b"}
+			_, err := w.hub.Rehearse(t.Context(), ep, msg, &fanfare.Rehearsal{URL: binURL, Secret: webhook.GenerateSecret().Reveal(), Payload: []byte("{}")})
+			return err
+		}
+		busy := func(err error, who string) {
+			t.Helper()
+			if wrong := (*fanfare.InvalidError)(nil); !errors.Is(err, fanfare.ErrBusy) || errors.As(err, &wrong) {
+				t.Errorf("%s is told %v", who, err)
+			}
+		}
+		var held sync.WaitGroup
+		for _, ep := range eps[:4] {
+			for range 4 {
+				held.Go(func() {
+					if err := rehearse(ep); err != nil {
+						t.Errorf("within its quarter: %v", err)
+					}
+				})
+			}
+			synctest.Wait()
+			busy(rehearse(ep), "one who has a quarter")
+		}
+		busy(rehearse(eps[4]), "another, of all there are,")
+		_, err := w.hub.SendRequest(t.Context(), &fanfare.Request{Method: "POST", URL: binURL})
+		busy(err, "the operator")
+		_, err = w.hub.Reach(t.Context(), eps[5].Application, "https://example.com/")
+		busy(err, "one who looks at a URL")
+		close(hold)
+		held.Wait()
+		if err := rehearse(eps[0]); err != nil {
+			t.Errorf("after that: %v", err)
 		}
 	})
 }

@@ -105,7 +105,7 @@ func (h *Hub) Deliveries(ctx context.Context, app ApplicationID, f DeliveryFilte
 // DeliveriesOf reads the deliveries of several messages, each of them there once: of each the
 // first [MaxPage] by endpoint. within is as in [DeliveryFilter].
 func (h *Hub) DeliveriesOf(ctx context.Context, app ApplicationID, messages []MessageID, within []string) (map[MessageID][]*Delivery, error) {
-	return h.store.DeliveriesOf(ctx, app, messages, within)
+	return h.store.DeliveriesOf(ctx, map[ApplicationID][]MessageID{app: messages}, within)
 }
 
 // Attempts lists attempts of one message or to one endpoint, as the filter says.

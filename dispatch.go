@@ -80,6 +80,8 @@ type dispatcher struct {
 	broken    chan error  // receives the first fault that ends the Hub
 	early     []lane.Load // that found only what is arriving
 	listed    bool        // the scheduler was told of every lane that waited at the start
+	sought    []Addition  // that others have accepted, and no search looks for yet
+	searches  int         // under way
 }
 
 // waiting names a delivery.

@@ -24,6 +24,9 @@ var (
 	// ErrAway says that the store's database does not answer, or not surely enough. The
 	// call may have been done or not: repeat it, under the same event id or key.
 	ErrAway = errors.New("the database does not answer")
+	// ErrBusy says that as much is tried out at the same time as may be. The same call
+	// succeeds in a moment.
+	ErrBusy = errors.New("as much is tried out at the same time as may be")
 	// ErrDamaged says that a message on disk is not what was stored. The rest of
 	// the store can be trusted.
 	ErrDamaged = errors.New("damaged on disk")

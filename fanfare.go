@@ -164,7 +164,7 @@ type Hub struct {
 	typeNames typeNames
 
 	operations  operations
-	reaching    atomic.Int64                     // URLs that are being looked at
+	reaching    reaching
 	handshakes  chan struct{}                    // has room for those under way
 	typesMu     sync.Mutex                       // held while typeRetries is replaced
 	typesRead   atomic.Bool                      // typeRetries has been read from the store

@@ -14,7 +14,8 @@ func (h *Hub) Lane(ctx context.Context, ep *Endpoint) (LaneState, error) {
 
 // TryNow has an endpoint that fails tried at once with a delivery that waits to be tried
 // again, before its time and the end of a pause. If that goes well the others follow at
-// once too, until one fails. It reports whether anything waits. An endpoint that is sent
+// once too, until one fails. It reports whether anything waits that can be tried: what was
+// not tried yet waits for its time. An endpoint that is sent
 // nothing at present is an [InvalidError]; ErrNotFound is as for [Hub.Lane].
 func (h *Hub) TryNow(ctx context.Context, ep *Endpoint) (bool, error) {
 	if err := ep.checkSent(); err != nil {
@@ -63,10 +64,10 @@ func (h *Hub) askLane(ctx context.Context, ep *Endpoint, in laneAsked) (laneTold
 	}
 }
 
-func (in laneAsked) apply(_ context.Context, d *dispatcher, _ time.Time) {
+func (in laneAsked) apply(_ context.Context, d *dispatcher, now time.Time) {
 	told := laneTold{here: d.owns(in.id)}
 	if told.here {
-		told.urged = in.urge && d.lanes.Urge(string(in.id))
+		told.urged = in.urge && d.lanes.Urge(now, string(in.id))
 		if look, ok := d.lanes.Look(string(in.id)); ok {
 			told.state = laneState(look)
 		}

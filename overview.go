@@ -30,15 +30,18 @@ const (
 	AnyEndpoint EndpointState = iota
 	FailingEndpoints
 	DisabledEndpoints
+	PausedEndpoints
 )
 
 // Is reports whether an endpoint fares so.
-func (s EndpointState) Is(failing, disabled bool) bool {
+func (s EndpointState) Is(ep *Endpoint) bool {
 	switch s {
 	case FailingEndpoints:
-		return failing && !disabled
+		return !ep.FailingSince.IsZero() && !ep.Disabled
 	case DisabledEndpoints:
-		return disabled
+		return ep.Disabled
+	case PausedEndpoints:
+		return ep.Paused && !ep.Disabled
 	}
 	return true
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -26,12 +27,46 @@ type Reach struct {
 const (
 	reachTime   = 6 * time.Second
 	reachAtOnce = 16 // by one Hub
+	reachEach   = reachAtOnce / 4
 )
 
-// Reach calls a URL, by HEAD, through the guard that every attempt goes through, and says
-// what it found. That it cannot be reached is no error. It returns what is wrong with
-// the URL, as [Hub.CreateEndpoint] does.
-func (h *Hub) Reach(ctx context.Context, to string) (*Reach, error) {
+// reaching counts what is tried out at the same time: URLs that are looked at, and requests
+// that are made by hand.
+type reaching struct {
+	mu  sync.Mutex
+	all int
+	of  map[ApplicationID]int
+}
+
+// begin takes a place until end is called. An application has a quarter of them at most,
+// so that none keeps the others from theirs; "" is the operator. ErrBusy: there is none.
+func (r *reaching) begin(app ApplicationID) (end func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all >= reachAtOnce || app != "" && r.of[app] >= reachEach {
+		return nil, ErrBusy
+	}
+	if r.of == nil {
+		r.of = make(map[ApplicationID]int)
+	}
+	r.all++
+	r.of[app]++
+	return func() { r.end(app) }, nil
+}
+
+func (r *reaching) end(app ApplicationID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all--
+	if r.of[app]--; r.of[app] == 0 {
+		delete(r.of, app)
+	}
+}
+
+// Reach calls a URL for an application, by HEAD, through the guard that every attempt goes
+// through, and says what it found. That it cannot be reached is no error. It returns what
+// is wrong with the URL, as [Hub.CreateEndpoint] does, or [ErrBusy].
+func (h *Hub) Reach(ctx context.Context, app ApplicationID, to string) (*Reach, error) {
 	ep := &Endpoint{URL: to}
 	if err := h.checkTarget(ep); err != nil {
 		return nil, err
@@ -39,11 +74,11 @@ func (h *Hub) Reach(ctx context.Context, to string) (*Reach, error) {
 	if h.opt.Bins.has(ep.URL) {
 		return &Reach{URL: ep.URL, Class: ClassSuccess, Connected: true, Secure: strings.HasPrefix(ep.URL, "https:")}, nil
 	}
-	if h.reaching.Add(1) > reachAtOnce {
-		h.reaching.Add(-1)
-		return nil, &InvalidError{"url", "cannot be looked at now, as many others are; try again in a moment"}
+	end, err := h.reaching.begin(app)
+	if err != nil {
+		return nil, err
 	}
-	defer h.reaching.Add(-1)
+	defer end()
 	ctx, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
 	r := &Reach{URL: ep.URL}

@@ -21,7 +21,7 @@ type Rehearsal struct {
 // through: script, format, headers and signature. It is sent to a bin, and signed with a
 // secret of the bin's, so that nobody gets a signature that ep's receiver would trust by
 // writing a message. What opens the doors of ep's receiver is left out, and nothing is
-// stored. To be refused is no error: see [Hub.Reach].
+// stored. To be refused is no error; [ErrBusy] is as of [Hub.Reach].
 func (h *Hub) Rehearse(ctx context.Context, ep *Endpoint, msg *Message, r *Rehearsal) (*Attempt, error) {
 	if ep.Kind != "" {
 		return nil, &InvalidError{"endpoint", "is no webhook, but of the kind " + ep.Kind + "; only what webhooks are sent can be sent to a bin"}
@@ -50,11 +50,11 @@ func (h *Hub) Rehearse(ctx context.Context, ep *Endpoint, msg *Message, r *Rehea
 	if err != nil {
 		return nil, err
 	}
-	if h.reaching.Add(1) > reachAtOnce {
-		h.reaching.Add(-1)
-		return nil, &InvalidError{"url", "cannot be sent to now, as much is tried at the same time; try again in a moment"}
+	end, err := h.reaching.begin(ep.Application)
+	if err != nil {
+		return nil, err
 	}
-	defer h.reaching.Add(-1)
+	defer end()
 	return h.deliver(ctx, t, &written), nil
 }
 

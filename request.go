@@ -51,17 +51,17 @@ func OfConnection(name string) bool {
 // it to one of this program's bins, and returns what came of it. It is no attempt to
 // deliver a message: nothing is stored, and redirects are not followed. What opens doors
 // is not in what is returned. To be refused is no error; what is wrong with the request
-// itself is an *InvalidError.
+// itself is an *InvalidError; [ErrBusy] is as of [Hub.Reach].
 func (h *Hub) SendRequest(ctx context.Context, r *Request) (*Attempt, error) {
 	ep := &Endpoint{URL: r.URL}
 	if err := allWrong(h.checkTarget(ep), h.checkRequest(r)); err != nil {
 		return nil, err
 	}
-	if h.reaching.Add(1) > reachAtOnce {
-		h.reaching.Add(-1)
-		return nil, &InvalidError{"url", "cannot be called now, as many others are; try again in a moment"}
+	end, err := h.reaching.begin("")
+	if err != nil {
+		return nil, err
 	}
-	defer h.reaching.Add(-1)
+	defer end()
 	ctx, cancel := context.WithTimeout(ctx, h.opt.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, r.Method, ep.URL, bytes.NewReader(r.Body))

@@ -3,6 +3,7 @@ package fanfare
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -17,10 +18,10 @@ type Searches interface {
 	// where the look has bounds of time.
 	LookForMessages(ctx context.Context, l MessageLook) ([]*Message, Looked, error)
 	// MessagesNamed finds messages by id or event id, as Message does, without their
-	// payloads, in the next applications before one, the newest first; "": from the
-	// newest on. It looks into as many as it is told, the operational one not among
-	// them, and may find more than they have. next is before which to go on; "" when
-	// there is nothing further.
+	// payloads, in the next applications before one, in the order of these, the newest
+	// first; "": from the newest on. It looks into as many as it is told, the operational
+	// one not among them, and may find more than they have. next is before which to go on;
+	// "" when there is nothing further.
 	MessagesNamed(ctx context.Context, ref string, before ApplicationID, look int) (found []*Message, next ApplicationID, err error)
 }
 
@@ -114,15 +115,11 @@ func (h *Hub) standing(ctx context.Context, found []*Message, s *MessageSearch, 
 	for _, msg := range found {
 		owned[msg.Application] = append(owned[msg.Application], msg.ID)
 	}
-	for app, ids := range owned {
-		some, err := h.store.DeliveriesOf(ctx, app, ids, s.Within)
-		if err != nil {
-			return nil, err
-		}
-		for id, ds := range some {
-			of[id] = ds
-		}
+	some, err := h.store.DeliveriesOf(ctx, owned, s.Within)
+	if err != nil {
+		return nil, err
 	}
+	maps.Copy(of, some)
 	if len(s.States) == 0 {
 		return found, nil
 	}

@@ -56,11 +56,16 @@ func (d *dispatcher) read(now time.Time, id EndpointID) {
 	}
 }
 
+// rouse has a lane of this node's that it does not know yet be looked at.
+func (d *dispatcher) rouse(ctx context.Context, l Lane) {
+	if d.owns(l.Endpoint) && d.targets[l.Endpoint] == nil {
+		d.work.Go(func() { d.h.rouse(ctx, l.Application, l.Endpoint) })
+	}
+}
+
 func (in heard) apply(ctx context.Context, d *dispatcher, now time.Time) {
 	for _, l := range append(in.More, in.Other...) {
-		if d.owns(l.Endpoint) && d.targets[l.Endpoint] == nil {
-			d.work.Go(func() { d.h.rouse(ctx, l.Application, l.Endpoint) })
-		}
+		d.rouse(ctx, l)
 	}
 	d.seek(ctx, now, in.Additions)
 	for _, l := range in.More {

@@ -30,6 +30,9 @@ type table struct {
 	unread  bool          // what was added is not answered
 	reads   int           // of lanes
 	news    chan *fanfare.News
+
+	late          chan struct{} // closed when what was added may be answered; nil: at once
+	asking, asked int           // for what was added: now, and in all
 }
 
 func (s *table) answer() error {
@@ -94,8 +97,18 @@ func (s *table) Waiting(ctx context.Context, q fanfare.WaitingQuery) ([]*fanfare
 
 func (s *table) Added(ctx context.Context, some []fanfare.Addition) (ds []*fanfare.Delivery, msgs []*fanfare.Message, err error) {
 	s.mu.Lock()
-	unread := s.unread
+	unread, late := s.unread, s.late
+	s.asking++
+	s.asked++
 	s.mu.Unlock()
+	if late != nil {
+		<-late
+	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.asking--
+	}()
 	if unread {
 		return nil, nil, fanfare.ErrAway
 	}

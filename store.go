@@ -125,9 +125,9 @@ type Log interface {
 	NamedMessages(ctx context.Context, app ApplicationID, ids []MessageID) ([]*Message, error)
 	ExpungePayload(ctx context.Context, app ApplicationID, id MessageID) error
 	Deliveries(ctx context.Context, app ApplicationID, f DeliveryFilter) ([]*Delivery, error)
-	// DeliveriesOf are those of messages, each of them there once: of each the first
-	// MaxPage by endpoint. within is as in DeliveryFilter.
-	DeliveriesOf(ctx context.Context, app ApplicationID, messages []MessageID, within []string) (map[MessageID][]*Delivery, error)
+	// DeliveriesOf are those of messages by their applications, each of them there once:
+	// of each the first MaxPage by endpoint. within is as in DeliveryFilter.
+	DeliveriesOf(ctx context.Context, messages map[ApplicationID][]MessageID, within []string) (map[MessageID][]*Delivery, error)
 	Attempts(ctx context.Context, app ApplicationID, f AttemptFilter) ([]*Attempt, error)
 	Attempt(ctx context.Context, app ApplicationID, msg MessageID, id AttemptID) (*Attempt, error)
 	// ExpungeResponse removes an attempt's response body and headers for good.
@@ -203,6 +203,17 @@ type Page struct {
 	Limit     int    // 1 to MaxPage
 	After     string // only behind this id (or name) in the order asked for; "" from the beginning
 	Ascending bool   // oldest first; otherwise newest first
+
+	// Look bounds how much is looked at for the page, of an application's messages, or of
+	// an endpoint's deliveries or attempts; nil: nothing does. Other lists do not heed it.
+	Look *Look
+}
+
+// A Look is as far as a page looks, so that it takes no longer the more there is that its
+// filter does not pick.
+type Look struct {
+	Most int    // how many, found or not; none that the store need not look at to pass over
+	Last string // set by the store: the id of the last of them; "": there are not so many
 }
 
 // MessageFilter picks messages. Zero fields do not restrict.

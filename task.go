@@ -190,6 +190,9 @@ type TaskStep struct {
 	New []*Delivery
 	// Expunge are messages whose payloads are removed.
 	Expunge []MessageID
+	// Undone is how much of what was done before is to be done again: it is not counted
+	// as done any more.
+	Undone int
 
 	Part    *Part     // what is written; nil: nothing is
 	Expires time.Time // the task's Export.ExpiresAt

@@ -3,6 +3,7 @@ package fanfare
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -61,4 +62,12 @@ func (p *piece) probe(t *Task) {
 		i = t.Revision % len(p.again)
 	}
 	p.again, p.next, p.last = p.again[i:i+1], t.At, false
+}
+
+// undone is how many of the piece were done before: the probe, if it was given up since.
+func (p *piece) undone(probe MessageID) int {
+	if slices.ContainsFunc(p.again, func(d *Delivery) bool { return d.Message == probe }) {
+		return 1
+	}
+	return 0
 }

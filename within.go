@@ -46,6 +46,9 @@ type Views interface {
 	// CountWithin is Stats, of the filter's Endpoint, Since, Until and Within. Unless its
 	// Limit is 0, it looks at so many deliveries of the endpoint, the newest, and at no others.
 	CountWithin(ctx context.Context, app ApplicationID, f DeliveryFilter) (map[State]int, error)
+	// CountWaiting looks at the first deliveries that wait for the filter's Endpoint, as many
+	// as its Limit says, and counts those that are Within.
+	CountWaiting(ctx context.Context, app ApplicationID, f DeliveryFilter) (int, error)
 }
 
 // EndpointsWithin lists by age the endpoints of an application that have some of
@@ -84,6 +87,12 @@ func (h *Hub) EndpointStatsWithin(ctx context.Context, ep *Endpoint, f DeliveryF
 	}
 	f.Endpoint = ep.ID
 	return h.store.CountWithin(ctx, ep.Application, f)
+}
+
+// CountWaiting is how many deliveries wait for ep, of messages that have one of these
+// channels if there are any. It counts most of them at most.
+func (h *Hub) CountWaiting(ctx context.Context, ep *Endpoint, channels []string, most int) (int, error) {
+	return h.store.CountWaiting(ctx, ep.Application, DeliveryFilter{Endpoint: ep.ID, Within: channels, Page: Page{Limit: most}})
 }
 
 // checkNarrowed checks the channels that a key or session is narrowed to.

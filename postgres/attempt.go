@@ -52,8 +52,10 @@ const attemptsWhere = `
 		AND (@class::integer = 0 OR attempt.status / 100 = @class)` + endpointIs + messageIs
 
 var (
-	listAttemptsTo = inOrder(attemptsWhere+`
-		AND attempt.endpoint = @endpoint`, "attempt.id")
+	listAttemptsTo = inBounds(attemptsWhere+`
+		AND attempt.endpoint = @endpoint`, `
+	FROM attempt
+	WHERE attempt.endpoint = @endpoint`, "attempt.id")
 	listAttemptsOf = inOrder(attemptsWhere+`
 		AND attempt.message = @message
 		AND (@endpoint::uuid IS NULL OR attempt.endpoint = @endpoint)`, "attempt.id")
@@ -81,7 +83,12 @@ func (s *Store) Attempts(ctx context.Context, application fanfare.ApplicationID,
 		args["endpoint"] = &ep
 	}
 	if f.Message == "" {
-		return readPage(ctx, s, listAttemptsTo, afterID(attemptPrefix, f.Page), args, scanAttempt)
+		at := afterID(attemptPrefix, f.Page)
+		l, err := s.asFar(ctx, listAttemptsTo, &at, attemptPrefix, time.Time{}, args)
+		if err != nil {
+			return nil, err
+		}
+		return readPage(ctx, s, l, at, args, scanAttempt)
 	}
 	msg, ok := parse(messagePrefix, f.Message)
 	if !ok {

@@ -30,30 +30,31 @@ const countDeliveriesOf = `
 				ELSE `
 
 const inPieces = `
-			END AS found
-		FROM delivery
-		WHERE delivery.endpoint = @endpoint
-			AND delivery.message > @after
-			AND @application = (SELECT application FROM endpoint WHERE id = @endpoint)
-		ORDER BY delivery.message
-		LIMIT @look) AS looked`
+			END AS found` + passedDeliveries
 
-// A delivery has a message: countPlainDeliveries looks only for those of which the
+const looked = ") AS looked"
+
+// A delivery has a message: countPlain looks only for those of which the
 // payload was removed.
 const (
-	countPlainDeliveries = countDeliveriesOf + `NOT EXISTS (
+	countPlain = countDeliveriesOf + `NOT EXISTS (
 					SELECT 1
 					FROM message
 					WHERE message.application = @application
 						AND message.id = delivery.message
 						AND message.payload IS NULL)` + inPieces
 
-	countDeliveries = countDeliveriesOf + `EXISTS (
+	countMessageDeliveries = countDeliveriesOf + `EXISTS (
 					SELECT 1
 					FROM message
 					WHERE message.application = @application
 						AND message.id = delivery.message
-						AND message.payload IS NOT NULL` + messageIs + `)` + inPieces
+						AND message.payload IS NOT NULL` + messageIs + ` OFFSET 0)` + inPieces
+
+	countPlainDeliveries = countPlain + soMany + looked
+	countPlainEnded      = countPlain + isEnded + soMany + looked
+	countDeliveries      = countMessageDeliveries + soMany + looked
+	countEnded           = countMessageDeliveries + isEnded + soMany + looked
 )
 
 // CountDeliveries implements [fanfare.Counts].
@@ -65,9 +66,19 @@ func (s *Store) CountDeliveries(ctx context.Context, application fanfare.Applica
 	}
 	args := walkArgs(app, &w)
 	args["endpoint"], args["states"], args["class"] = ep, numbers(w.States), w.StatusClass
+	plain := isPlain(&w.Selection)
+	state, only := ended(w.States)
 	query := countDeliveries
-	if isPlain(&w.Selection) {
+	switch {
+	case plain && only:
+		query = countPlainEnded
+	case plain:
 		query = countPlainDeliveries
+	case only:
+		query = countEnded
+	}
+	if only {
+		args["state"] = int16(state)
 	}
 	n, _, next, err = s.countWalk(ctx, query, args, &w)
 	return n, next, err

@@ -31,19 +31,41 @@ func scanDeliveryAnd(r pgx.Rows, more ...any) (*fanfare.Delivery, error) {
 	return d, nil
 }
 
-var listDeliveriesTo = inOrder(`
-	SELECT `+deliveryColumns+`
+// isEnded are the conditions of the index delivery_ended, of deliveries that all stand so.
+const isEnded = `
+		AND delivery.state = @state
+		AND delivery.state > 1`
+
+// ended is the only state that is asked for, if it is among those that the index has.
+func ended(states []fanfare.State) (state fanfare.State, ok bool) {
+	if len(states) != 1 || states[0] <= fanfare.Delivered {
+		return 0, false
+	}
+	return states[0], true
+}
+
+const (
+	toEndpoint = `
 	FROM delivery
-	WHERE delivery.endpoint = @endpoint
+	WHERE delivery.endpoint = @endpoint`
+
+	deliveriesTo = `
+	SELECT ` + deliveryColumns + toEndpoint + `
 		AND delivery.state = ANY(@states)
 		AND delivery.created_at >= @since
 		AND delivery.created_at < @until
 		AND @application = (SELECT application FROM endpoint WHERE id = @endpoint)
-		AND (@within::text[] IS NULL OR EXISTS (SELECT 1 FROM endpoint WHERE id = @endpoint`+endpointIs+`))
+		AND (@within::text[] IS NULL OR EXISTS (SELECT 1 FROM endpoint WHERE id = @endpoint` + endpointIs + `))
 		AND (@types::text[] IS NULL AND @channel::text IS NULL AND @tag::text IS NULL AND @within IS NULL OR EXISTS (
 			SELECT 1
 			FROM message
-			WHERE message.application = @application AND message.id = delivery.message`+messageIs+`))`, "delivery.message")
+			WHERE message.application = @application AND message.id = delivery.message` + messageIs + `))`
+)
+
+var (
+	listDeliveriesTo = inBounds(deliveriesTo, toEndpoint, "delivery.message")
+	listEndedTo      = inBounds(deliveriesTo+isEnded, toEndpoint+isEnded, "delivery.message")
+)
 
 var listDeliveriesOf = inOrder(`
 	SELECT `+deliveryColumns+`
@@ -76,7 +98,16 @@ func (s *Store) Deliveries(ctx context.Context, application fanfare.ApplicationI
 		args["endpoint"] = &ep
 	}
 	if f.Message == "" {
-		return readPage(ctx, s, listDeliveriesTo, afterID(messagePrefix, f.Page), args, scanDelivery)
+		at := afterID(messagePrefix, f.Page)
+		to := listDeliveriesTo
+		if state, only := ended(f.States); only {
+			to, args["state"] = listEndedTo, int16(state)
+		}
+		l, err := s.asFar(ctx, to, &at, messagePrefix, f.Since, args)
+		if err != nil {
+			return nil, err
+		}
+		return readPage(ctx, s, l, at, args, scanDelivery)
 	}
 	msg, ok := parse(messagePrefix, f.Message)
 	if !ok {

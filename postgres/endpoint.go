@@ -12,8 +12,8 @@ import (
 )
 
 const insertEndpoint = `
-	INSERT INTO endpoint (uid, url, ordered, disabled, failing_since, settings, sealed_by, created_at, updated_at, id, application, channels, revision)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)
+	INSERT INTO endpoint (uid, url, ordered, disabled, failing_since, settings, sealed_by, created_at, updated_at, id, application, channels, paused, revision)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1)
 	ON CONFLICT DO NOTHING`
 
 // endpointArgs are the parameters of insertEndpoint and updateEndpoint.
@@ -21,7 +21,7 @@ func (s *Store) endpointArgs(ep *fanfare.Endpoint, raw, app id) []any {
 	settings, sealedBy := s.seal(endpointPlace(raw), stored.Settings(ep))
 	return []any{
 		optional(ep.UID), ep.URL, ep.Ordered, ep.Disabled, stored.Micros(ep.FailingSince), settings, sealedBy,
-		stored.Micros(ep.CreatedAt), stored.Micros(ep.UpdatedAt), raw, app, channelsOf(ep),
+		stored.Micros(ep.CreatedAt), stored.Micros(ep.UpdatedAt), raw, app, channelsOf(ep), ep.Paused,
 	}
 }
 
@@ -120,7 +120,7 @@ const lockEndpointRevision = `
 const updateEndpoint = `
 	UPDATE endpoint
 	SET uid = $1, url = $2, ordered = $3, disabled = $4, failing_since = CASE WHEN $5::bigint = 0 THEN 0 ELSE failing_since END,
-		settings = $6, sealed_by = $7, created_at = $8, updated_at = $9, channels = $12, revision = $13
+		settings = $6, sealed_by = $7, created_at = $8, updated_at = $9, channels = $12, paused = $13, revision = $14
 	WHERE id = $10 AND application = $11`
 
 const updateRanks = `

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,6 +20,79 @@ func inOrder(query, by string) list {
 		up:   query + " AND " + by + " > @after ORDER BY " + by + " LIMIT @limit",
 		down: query + " AND " + by + " < @after ORDER BY " + by + " DESC LIMIT @limit",
 	}
+}
+
+// A bounded list is one whose pages may look at so many only, found or not.
+type bounded struct {
+	list
+	reach list // of the last of them
+	to    list // as far as that
+}
+
+// inBounds makes one, of a query whose rows are among those that from has.
+func inBounds(query, from, by string) bounded {
+	reach := inOrder("SELECT "+by+" "+from, by)
+	return bounded{
+		list:  inOrder(query, by),
+		reach: list{reach.up + " OFFSET @most", reach.down + " OFFSET @most"},
+		to:    list{inOrder(query+" AND "+by+" <= @to", by).up, inOrder(query+" AND "+by+" >= @to", by).down},
+	}
+}
+
+// asFar gives the list for a page, sets in args where it ends, and in c where it begins if
+// that is later. Of messages there are none from before since that have larger ids:
+// identifiers are never older than what they stand for.
+func (s *Store) asFar(ctx context.Context, l bounded, c *cursor, prefix string, since time.Time, args pgx.NamedArgs) (list, error) {
+	look := c.page.Look
+	if look != nil {
+		look.Last = ""
+	}
+	if c.nowhere {
+		return l.list, nil
+	}
+	var to *id
+	if since.UnixMilli() > 0 {
+		first := idFrom(since)
+		if after := c.after.(id); !c.page.Ascending {
+			to = &first
+		} else if bytes.Compare(after[:], first[:]) < 0 {
+			c.after = before(first)
+		}
+	}
+	if look != nil {
+		last, err := s.reach(ctx, l.reach, *c, args)
+		if err != nil {
+			return l.list, err
+		}
+		if last != nil && (to == nil || bytes.Compare(last[:], to[:]) > 0) {
+			look.Last, to = fanfare.EncodeID(prefix, *last), last
+		}
+	}
+	if to == nil {
+		return l.list, nil
+	}
+	args["to"] = *to
+	return l.to, nil
+}
+
+// reach is the last that a page looks at; nil: there are not so many.
+func (s *Store) reach(ctx context.Context, l list, c cursor, args pgx.NamedArgs) (*id, error) {
+	args["most"], c.page.Limit = c.page.Look.Most-1, 1
+	last, err := readPage(ctx, s, l, c, args, func(r pgx.Rows) (v id, err error) { err = r.Scan(&v); return v, err })
+	if err != nil || len(last) == 0 {
+		return nil, err
+	}
+	return &last[0], nil
+}
+
+// before is what is right before an identifier.
+func before(v id) id {
+	for i := len(v) - 1; i >= 0; i-- {
+		if v[i]--; v[i] != 0xff {
+			break
+		}
+	}
+	return v
 }
 
 // A cursor is where a page begins; nowhere, if there is nothing of that name.

@@ -104,18 +104,21 @@ const messagesWhere = `
 		AND message.created_at < @until
 		AND EXISTS (SELECT 1 FROM application WHERE id = @application)` + messageIs
 
+const messagesOf = `
+	FROM message
+	WHERE message.application = @application`
+
 var (
-	listMessages = inOrder(messagesWhere, "message.id")
+	listMessages = inBounds(messagesWhere, messagesOf, "message.id")
 
 	// listMessagesInState picks them by their deliveries.
-	listMessagesInState = inOrder(messagesWhere+`
+	listMessagesInState = inBounds(messagesWhere+`
 		AND EXISTS (
 			SELECT 1
 			FROM delivery
-			JOIN endpoint ON endpoint.id = delivery.endpoint
 			WHERE delivery.endpoint = ANY(message.endpoints)
 				AND delivery.message = message.id
-				AND delivery.state = ANY(@states)`+endpointIs+`)`, "message.id")
+				AND delivery.state = ANY(@states)`+toEndpointThere+`)`, messagesOf, "message.id")
 )
 
 // messagePiece is how many messages are read at once of a page that ends with so many
@@ -133,19 +136,23 @@ func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID,
 	if len(f.States) > 0 {
 		l, args["states"] = listMessagesInState, numbers(f.States)
 	}
-	if f.Bytes == 0 {
-		return readPage(ctx, s, l, afterID(messagePrefix, f.Page), args, scanMessage)
+	at := afterID(messagePrefix, f.Page)
+	as, err := s.asFar(ctx, l, &at, messagePrefix, f.Since, args)
+	if err != nil {
+		return nil, err
 	}
-	return s.messagesUntil(ctx, l, &f, args)
+	if f.Bytes == 0 {
+		return readPage(ctx, s, as, at, args, scanMessage)
+	}
+	return s.messagesUntil(ctx, as, &f, at, args)
 }
 
 // messagesUntil reads a page until it has so many bytes, a piece at a time: what is
 // asked for the server sends, and payloads may be large.
-func (s *Store) messagesUntil(ctx context.Context, l list, f *fanfare.MessageFilter, args pgx.NamedArgs) (page []*fanfare.Message, err error) {
-	at := f.Page
+func (s *Store) messagesUntil(ctx context.Context, l list, f *fanfare.MessageFilter, at cursor, args pgx.NamedArgs) (page []*fanfare.Message, err error) {
 	for size := 0; ; {
-		at.Limit = min(f.Limit-len(page), messagePiece)
-		piece, err := readPage(ctx, s, l, afterID(messagePrefix, at), args, scanMessage)
+		at.page.Limit = min(f.Limit-len(page), messagePiece)
+		piece, err := readPage(ctx, s, l, at, args, scanMessage)
 		if err != nil {
 			return nil, err
 		}
@@ -155,10 +162,10 @@ func (s *Store) messagesUntil(ctx context.Context, l list, f *fanfare.MessageFil
 				return page, nil
 			}
 		}
-		if len(piece) < at.Limit || len(page) == f.Limit {
+		if len(piece) < at.page.Limit || len(page) == f.Limit {
 			return page, nil
 		}
-		at.After = string(page[len(page)-1].ID)
+		at.after, _ = parse(messagePrefix, page[len(page)-1].ID)
 	}
 }
 

@@ -6,13 +6,14 @@ import (
 	"slices"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/stored"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // selectEveryEndpoint looks at endpoints without reading their settings.
 const selectEveryEndpoint = `
-	SELECT id, application, failing_since <> 0, disabled
+	SELECT id, application, failing_since, disabled, coalesce(paused, false)
 	FROM endpoint
 	WHERE $1::uuid IS NULL OR id < $1
 	ORDER BY id DESC
@@ -42,15 +43,16 @@ func (s *Store) EveryEndpoint(ctx context.Context, f fanfare.EndpointFilter) (ep
 			return err
 		}
 		var ep, app, last id
-		var failing, disabled bool
+		var failing int64
+		var head fanfare.Endpoint
 		var found []id
 		looked := 0
-		_, err = pgx.ForEachRow(r, []any{&ep, &app, &failing, &disabled}, func() error {
+		_, err = pgx.ForEachRow(r, []any{&ep, &app, &failing, &head.Disabled, &head.Paused}, func() error {
 			if len(found) == f.Limit {
 				return nil
 			}
 			looked, last = looked+1, ep
-			if f.Which.Is(failing, disabled) && app != own {
+			if head.FailingSince = stored.Instant(failing); f.Which.Is(&head) && app != own {
 				found = append(found, ep)
 			}
 			return nil

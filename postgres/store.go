@@ -147,6 +147,9 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 			return nil, err
 		}
 	}
+	if err := s.tellAll(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.beginHearing(ctx); err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (s *Store) StepTask(ctx context.Context, step *fanfare.TaskStep) (ok bool, 
 		if err := s.addPart(ctx, tx, raw, parts, step.Part); err != nil {
 			return err
 		}
-		done := int64(0)
+		done := -int64(step.Undone)
 		for _, work := range []func() (int64, error){
 			func() (int64, error) { return onceMore(ctx, tx, app, step.Again) },
 			func() (int64, error) { return deliver(ctx, tx, app, step.New) },

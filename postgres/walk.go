@@ -9,9 +9,9 @@ import (
 	"github.com/fanfarehq/fanfare/internal/stored"
 )
 
-// walkDeliveries looks at so many deliveries, and says of each whether it is found:
-// what costs least is asked first.
-const walkDeliveries = `
+// walkedDeliveries says of each delivery whether it is found: what costs least is asked
+// first.
+const walkedDeliveries = `
 	SELECT ` + deliveryColumns + `,
 		CASE
 			WHEN NOT delivery.state = ANY(@states) THEN false
@@ -27,14 +27,21 @@ const walkDeliveries = `
 				FROM message
 				WHERE message.application = @application
 					AND message.id = delivery.message
-					AND message.payload IS NOT NULL` + messageIs + `)
-		END
-	FROM delivery
-	WHERE delivery.endpoint = @endpoint
+					AND message.payload IS NOT NULL` + messageIs + ` OFFSET 0)
+		END` + passedDeliveries
+
+const (
+	passedDeliveries = toEndpoint + `
 		AND delivery.message > @after
-		AND @application = (SELECT application FROM endpoint WHERE id = @endpoint)
+		AND @application = (SELECT application FROM endpoint WHERE id = @endpoint)`
+
+	soMany = `
 	ORDER BY delivery.message
 	LIMIT @look`
+
+	walkDeliveries = walkedDeliveries + soMany
+	walkEnded      = walkedDeliveries + isEnded + soMany
+)
 
 // WalkDeliveries implements [fanfare.Tasks].
 func (s *Store) WalkDeliveries(ctx context.Context, application fanfare.ApplicationID, endpoint fanfare.EndpointID, w fanfare.Walk) (found []*fanfare.Delivery, next fanfare.MessageID, err error) {
@@ -45,8 +52,12 @@ func (s *Store) WalkDeliveries(ctx context.Context, application fanfare.Applicat
 	}
 	args := walkArgs(app, &w)
 	args["endpoint"], args["states"], args["class"] = ep, numbers(w.States), w.StatusClass
+	query := walkDeliveries
+	if state, only := ended(w.States); only {
+		query, args["state"] = walkEnded, int16(state)
+	}
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		r, err := conn.Query(ctx, walkDeliveries, args)
+		r, err := conn.Query(ctx, query, args)
 		found, next, err = walk(r, err, &w, func(r pgx.Rows) (*fanfare.Delivery, fanfare.MessageID, error) {
 			wanted := false
 			d, err := scanDeliveryAnd(r, &wanted)

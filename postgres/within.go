@@ -22,6 +22,11 @@ func channelsOf(ep *fanfare.Endpoint) []string {
 const endpointIs = `
 		AND (@within::text[] IS NULL OR endpoint.channels <> '{}' AND endpoint.channels <@ @within)`
 
+// toEndpointThere is the condition that a delivery's endpoint is there. OFFSET keeps the planner from
+// looking at all endpoints first.
+const toEndpointThere = `
+			AND EXISTS (SELECT 1 FROM endpoint WHERE endpoint.id = delivery.endpoint` + endpointIs + ` OFFSET 0)`
+
 var listEndpointsWithin = inOrder(`
 	SELECT `+endpointColumns+`
 	FROM endpoint
@@ -46,10 +51,13 @@ const countWithin = `
 		ORDER BY message DESC
 		LIMIT nullif(@most::bigint, 0)) AS delivery
 	JOIN endpoint ON endpoint.id = delivery.endpoint
-	JOIN message ON message.application = endpoint.application AND message.id = delivery.message
 	WHERE delivery.created_at >= @since
 		AND delivery.created_at < @until
-		AND endpoint.application = @application` + endpointIs + messageIs + `
+		AND endpoint.application = @application` + endpointIs + `
+		AND (@within::text[] IS NULL OR EXISTS (
+			SELECT 1
+			FROM message
+			WHERE message.application = @application AND message.id = delivery.message` + messageIs + ` OFFSET 0))
 	GROUP BY delivery.state`
 
 // CountWithin implements [fanfare.Views]; a state without deliveries is not in the map.
@@ -74,6 +82,35 @@ func (s *Store) CountWithin(ctx context.Context, application fanfare.Application
 		return err
 	})
 	return counts, err
+}
+
+const countWaiting = `
+	SELECT count(*)
+	FROM (
+		SELECT endpoint, message
+		FROM delivery
+		WHERE shard = @shard AND endpoint = @endpoint AND state = 0
+		ORDER BY rank, message
+		LIMIT @most) AS delivery
+	JOIN endpoint ON endpoint.id = delivery.endpoint
+	WHERE endpoint.application = @application` + endpointIs + `
+		AND (@within::text[] IS NULL OR EXISTS (
+			SELECT 1
+			FROM message
+			WHERE message.application = @application AND message.id = delivery.message` + messageIs + ` OFFSET 0))`
+
+// CountWaiting implements [fanfare.Views].
+func (s *Store) CountWaiting(ctx context.Context, application fanfare.ApplicationID, f fanfare.DeliveryFilter) (n int, err error) {
+	app, ok1 := parse(applicationPrefix, application)
+	ep, ok2 := parse(endpointPrefix, f.Endpoint)
+	if !ok1 || !ok2 {
+		return 0, nil
+	}
+	args := messageArgs(pgx.NamedArgs{"application": app, "endpoint": ep, "shard": shardOf(ep), "most": f.Limit, "within": some(f.Within)}, nil, "", "")
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, countWaiting, args).Scan(&n)
+	})
+	return n, err
 }
 
 // mustBeWithin returns ErrNotFound for a message that has none of these channels, if

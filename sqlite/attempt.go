@@ -26,7 +26,8 @@ const attemptsWhere = `
 		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)
 		AND (:within IS NULL OR EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint` + endpointIs + `))` + messageIs
 
-var listAttempts = inOrder(attemptsWhere, "attempt.id")
+var listAttempts = inBounds(attemptsWhere, `FROM attempt
+	WHERE attempt.endpoint = :endpoint`, "attempt.id")
 
 const selectAttempt = attemptsWhere + `
 		AND attempt.id = :id`
@@ -91,8 +92,11 @@ func (s *Store) attemptsAtEndpoint(ctx context.Context, app id, f *fanfare.Attem
 	if !ok {
 		return nil, nil
 	}
-	bind := func(stmt *sqlite.Stmt) { bindAttempts(stmt, app, ep, f) }
-	return readPage(ctx, s, listAttempts, afterID(attemptPrefix, f.Page), bind, scanAttempt)
+	l, at, err := s.asFar(ctx, listAttempts, func(stmt *sqlite.Stmt) { stmt.SetBytes(":endpoint", ep[:]) }, attemptPrefix, f.Page, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	return readPage(ctx, s, l, at, func(stmt *sqlite.Stmt) { bindAttempts(stmt, app, ep, f) }, scanAttempt)
 }
 
 // attemptsOfMessage walks the chains of attempts of all the message's deliveries

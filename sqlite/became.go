@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"slices"
 
 	"github.com/fanfarehq/fanfare"
 
@@ -10,30 +9,34 @@ import (
 )
 
 // DeliveriesOf implements [fanfare.Log].
-func (s *Store) DeliveriesOf(ctx context.Context, application fanfare.ApplicationID, messages []fanfare.MessageID, within []string) (map[fanfare.MessageID][]*fanfare.Delivery, error) {
-	app, ok := parse(applicationPrefix, application)
-	if !ok || len(messages) == 0 {
-		return nil, nil
-	}
-	var raw []id
-	for _, name := range messages {
-		if msg, ok := parse(messagePrefix, name); ok {
-			raw = append(raw, msg)
+func (s *Store) DeliveriesOf(ctx context.Context, messages map[fanfare.ApplicationID][]fanfare.MessageID, within []string) (map[fanfare.MessageID][]*fanfare.Delivery, error) {
+	named := make(map[id]bool)
+	for _, names := range messages {
+		for _, name := range names {
+			if msg, ok := parse(messagePrefix, name); ok {
+				named[msg] = true
+			}
 		}
 	}
-	if err := s.settleFreshIf(ctx, func(d *freshDelivery) bool { return slices.Contains(raw, d.id) }); err != nil {
+	if len(named) == 0 {
+		return nil, nil
+	}
+	if err := s.settleFreshIf(ctx, func(d *freshDelivery) bool { return named[d.id] }); err != nil {
 		return nil, err
 	}
 	of := make(map[fanfare.MessageID][]*fanfare.Delivery)
 	err := s.readAll(ctx, func(conn *sqlite.Conn) error {
-		for _, name := range messages {
-			f := fanfare.DeliveryFilter{Message: name, Within: within, Page: fanfare.Page{Limit: fanfare.MaxPage, Ascending: true}}
-			ds, err := deliveriesOfMessage(conn, app, &f)
-			if err != nil {
-				return err
-			}
-			if len(ds) > 0 {
-				of[name] = ds
+		for application, names := range messages {
+			app, _ := parse(applicationPrefix, application)
+			for _, name := range names {
+				f := fanfare.DeliveryFilter{Message: name, Within: within, Page: fanfare.Page{Limit: fanfare.MaxPage, Ascending: true}}
+				ds, err := deliveriesOfMessage(conn, app, &f)
+				if err != nil {
+					return err
+				}
+				if len(ds) > 0 {
+					of[name] = ds
+				}
 			}
 		}
 		return nil

@@ -26,30 +26,29 @@ const countDeliveriesOf = `
 				ELSE `
 
 const inPieces = `
-			END AS found
-		FROM delivery
-		WHERE delivery.endpoint = :endpoint
-			AND delivery.message > :after
-			AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)
-		ORDER BY delivery.message
-		LIMIT :look)`
+			END AS found`
 
-// A delivery has a message: countPlainDeliveries looks only for those of which the
+// A delivery has a message: countPlain looks only for those of which the
 // payload was removed.
 const (
-	countPlainDeliveries = countDeliveriesOf + `NOT EXISTS (
+	countPlain = countDeliveriesOf + `NOT EXISTS (
 					SELECT 1
 					FROM message INDEXED BY message_expunged
 					WHERE message.application = :application
 						AND message.id = delivery.message
 						AND message.payload IS NULL)` + inPieces
 
-	countDeliveries = countDeliveriesOf + `EXISTS (
+	countMessageDeliveries = countDeliveriesOf + `EXISTS (
 					SELECT 1
 					FROM message
 					WHERE message.application = :application
 						AND message.id = delivery.message
 						AND message.payload IS NOT NULL` + messageIs + `)` + inPieces
+
+	countPlainDeliveries = countPlain + toEndpoint + soMany + ")"
+	countPlainEnded      = countPlain + endedTo + soMany + ")"
+	countDeliveries      = countMessageDeliveries + toEndpoint + soMany + ")"
+	countEnded           = countMessageDeliveries + endedTo + soMany + ")"
 )
 
 // CountDeliveries implements [fanfare.Counts].
@@ -62,19 +61,29 @@ func (s *Store) CountDeliveries(ctx context.Context, application fanfare.Applica
 	if err := s.settleFresh(ctx, id{}, ep); err != nil {
 		return 0, "", err
 	}
+	plain := isPlain(&w.Selection)
+	state, only := ended(w.States)
 	query := countDeliveries
-	if isPlain(&w.Selection) {
+	switch {
+	case plain && only:
+		query = countPlainEnded
+	case plain:
 		query = countPlainDeliveries
+	case only:
+		query = countEnded
 	}
 	err = s.read(ctx, func(conn *sqlite.Conn) error {
 		stmt, err := conn.Prepare(query)
 		if err != nil {
 			return err
 		}
-		if query == countDeliveries {
-			bindWalk(stmt, app, &w)
-		} else {
+		if plain {
 			bindSpan(stmt, app, &w)
+		} else {
+			bindWalk(stmt, app, &w)
+		}
+		if only {
+			stmt.SetInt64(":state", int64(state))
 		}
 		stmt.SetBytes(":endpoint", ep[:])
 		stmt.SetInt64(":states", mask(w.States))

@@ -69,28 +69,66 @@ func bindMessageIs(stmt *sqlite.Stmt, types []string, channel, tag string) {
 	setText(stmt, ":tag", tag)
 }
 
-var listDeliveries = inOrder(`
-	SELECT `+deliveryColumns+`
+// ended is the only state that is asked for, if it is among those that the index has.
+func ended(states []fanfare.State) (state fanfare.State, ok bool) {
+	if len(states) != 1 || states[0] <= fanfare.Delivered {
+		return 0, false
+	}
+	return states[0], true
+}
+
+const (
+	toEndpoint = `
 	FROM delivery
+	WHERE delivery.endpoint = :endpoint`
+
+	// endedTo are those of one state, by its index.
+	endedTo = `
+	FROM delivery INDEXED BY delivery_ended
 	WHERE delivery.endpoint = :endpoint
+		AND delivery.state = :state
+		AND delivery.state > 1`
+
+	deliveryIs = `
 		AND :states >> delivery.state & 1
 		AND delivery.created_at >= :since
 		AND delivery.created_at < :until
 		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)
-		AND (:within IS NULL OR EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint`+endpointIs+`))
+		AND (:within IS NULL OR EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint` + endpointIs + `))
 		AND (:types IS NULL AND :channel IS NULL AND :tag IS NULL AND :within IS NULL OR EXISTS (
 			SELECT 1
 			FROM message
-			WHERE message.application = :application AND message.id = delivery.message`+messageIs+`))`, "delivery.message")
+			WHERE message.application = :application AND message.id = delivery.message` + messageIs + `))`
+)
+
+var (
+	listDeliveries = inBounds("SELECT "+deliveryColumns+toEndpoint+deliveryIs, toEndpoint, "delivery.message")
+	listEnded      = inBounds("SELECT "+deliveryColumns+endedTo+deliveryIs, endedTo, "delivery.message")
+)
 
 func (s *Store) deliveriesToEndpoint(ctx context.Context, app id, f *fanfare.DeliveryFilter) ([]*fanfare.Delivery, error) {
 	ep, ok := parse(endpointPrefix, f.Endpoint)
 	if !ok {
 		return nil, nil
 	}
-	return readPage(ctx, s, listDeliveries, afterID(messagePrefix, f.Page), func(stmt *sqlite.Stmt) {
-		stmt.SetBytes(":application", app[:])
+	list := listDeliveries
+	state, only := ended(f.States)
+	if only {
+		list = listEnded
+	}
+	of := func(stmt *sqlite.Stmt) {
 		stmt.SetBytes(":endpoint", ep[:])
+		if only {
+			stmt.SetInt64(":state", int64(state))
+		}
+	}
+	l, at, err := s.asFar(ctx, list, of, messagePrefix, f.Page, f.Since)
+	if err != nil {
+		return nil, err
+	}
+	return readPage(ctx, s, l, at, func(stmt *sqlite.Stmt) {
+		of(stmt)
+		stmt.SetBytes(":application", app[:])
 		stmt.SetInt64(":states", mask(f.States))
 		stmt.SetInt64(":since", stored.From(f.Since))
 		stmt.SetInt64(":until", stored.To(f.Until))

@@ -13,14 +13,14 @@ import (
 const selectUntold = `
 	SELECT id, settings, sealed_by
 	FROM endpoint
-	WHERE disabled IS NULL OR channels IS NULL`
+	WHERE disabled IS NULL OR paused IS NULL OR channels IS NULL`
 
 const tell = `
 	UPDATE endpoint
-	SET disabled = ?, channels = ?
+	SET disabled = ?, paused = ?, channels = ?
 	WHERE id = ?`
 
-// tellAll fills in the columns disabled and channels of endpoints whose settings were
+// tellAll fills in the columns disabled, paused and channels of endpoints whose settings were
 // sealed when there were no such columns, so that no migration could read them. What
 // cannot be unsealed is left for who reads the endpoint, and is told why.
 func (s *Store) tellAll(conn *sqlite.Conn) (err error) {
@@ -51,7 +51,7 @@ func (s *Store) tellAll(conn *sqlite.Conn) (err error) {
 		return err
 	}
 	for _, u := range all {
-		if err := sqlitex.Execute(conn, tell, &sqlitex.ExecOptions{Args: []any{u.Disabled, channelsOf(&u.Endpoint), u.id[:]}}); err != nil {
+		if err := sqlitex.Execute(conn, tell, &sqlitex.ExecOptions{Args: []any{u.Disabled, u.Paused, channelsOf(&u.Endpoint), u.id[:]}}); err != nil {
 			return err
 		}
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 const insertEndpoint = `
-	INSERT INTO endpoint (uid, url, ordered, disabled, channels, failing_since, settings, sealed_by, created_at, updated_at, id, application)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	INSERT INTO endpoint (uid, url, ordered, disabled, paused, channels, failing_since, settings, sealed_by, created_at, updated_at, id, application)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 // bindEndpoint binds the parameters of insertEndpoint and updateEndpoint.
@@ -22,6 +22,7 @@ func (w *writer) bindEndpoint(bind *binder, ep *fanfare.Endpoint, raw, app id) {
 	bind.text(ep.URL)
 	bind.truth(ep.Ordered)
 	bind.truth(ep.Disabled)
+	bind.truth(ep.Paused)
 	bind.text(channelsOf(ep))
 	bind.time(ep.FailingSince)
 	settings, sealedBy := w.sealSettings(raw, string(stored.Settings(ep)))
@@ -123,7 +124,7 @@ const selectEndpointRevision = `
 // updateEndpoint does nothing if another of the application has the uid.
 const updateEndpoint = `
 	UPDATE OR IGNORE endpoint
-	SET uid = ?, url = ?, ordered = ?, disabled = ?, channels = ?, failing_since = iif(? = 0, 0, failing_since), settings = ?, sealed_by = ?, created_at = ?, updated_at = ?,
+	SET uid = ?, url = ?, ordered = ?, disabled = ?, paused = ?, channels = ?, failing_since = iif(? = 0, 0, failing_since), settings = ?, sealed_by = ?, created_at = ?, updated_at = ?,
 		revision = revision + 1
 	WHERE id = ? AND application = ?`
 

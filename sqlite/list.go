@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
 
@@ -28,6 +29,88 @@ func inOrder(query, column string) listing {
 	ORDER BY ` + column + ` DESC
 	LIMIT :limit`,
 	}
+}
+
+// A bounded listing is one whose pages may look at so many only, found or not.
+type bounded struct {
+	listing
+	reach listing // of the last of them
+	to    listing // as far as that
+}
+
+// inBounds makes one, of a query whose rows are among those that from has.
+func inBounds(query, from, column string) bounded {
+	up, down := inOrder(query+`
+		AND `+column+` <= :to`, column), inOrder(query+`
+		AND `+column+` >= :to`, column)
+	reach := inOrder("SELECT "+column+" "+from, column)
+	return bounded{
+		listing: inOrder(query, column),
+		reach:   listing{reach.up + " OFFSET :most", reach.down + " OFFSET :most"},
+		to:      listing{up.up, down.down},
+	}
+}
+
+// asFar gives the listing for a page, and where it begins and ends; of binds what from has
+// of parameters. Of messages there are
+// none from before since that have larger ids: identifiers are never older than what they
+// stand for.
+func (s *Store) asFar(ctx context.Context, l bounded, of func(*sqlite.Stmt), prefix string, page fanfare.Page, since time.Time) (listing, cursor, error) {
+	at := afterID(prefix, page)
+	if page.Look != nil {
+		page.Look.Last = ""
+	}
+	if at.bind == nil {
+		return l.listing, at, nil
+	}
+	var to []byte
+	if since.UnixMilli() > 0 {
+		first := idFrom(since)
+		if to = first[:]; page.Ascending {
+			to = nil
+			if after, _ := edge(prefix, page); bytes.Compare(after, first[:]) < 0 {
+				at.bind = func(stmt *sqlite.Stmt) { stmt.SetBytes(":after", before(first)) }
+			}
+		}
+	}
+	if page.Look != nil {
+		last, err := s.reach(ctx, l.reach, at, of)
+		if err != nil {
+			return l.listing, at, err
+		}
+		if last != nil && (page.Ascending || bytes.Compare(last[:], to) > 0) {
+			page.Look.Last, to = fanfare.EncodeID(prefix, *last), last[:]
+		}
+	}
+	if to == nil {
+		return l.listing, at, nil
+	}
+	bind := at.bind
+	at.bind = func(stmt *sqlite.Stmt) { bind(stmt); stmt.SetBytes(":to", to) }
+	return l.to, at, nil
+}
+
+// reach is the last that a page looks at; nil: there are not so many.
+func (s *Store) reach(ctx context.Context, l listing, at cursor, of func(*sqlite.Stmt)) (*id, error) {
+	at.Limit = 1
+	last, err := readPage(ctx, s, l, at, func(stmt *sqlite.Stmt) {
+		of(stmt)
+		stmt.SetInt64(":most", int64(at.Look.Most)-1)
+	}, func(row *row) (*id, error) { v := row.id(); return &v, nil })
+	if err != nil || len(last) == 0 {
+		return nil, err
+	}
+	return last[0], nil
+}
+
+// before is what is right before an identifier.
+func before(v id) []byte {
+	for i := len(v) - 1; i >= 0; i-- {
+		if v[i]--; v[i] != 0xff {
+			break
+		}
+	}
+	return v[:]
 }
 
 // A cursor is where in a list a page begins. A nil bind means behind something

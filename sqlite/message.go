@@ -98,16 +98,19 @@ const messagesWhere = `
 		AND message.created_at < :until
 		AND EXISTS (SELECT 1 FROM application WHERE id = :application)` + messageIs
 
-var listMessages = inOrder(messagesWhere, "message.id")
+const messagesOf = `FROM message
+	WHERE message.application = :application`
+
+var listMessages = inBounds(messagesWhere, messagesOf, "message.id")
 
 // listMessagesInState picks them by their deliveries, of which there is one at most
 // to each endpoint of the application.
-var listMessagesInState = inOrder(messagesWhere+`
+var listMessagesInState = inBounds(messagesWhere+`
 		AND EXISTS (
 			SELECT 1
 			FROM endpoint CROSS JOIN delivery ON delivery.endpoint = endpoint.id AND delivery.message = message.id
 			WHERE endpoint.application = :application
-				AND :states >> delivery.state & 1`+endpointIs+`)`, "message.id")
+				AND :states >> delivery.state & 1`+endpointIs+`)`, messagesOf, "message.id")
 
 // Messages implements [fanfare.Log].
 func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID, f fanfare.MessageFilter) ([]*fanfare.Message, error) {
@@ -122,8 +125,12 @@ func (s *Store) Messages(ctx context.Context, application fanfare.ApplicationID,
 			return nil, err
 		}
 	}
+	l, at, err := s.asFar(ctx, list, func(stmt *sqlite.Stmt) { stmt.SetBytes(":application", app[:]) }, messagePrefix, f.Page, f.Since)
+	if err != nil {
+		return nil, err
+	}
 	size := 0
-	return readPageUntil(ctx, s, list, afterID(messagePrefix, f.Page), func(stmt *sqlite.Stmt) {
+	return readPageUntil(ctx, s, l, at, func(stmt *sqlite.Stmt) {
 		stmt.SetBytes(":application", app[:])
 		stmt.SetInt64(":since", stored.From(f.Since))
 		stmt.SetInt64(":until", stored.To(f.Until))

@@ -12,7 +12,7 @@ import (
 
 // selectEveryEndpoint looks at endpoints without reading their settings.
 const selectEveryEndpoint = `
-	SELECT id, application, failing_since, disabled
+	SELECT id, application, failing_since, disabled, paused
 	FROM endpoint
 	WHERE id < ?
 	ORDER BY id DESC
@@ -46,7 +46,8 @@ func (s *Store) EveryEndpoint(ctx context.Context, f fanfare.EndpointFilter) (ep
 		err = each(stmt, func(at *row) bool {
 			ep, app := at.id(), at.id()
 			looked, next = looked+1, fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, ep))
-			if !f.Which.Is(at.number() != 0, at.truth()) || app == own {
+			head := fanfare.Endpoint{FailingSince: at.time(), Disabled: at.truth(), Paused: at.truth()}
+			if !f.Which.Is(&head) || app == own {
 				return true
 			}
 			bind := binder{stmt: full}

@@ -207,7 +207,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		selectOld, selectWaits, selectRemoved, deleteDelivery, deleteAttempt, deleteMessage, deleteKeys, deleteAnswers,
 		deleteOldAudit, deleteAuditBeyond,
 		sweepAttempts, sweepDeliveries, sweepMessages, findNewestQuery,
-		countDeliveries, countPlainDeliveries, countMessages, countIDs, selectExpunged, selectPart,
+		countWaiting, countDeliveries, countPlainDeliveries, countEnded, countPlainEnded, walkDeliveries, walkEnded, countMessages, countIDs, selectExpunged, selectPart,
 	} {
 		for _, step := range s.plan(t, query) {
 			scans := slices.ContainsFunc([]string{"message", "delivery", "attempt", "idempotency", "answer", "audit"}, func(table string) bool {
@@ -253,9 +253,14 @@ func TestListsBeginAtTheirCursor(t *testing.T) {
 		"consumer USING PRIMARY KEY (endpoint=? AND name":                 listConsumers,
 		"task USING PRIMARY KEY (id":                                      listTasks,
 		"task USING INDEX task_running (id":                               listTasksRunning,
-		"message USING INDEX message_id (application=? AND id":            listMessages,
-		"delivery USING PRIMARY KEY (endpoint=? AND message":              listDeliveries,
-		"attempt USING INDEX attempt_id (endpoint=? AND id":               listAttempts,
+		"message USING INDEX message_id (application=? AND id":            listMessages.listing,
+		"delivery USING PRIMARY KEY (endpoint=? AND message":              listDeliveries.listing,
+		"attempt USING INDEX attempt_id (endpoint=? AND id":               listAttempts.listing,
+		"message USING COVERING INDEX message_id (application=? AND id":   listMessages.reach,
+		"attempt USING COVERING INDEX attempt_id (endpoint=? AND id":      listAttempts.reach,
+
+		"delivery USING INDEX delivery_ended (endpoint=? AND state=? AND message":          listEnded.listing,
+		"delivery USING COVERING INDEX delivery_ended (endpoint=? AND state=? AND message": listEnded.reach,
 	} {
 		for query, bound := range map[string]string{l.up: ">?)", l.down: "<?)"} {
 			steps := s.plan(t, query)

@@ -65,7 +65,7 @@ func (s *Snapshot) mustBeNewest() error {
 	}
 	left := int64(0)
 	if version == len(files) {
-		left, err = pragma(s.conn, "SELECT count(*) FROM endpoint WHERE disabled IS NULL")
+		left, err = pragma(s.conn, "SELECT count(*) FROM endpoint WHERE disabled IS NULL OR paused IS NULL OR channels IS NULL")
 	}
 	switch {
 	case err != nil:

@@ -45,7 +45,7 @@ func (s *Store) StepTask(ctx context.Context, step *fanfare.TaskStep) (ok bool, 
 			return err
 		}
 		done, err := w.work(app, step)
-		if err != nil || done == 0 {
+		if done -= step.Undone; err != nil || done == 0 {
 			return err
 		}
 		return w.exec(addDone, func(bind *binder) { bind.number(int64(done)); bind.id(raw) })

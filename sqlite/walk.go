@@ -11,9 +11,9 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// walkDeliveries looks at so many deliveries, and says of each whether it is found:
-// what costs least is asked first.
-const walkDeliveries = `
+// walkedDeliveries says of each delivery whether it is found: what costs least is asked
+// first.
+const walkedDeliveries = `
 	SELECT ` + deliveryColumns + `,
 		CASE
 			WHEN NOT (:states >> delivery.state & 1) THEN 0
@@ -25,13 +25,18 @@ const walkDeliveries = `
 				WHERE message.application = :application
 					AND message.id = delivery.message
 					AND message.payload IS NOT NULL` + messageIs + `)
-		END
-	FROM delivery
-	WHERE delivery.endpoint = :endpoint
+		END`
+
+const (
+	soMany = `
 		AND delivery.message > :after
 		AND :application = (SELECT application FROM endpoint WHERE id = :endpoint)
 	ORDER BY delivery.message
 	LIMIT :look`
+
+	walkDeliveries = walkedDeliveries + toEndpoint + soMany
+	walkEnded      = walkedDeliveries + endedTo + soMany
+)
 
 // WalkDeliveries implements [fanfare.Tasks].
 func (s *Store) WalkDeliveries(ctx context.Context, application fanfare.ApplicationID, endpoint fanfare.EndpointID, w fanfare.Walk) (found []*fanfare.Delivery, next fanfare.MessageID, err error) {
@@ -44,11 +49,19 @@ func (s *Store) WalkDeliveries(ctx context.Context, application fanfare.Applicat
 		return nil, "", err
 	}
 	err = s.read(ctx, func(conn *sqlite.Conn) error {
-		stmt, err := conn.Prepare(walkDeliveries)
+		query := walkDeliveries
+		state, only := ended(w.States)
+		if only {
+			query = walkEnded
+		}
+		stmt, err := conn.Prepare(query)
 		if err != nil {
 			return err
 		}
 		bindWalk(stmt, app, &w)
+		if only {
+			stmt.SetInt64(":state", int64(state))
+		}
 		stmt.SetBytes(":endpoint", ep[:])
 		stmt.SetInt64(":states", mask(w.States))
 		stmt.SetInt64(":class", int64(w.StatusClass))

@@ -85,10 +85,13 @@ const countWithin = `
 		WHERE endpoint = :endpoint
 		ORDER BY message DESC
 		LIMIT :limit) AS delivery
-	CROSS JOIN message ON message.application = :application AND message.id = delivery.message
 	WHERE delivery.created_at >= :since
 		AND delivery.created_at < :until
-		AND EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint AND application = :application` + endpointIs + `)` + messageIs + `
+		AND EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint AND application = :application` + endpointIs + `)
+		AND (:within IS NULL OR EXISTS (
+			SELECT 1
+			FROM message
+			WHERE message.application = :application AND message.id = delivery.message` + messageIs + `))
 	GROUP BY delivery.state`
 
 // CountWithin implements [fanfare.Views]; a state without deliveries is not in the map.
@@ -120,6 +123,46 @@ func (s *Store) CountWithin(ctx context.Context, application fanfare.Application
 		})
 	})
 	return counts, err
+}
+
+const countWaiting = `
+	SELECT count(*)
+	FROM (
+		SELECT message
+		FROM delivery INDEXED BY delivery_waiting
+		WHERE endpoint = :endpoint AND state = 0
+		ORDER BY rank, message
+		LIMIT :limit) AS first
+	WHERE EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint AND application = :application` + endpointIs + `)
+		AND (:within IS NULL OR EXISTS (
+			SELECT 1
+			FROM message
+			WHERE message.application = :application AND message.id = first.message` + messageIs + `))`
+
+// CountWaiting implements [fanfare.Views].
+func (s *Store) CountWaiting(ctx context.Context, application fanfare.ApplicationID, f fanfare.DeliveryFilter) (n int, err error) {
+	app, ok1 := parse(applicationPrefix, application)
+	ep, ok2 := parse(endpointPrefix, f.Endpoint)
+	if !ok1 || !ok2 {
+		return 0, nil
+	}
+	if err := s.settleFresh(ctx, id{}, ep); err != nil {
+		return 0, err
+	}
+	err = s.read(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(countWaiting)
+		if err != nil {
+			return err
+		}
+		stmt.SetBytes(":application", app[:])
+		stmt.SetBytes(":endpoint", ep[:])
+		stmt.SetInt64(":limit", int64(f.Limit))
+		bindMessageIs(stmt, nil, "", "")
+		bindWithin(stmt, f.Within)
+		_, err = one(stmt, func(row *row) { n = int(row.number()) })
+		return err
+	})
+	return n, err
 }
 
 const selectMessageWithin = `

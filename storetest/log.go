@@ -18,6 +18,7 @@ var logTests = []test{
 }
 
 var filterTests = []test{
+	{"a list looks as far as it is told", lookAsFar},
 	{"messages", filterMessages},
 	{"deliveries", filterDeliveries},
 	{"attempts", filterAttempts},

@@ -177,6 +177,23 @@ func pick[K comparable, V any](all map[K]*V, page fanfare.Page, id func(*V) stri
 	return found
 }
 
+// look is the page of a list that looks only so far, at those of its owner: it sets how
+// far that is, and gives want for what is not further.
+func look[K comparable, V any](all map[K]*V, page fanfare.Page, id func(*V) string, of, want func(*V) bool) func(*V) bool {
+	if page.Look == nil {
+		return want
+	}
+	at := page
+	at.Limit = page.Look.Most
+	looked := pick(all, at, id, of, func(v *V) *V { return v })
+	if page.Look.Last = ""; len(looked) < page.Look.Most {
+		return want
+	}
+	last := id(looked[len(looked)-1])
+	page.Look.Last = last
+	return func(v *V) bool { return want(v) && (id(v) == last || (id(v) < last) == page.Ascending) }
+}
+
 // within reports whether t is in [since, until), where a zero bound is none.
 func within(t, since, until time.Time) bool {
 	return (since.IsZero() || !t.Before(since)) && (until.IsZero() || t.Before(until))

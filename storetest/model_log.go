@@ -32,6 +32,7 @@ func (m *Model) Messages(_ context.Context, app fanfare.ApplicationID, f fanfare
 		return msg.Application == app && within(msg.CreatedAt, f.Since, f.Until) &&
 			matches(msg, f.EventTypes, f.Channel, f.Tag) && msg.Within(f.Within) && m.standsLocked(msg, f.States, f.Within)
 	}
+	want = look(m.messages, f.Page, id, func(msg *fanfare.Message) bool { return msg.Application == app }, want)
 	page := pick(m.messages, f.Page, id, want, cloneMessage)
 	size := 0
 	for i, msg := range page {
@@ -95,15 +96,20 @@ func (m *Model) Deliveries(_ context.Context, app fanfare.ApplicationID, f fanfa
 			within(msg.CreatedAt, f.Since, f.Until) && matches(msg, f.EventTypes, f.Channel, f.Tag) &&
 			msg.Within(f.Within) && m.endpoints[d.Endpoint].Within(f.Within)
 	}
+	if f.Message == "" {
+		want = look(m.deliveries, f.Page, id, func(d *fanfare.Delivery) bool { return d.Endpoint == f.Endpoint }, want)
+	}
 	return pick(m.deliveries, f.Page, id, want, cloneDelivery), nil
 }
 
 // DeliveriesOf implements [fanfare.Log].
-func (m *Model) DeliveriesOf(ctx context.Context, app fanfare.ApplicationID, messages []fanfare.MessageID, within []string) (map[fanfare.MessageID][]*fanfare.Delivery, error) {
+func (m *Model) DeliveriesOf(ctx context.Context, messages map[fanfare.ApplicationID][]fanfare.MessageID, within []string) (map[fanfare.MessageID][]*fanfare.Delivery, error) {
 	of := make(map[fanfare.MessageID][]*fanfare.Delivery)
-	for _, id := range messages {
-		if ds, _ := m.Deliveries(ctx, app, fanfare.DeliveryFilter{Message: id, Within: within, Page: everything}); len(ds) > 0 {
-			of[id] = ds
+	for app, ids := range messages {
+		for _, id := range ids {
+			if ds, _ := m.Deliveries(ctx, app, fanfare.DeliveryFilter{Message: id, Within: within, Page: everything}); len(ds) > 0 {
+				of[id] = ds
+			}
 		}
 	}
 	return of, nil
@@ -122,6 +128,9 @@ func (m *Model) Attempts(_ context.Context, app fanfare.ApplicationID, f fanfare
 			(f.StatusClass == 0 || a.Status/100 == f.StatusClass) &&
 			within(a.StartedAt, f.Since, f.Until) && matches(msg, f.EventTypes, f.Channel, f.Tag) &&
 			msg.Within(f.Within) && m.endpoints[a.Endpoint].Within(f.Within)
+	}
+	if f.Message == "" {
+		want = look(m.attempts, f.Page, id, func(a *fanfare.Attempt) bool { return a.Endpoint == f.Endpoint }, want)
 	}
 	return pick(m.attempts, f.Page, id, want, cloneAttempt), nil
 }

@@ -25,7 +25,7 @@ func (m *Model) EveryEndpoint(_ context.Context, f fanfare.EndpointFilter) (eps 
 			return eps, next, nil
 		}
 		next = ep.ID
-		if ep.Application != fanfare.OperationalApplication && f.Which.Is(!ep.FailingSince.IsZero(), ep.Disabled) {
+		if ep.Application != fanfare.OperationalApplication && f.Which.Is(ep) {
 			eps = append(eps, cloneEndpoint(ep))
 		}
 	}

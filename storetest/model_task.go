@@ -75,6 +75,7 @@ func (m *Model) StepTask(_ context.Context, step *fanfare.TaskStep) (bool, error
 	}
 	t.State, t.At, t.Error, t.UpdatedAt = step.State, step.At, step.Error, stored(step.Time)
 	t.Revision++
+	t.Done -= step.Undone
 	for _, d := range step.Again {
 		if had := m.deliveries[way{d.Message, d.Endpoint}]; had != nil && had.State == d.State && m.messages[d.Message].Application == t.Application {
 			m.waitLocked(had, d)

@@ -41,3 +41,16 @@ func (m *Model) CountWithin(_ context.Context, app fanfare.ApplicationID, f fanf
 	}
 	return counts, nil
 }
+
+// CountWaiting implements [fanfare.Views].
+func (m *Model) CountWaiting(ctx context.Context, app fanfare.ApplicationID, f fanfare.DeliveryFilter) (n int, _ error) {
+	first, err := m.Waiting(ctx, fanfare.WaitingQuery{Endpoint: f.Endpoint, Limit: f.Limit})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range first {
+		if msg := m.messages[d.Message]; msg.Application == app && msg.Within(f.Within) && m.endpoints[d.Endpoint].Within(f.Within) {
+			n++
+		}
+	}
+	return n, err
+}

@@ -14,12 +14,14 @@ var overviewTests = []test{
 // everyEndpoint walks with pages and looks of several sizes.
 func everyEndpoint(w *world) {
 	app, other := w.application(""), w.application("")
-	var all, failing, disabled []fanfare.EndpointID
+	var all, failing, paused, disabled []fanfare.EndpointID
 	for i := range 7 {
-		ep := w.endpoint([]*fanfare.Application{app, other}[i%2], func(ep *fanfare.Endpoint) { ep.Disabled = i == 1 || i == 4 })
+		ep := w.endpoint([]*fanfare.Application{app, other}[i%2], func(ep *fanfare.Endpoint) { ep.Disabled, ep.Paused = i == 1 || i == 4, i == 2 || i == 4 })
 		all = append(all, ep.ID)
 		if ep.Disabled {
 			disabled = append(disabled, ep.ID)
+		} else if ep.Paused {
+			paused = append(paused, ep.ID)
 		}
 		if i%3 == 0 {
 			_, at := w.stamp("ep_")
@@ -28,13 +30,14 @@ func everyEndpoint(w *world) {
 		}
 	}
 	w.endpoint(w.operational(), func(ep *fanfare.Endpoint) { ep.Disabled = true })
-	for _, ids := range [][]fanfare.EndpointID{all, failing, disabled} {
+	for _, ids := range [][]fanfare.EndpointID{all, failing, paused, disabled} {
 		slices.Reverse(ids)
 	}
 	for range 2 {
 		for _, f := range []fanfare.EndpointFilter{{Limit: 250, Look: 250}, {Limit: 2, Look: 3}, {Limit: 1, Look: 1}, {Limit: 7, Look: 7}} {
 			same(w, "all", w.every(f, fanfare.AnyEndpoint), all)
 			same(w, "those that fail", w.every(f, fanfare.FailingEndpoints), failing)
+			same(w, "those that are paused", w.every(f, fanfare.PausedEndpoints), paused)
 			same(w, "those that are disabled", w.every(f, fanfare.DisabledEndpoints), disabled)
 		}
 		w.reopen()

@@ -195,6 +195,10 @@ func stepAgain(w *world) {
 		}
 		same(w, "one that has changed meanwhile", w.delivery(changed, ep).State, fanfare.Delivered)
 		same(w, "what waits", w.waiting(ep), []fanfare.MessageID{again[0].Message, again[1].Message, again[2].Message})
+		w.step(t, fanfare.TaskStep{At: at, Again: again[:1], Undone: 2})
+		same(w, "done, less what is to be done again", w.readTask(t.ID).Done, 2)
+		w.step(t, fanfare.TaskStep{At: at, Undone: 1})
+		same(w, "done, with nothing new", w.readTask(t.ID).Done, 1)
 		w.record(&fanfare.Message{ID: again[0].Message}, ep, fanfare.Delivered)
 		same(w, "attempts after it", w.delivery(&fanfare.Message{ID: again[0].Message, Application: app.ID}, ep).State, fanfare.Delivered)
 	}

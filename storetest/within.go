@@ -13,6 +13,7 @@ var withinTests = []test{
 	{"endpoints are listed within channels", listEndpointsWithin},
 	{"messages, deliveries and attempts are listed within channels", listLogWithin},
 	{"deliveries are counted within channels", countWithin},
+	{"what waits is counted, as far as it is told", countWaiting},
 	{"deliveries are cancelled within channels", cancelWithin},
 	{"attempts are followed within channels", followWithin},
 	{"tasks are listed and work within channels", tasksWithin},
@@ -144,10 +145,14 @@ func (w *world) deliveriesOf(app *fanfare.Application, msgs []fanfare.MessageID,
 			want[msg] = ds
 		}
 	}
-	got, err := w.store.DeliveriesOf(w.Context(), app.ID, msgs, channels)
+	other := w.application("")
+	ep := w.endpoint(other, func(ep *fanfare.Endpoint) { ep.Channels = channels })
+	theirs := w.accept(w.draft(other, func(m *fanfare.Message) { m.Channels = channels }), ep)
+	want[theirs.ID] = []*fanfare.Delivery{w.delivery(theirs, ep)}
+	got, err := w.store.DeliveriesOf(w.Context(), map[fanfare.ApplicationID][]fanfare.MessageID{app.ID: msgs, other.ID: {theirs.ID}, "app_": msgs}, channels)
 	w.ok(err)
-	same(w, "deliveries of messages", got, want)
-	none, err := w.store.DeliveriesOf(w.Context(), w.application("").ID, msgs, channels)
+	same(w, "deliveries of messages of two", got, want)
+	none, err := w.store.DeliveriesOf(w.Context(), map[fanfare.ApplicationID][]fanfare.MessageID{other.ID: msgs, app.ID: {theirs.ID}}, channels)
 	w.ok(err)
 	same(w, "deliveries of another's messages", len(none), 0)
 }
@@ -215,6 +220,37 @@ func countWithin(w *world) {
 				}
 			}
 		}
+	}
+}
+
+// countWaiting counts in the order of the lane, as far as it is told.
+func countWaiting(w *world) {
+	app, eps, msgs := w.aView()
+	some := 0
+	for _, ep := range eps {
+		lane, err := w.store.Waiting(w.Context(), fanfare.WaitingQuery{Endpoint: ep.ID, Limit: 1000})
+		w.ok(err)
+		for _, channels := range append(slices.Clone(narrowings), nil) {
+			for _, most := range []int{1, 2, max(1, len(lane)), len(lane) + 1} {
+				want := 0
+				for _, d := range lane[:min(most, len(lane))] {
+					if msgs[d.Message].Within(channels) && ep.Within(channels) {
+						want++
+					}
+				}
+				f := fanfare.DeliveryFilter{Endpoint: ep.ID, Within: channels, Page: fanfare.Page{Limit: most}}
+				got, err := w.store.CountWaiting(w.Context(), app.ID, f)
+				w.ok(err)
+				same(w, fmt.Sprintf("waiting within %v of the first %d of %d", channels, most, len(lane)), got, want)
+				some += got
+				got, err = w.store.CountWaiting(w.Context(), w.application("").ID, f)
+				w.ok(err)
+				same(w, "another's", got, 0)
+			}
+		}
+	}
+	if some == 0 {
+		w.Error("nothing waits")
 	}
 }
 

@@ -284,7 +284,7 @@ func (c *client) list(ctx context.Context, path string, query url.Values, limit 
 			}
 		}
 		limit -= len(page.Data)
-		if page.Done || page.Iterator == nil || len(page.Data) == 0 {
+		if page.Done || page.Iterator == nil { // a page may be empty before the list is done
 			return nil
 		}
 		query.Set("iterator", *page.Iterator)

@@ -49,6 +49,7 @@ func TestIssuesOfOneHostAreWorkedOffTogether(t *testing.T) {
 		if w.api("GET", "/background-task?status=running", "", &tasks); len(tasks.Data) != 3 {
 			t.Errorf("in line are %v", tasks.Data)
 		}
+		b.shows("what was given up of 3 endpoints is sent again once it is healthy")
 		b.press("Pause all…")
 		b.shows("Pause these endpoints?")
 		b.shot("issue-group-pause")
@@ -56,6 +57,11 @@ func TestIssuesOfOneHostAreWorkedOffTogether(t *testing.T) {
 		b.shows("The endpoints are paused")
 		if n := w.paused("acme", books.ID, stock.ID) + w.paused("other", other.ID); n != 3 {
 			t.Errorf("%d endpoints are paused", n)
+		}
+		b.press("Resume these 3 endpoints")
+		b.shows("The endpoints are resumed")
+		if n := w.paused("acme", books.ID, stock.ID) + w.paused("other", other.ID); n != 0 {
+			t.Errorf("%d endpoints are still paused", n)
 		}
 	})
 }

@@ -63,7 +63,7 @@ func TestConsoleByKeys(t *testing.T) {
 	for id, want := range map[string]string{
 		app.ID: at, ep.ID: at + "/endpoint/" + ep.ID, msg.ID: at + "/message/" + msg.ID, attempts.Data[0].ID: at + "/message/" + msg.ID + "/to/" + ep.ID,
 		src.ID: at + "/source/" + src.ID, tasked.ID: "/task/" + tasked.ID, robot.ID: "/audit?actor=" + robot.ID, "record.created": "/catalogue/type/record.created",
-		"recover failed since 2h acme": "/task/new?app=acme&kind=recover&since=2h", w.rcv.URL + "/hook": "/endpoint?search=" + strings.NewReplacer(":", "%3A", "/", "%2F").Replace(w.rcv.URL+"/hook"),
+		"recover failed since 2h acme": "/app/acme/recover?since=2h", w.rcv.URL + "/hook": "/endpoint?search=" + strings.NewReplacer(":", "%3A", "/", "%2F").Replace(w.rcv.URL+"/hook"),
 		"newest one": "", "audit": "/audit",
 	} {
 		b.chord("k", "KeyK", 75)

@@ -149,6 +149,7 @@ type crawl struct {
 	shown map[string]bool // names of fields, and numbers of evils
 	forms []string        // addresses of lists with fields to filter by
 	noted int             // faults so far
+	also  func()          // what is done at each page besides, if anything
 }
 
 var ids = regexp.MustCompile(`^([a-z]+_)?[0-9A-Za-z]{20,}$|^hostile.*|^[0-9]+$`)
@@ -213,6 +214,9 @@ func (c *crawl) run() {
 			c.t.Fatalf("%s: %v", to, err)
 		}
 		links, forms := c.look()
+		if c.also != nil {
+			c.also()
+		}
 		for _, link := range links {
 			c.add(link)
 		}

@@ -170,8 +170,12 @@ func TestInspector(t *testing.T) {
 		other.lacks("Delete it")
 		b.press("Take the link back")
 		b.shows("leads nowhere any more")
+		b.press("Empty it…")
+		b.shows("pinned or not")
 		b.press("Empty it")
 		b.shows("The bin is empty")
+		b.press("Delete it…")
+		b.shows("takes nothing any more")
 		b.press("Delete it")
 		b.shows("The bin is deleted")
 	})
@@ -248,6 +252,8 @@ func TestVerdicts(t *testing.T) {
 		w.signed(p, p.GenerateSecret(), address, `{"not by":"`+string(p)+`"}`)
 		b.shows(`"not by": "` + string(p) + `"`)
 		b.reads(string(p), "Signature wrong")
+		b.press("Empty it…")
+		b.shows("pinned or not")
 		b.press("Empty it")
 		b.shows("The bin is empty")
 		b.open(eval[string](b, `location.pathname`)) // without what was done
@@ -332,7 +338,7 @@ func TestInspectorIsAccessible(t *testing.T) {
 	w.arrives(address+"?x=1", `{"type":"record.created","id":1}`, "Content-Type", "application/json")
 	w.arrives(address, "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\ntext\r\n--x\r\nContent-Disposition: form-data; name=\"b\"; filename=\"dot.png\"\r\n\r\n"+string(dot(t))+"\r\n--x--\r\n", "Content-Type", "multipart/form-data; boundary=x")
 	w.arrives(address, "a=1", "Content-Type", "application/x-www-form-urlencoded")
-	for _, path := range []string{"?request=2", "/compare?a=1&b=3", "/request/1/send", "/request/1/example"} {
+	for _, path := range []string{"?request=2", "/compare?a=1&b=3", "/request/1/send", "/request/1/example", "/confirm/delete"} {
 		b.accessible(program, page+path)
 	}
 	b.accessible(program, "/app/acme/message/"+msg.ID+"/to/"+ep.ID+"/edit")

@@ -112,6 +112,8 @@ func TestSettingsOfALink(t *testing.T) {
 		if !b.soon(`document.documentElement.dataset.theme === "dark" && getComputedStyle(document.documentElement).colorScheme === "dark"`) {
 			t.Error("it is not dark")
 		}
+		b.press("End this link…")
+		b.shows("cannot be undone: ask")
 		b.press("End this link")
 		b.shows("Open the portal")
 		b.open("/portal/log")
@@ -152,7 +154,7 @@ func TestFormsAreAccessible(t *testing.T) {
 	w.send(0, `{"a":1,"b":3,"c":{"d":"text"}}`)
 	b := w.tab(true)
 	b.enter(w.link(`{}`))
-	for _, path := range []string{"/portal/settings", "/portal/endpoint/new", "/portal/endpoint/" + ep.ID + "/settings"} {
+	for _, path := range []string{"/portal/settings", "/portal/settings/end", "/portal/endpoint/new", "/portal/endpoint/" + ep.ID + "/settings"} {
 		b.as(ways[0])
 		b.open(path)
 		if strings.Contains(path, "endpoint") {
@@ -164,6 +166,13 @@ func TestFormsAreAccessible(t *testing.T) {
 		}
 		b.looksGood(program, path)
 	}
+	b.as(ways[0])
+	path := "/portal/endpoint/" + ep.ID + "/transform"
+	b.open(path)
+	b.fill("code", "function handler(webhook) { webhook.payload.a = 2; return webhook; }")
+	b.press("Try it")
+	b.shows("What the script changes")
+	b.looksGood(program, path)
 }
 
 // set gives what a selector finds a value, as somebody who types it and goes on would.

@@ -283,7 +283,7 @@ func TestAccessible(t *testing.T) {
 	w := newWorld(t)
 	w.api("POST", "/event-type", `{"name":"record.created","description":"A record was made.","groupName":"Records","examples":[{"name":"small"}],"schemas":{"1":{"type":"object"}}}`, nil)
 	w.answers(func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, "/there", http.StatusFound) })
-	ep := w.endpoint(`,"description":"Books","headers":{"X-A":"1"}`)
+	ep := w.endpoint(`,"description":"Books","headers":{"X-A":"1"},"format":"envelope"`)
 	msg := w.send(1, `{"name":"small"}`)
 	w.answers(nil)
 	w.send(1, `{"name":"large"}`)

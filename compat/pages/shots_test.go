@@ -62,11 +62,12 @@ func TestShots(t *testing.T) {
 		"/portal", "/portal/endpoint/new", "/portal/endpoint/warehouse", "/portal/endpoint/accounting", "/portal/endpoint/shop", "/portal/endpoint/warehouse/settings",
 		"/portal/endpoint/warehouse/test", "/portal/endpoint/warehouse/transform", "/portal/endpoint/warehouse/welcome", "/portal/endpoint/shop/confirm/recover", "/portal/endpoint/shop/confirm/delete",
 		"/portal/log", "/portal/log?status=2&type=order.*", "/portal/message/" + msg, "/portal/message/" + msg + "/to/accounting", "/portal/message/" + moved + "/to/shop",
-		"/portal/catalogue", "/portal/catalogue/order.created", "/portal/settings", "/portal/nowhere",
+		"/portal/catalogue", "/portal/catalogue/order.created", "/portal/settings", "/portal/inbox/start", "/portal/nowhere",
 	})
 	operator := w.desk(true)
-	for n := range 40 { // which one of them takes, wherever it is
-		w.api("POST", "/app/lakeside/msg", `{"eventType":"order.created","payload":`+sorts[0].payload(300+n)+`}`, nil)
+	for n := range 16 { // to one that takes them, wherever it is: a file
+		s := sorts[n%3]
+		w.api("POST", "/app/lakeside/msg", `{"eventType":"`+s.name+`","payload":`+s.payload(300+n)+`}`, nil)
 	}
 	w.keep(operator, kept{"console", "/", "light", 1000})
 	operator.open("/inspector")
@@ -74,9 +75,15 @@ func TestShots(t *testing.T) {
 	operator.shows("Send something to this address")
 	w.fillBin(operator)
 	bin := eval[string](operator, `location.pathname`)
+	var src, replay struct{ ID string }
+	w.api("POST", "/app/acme/source", `{"name":"Stripe","profile":"stripe","secret":"not-to-be-seen"}`, &src)
+	w.api("POST", "/app/lakeside/endpoint/archive/recover", `{"since":"2026-01-02T15:04:05Z"}`, &replay)
+	to := "/app/acme/message/" + msg
 	w.visit(operator, "console", []string{
-		"/", "/issue", "/app", "/app/acme", "/app/acme/settings", "/app/acme/send", "/app/acme/log", "/app/acme/endpoint/accounting", "/message", "/app/acme/message/" + msg, "/app/acme/message/" + msg + "/to/accounting",
-		"/delivery", "/endpoint", "/catalogue", "/catalogue/type/order.created", "/source", "/recipe", "/queue", "/task", "/task/new", "/inspector", bin, "/setting", "/key", "/audit", "/help", "/go?q=acme",
+		"/", "/issue", "/issue/muted", "/issue/of/acme/accounting", "/app", "/app?search=nobody", "/app/new", "/app/acme", "/app/acme/settings", "/app/acme/delete", "/app/acme/send", "/app/acme/log", "/app/acme/recover", "/app/acme/link", "/app/acme/inbox",
+		"/app/acme/endpoint/accounting", "/app/acme/endpoint/warehouse/settings", "/message", "/message?search=ord_1007", to, to + "/to/accounting", to + "/to/accounting/edit",
+		"/delivery", "/endpoint", "/catalogue", "/catalogue/new", "/catalogue/import", "/catalogue/type/order.created", "/source", "/app/acme/source/new", "/app/acme/source/" + src.ID, "/recipe", "/recipe/new", "/recipe/github-to-slack", "/queue", "/task", "/task/new", "/task/" + replay.ID,
+		"/inspector", bin, bin + "?request=1", bin + "/compare?a=1&b=2", bin + "/request/1/send", "/setting", "/key", "/audit", "/help", "/go?q=acme",
 	})
 	w.keep(customer, kept{"delivery", "/portal/message/" + moved + "/to/shop", "light", 860})
 	w.keep(customer, kept{"endpoints", "/portal", "dark", 460})
@@ -160,7 +167,7 @@ func (w *world) populate() {
 			`"uid":"warehouse","url":"{}/warehouse","description":"Warehouse","filterTypes":["order.created","order.paid","stock.low"],"filter":"payload.status == \"open\" || payload.total > 20","headers":{"X-Site":"north"},"rateLimit":200,"auth":{"basic":{"username":"shopkeeper","password":"not-to-be-seen"}}`,
 		},
 		"harbour":  {`"uid":"till","url":"{}/till","description":"Till"`, `"uid":"loyalty","url":"{}/loyalty","description":"Loyalty cards","filterTypes":["customer.*"],"retry":{"preset":"none"}`},
-		"lakeside": {`"uid":"workshop","url":"{}/workshop","description":"Workshop","filterTypes":["stock.low"]`, `"kind":"file","description":"Archive","config":{"path":"lakeside.ndjson"}`},
+		"lakeside": {`"uid":"workshop","url":"{}/workshop","description":"Workshop","filterTypes":["stock.low"]`, `"kind":"file","uid":"archive","description":"Archive","config":{"path":"lakeside.ndjson"}`},
 		"grocer":   {`"uid":"cold","url":"{}/cold-store","description":"Cold store","filterTypes":["stock.low"]`},
 	} {
 		for _, ep := range all {
@@ -200,6 +207,9 @@ func (w *world) age(dir string) {
 		UPDATE attempt SET next_at = next_at + 2400000000 WHERE next_at > 0;
 		UPDATE endpoint SET failing_since = (SELECT min(started_at) FROM attempt WHERE attempt.endpoint = endpoint.id) WHERE failing_since > 0;
 		UPDATE endpoint SET created_at = created_at - 86400000000 * 40, url = replace(url, :here, 'https://hooks.acme.example');
+		INSERT OR REPLACE INTO tally SELECT at - at % 900000000, zeroblob(16), sum(came), sum(state = 1), sum(state = 2), sum(state IN (0, 2))
+			FROM (SELECT created_at AS at, 1 AS came, -1 AS state FROM message UNION ALL SELECT started_at, 0, state FROM attempt) GROUP BY 1;
+		DELETE FROM tally WHERE hub <> zeroblob(16);
 		UPDATE application SET created_at = created_at - 86400000000 * 60;
 		UPDATE attempt SET url = replace(url, :here, 'https://hooks.acme.example'), detail = replace(detail, :here, 'https://hooks.acme.example');`
 	db := filepath.Join(dir, "fanfare.db")
@@ -230,17 +240,22 @@ func (w *world) fillBin(b *tab) {
 	b.shows("POST")
 }
 
-// visit takes pictures of pages: wide and narrow, light and dark.
+// widths are those of a telephone, a tablet, a laptop and a big screen.
+var widths = []int64{360, 768, 1280, 1920}
+
+// visit takes pictures of pages, at all widths, light and dark.
 func (w *world) visit(b *tab, part string, paths []string) {
 	for i, path := range paths {
 		name := fmt.Sprintf("%s-%02d-%s", part, i+1, strings.Trim(strings.NewReplacer("/", "_", "?", "_", "&", "_", "=", "_", "*", "").Replace(path), "_"))
-		for _, look := range []way{{"light", 1280}, {"dark", 1280}, {"light", 390}, {"dark", 390}} {
-			b.as(look)
-			b.open(path)
-			if strings.HasSuffix(path, "/endpoint/new") {
-				eval[bool](b, `(document.querySelectorAll("details").forEach(d => d.open = true), true)`)
+		b.open(path)
+		if strings.HasSuffix(path, "/endpoint/new") {
+			eval[bool](b, `(document.querySelectorAll("details").forEach(d => d.open = true), true)`)
+		}
+		for _, width := range widths {
+			for _, scheme := range []string{"light", "dark"} {
+				b.as(way{scheme, width})
+				b.shoot(filepath.Join(*shots, fmt.Sprintf("%s-%s-%d.png", name, scheme, width)))
 			}
-			b.shoot(filepath.Join(*shots, fmt.Sprintf("%s-%s-%d.png", name, look.scheme, look.width)))
 		}
 	}
 }

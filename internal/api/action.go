@@ -15,7 +15,7 @@ func (s *server) endpointActionRoutes() []*route {
 		on("GET /app/{app}/endpoint/{endpoint}/headers", "Read the headers sent with every attempt", readHeaders).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
 		on("PUT /app/{app}/endpoint/{endpoint}/headers", "Replace the headers", replaceHeaders).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.headers.replace"),
 		on("PATCH /app/{app}/endpoint/{endpoint}/headers", "Change some of the headers", changeHeaders).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.headers.update"),
-		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam, newestParam).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/endpoint/{endpoint}/stats", "Count an endpoint's deliveries", endpointStats, sinceParam, untilParam, newestParam, waitingParam).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
 		on("POST /app/{app}/endpoint/{endpoint}/recover", "Make the deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().exactly().doing("endpoint.recover"),
 		on("POST /app/{app}/endpoint/{endpoint}/send-example", "Send an event type's example to an endpoint", sendExample).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().doing("endpoint.send-example"),
 		on("POST /app/{app}/endpoint/{endpoint}/pause", "Hold an endpoint's deliveries, or cancel those that wait", pauseEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.pause"),
@@ -64,6 +64,8 @@ const maxNewest = 10_000
 
 var newestParam = param{name: "newest", kind: "integer", doc: "Only the endpoint's newest so many deliveries are looked at, 1 to 10,000, which takes no longer the more there are; all unless told."}
 
+var waitingParam = param{name: "waiting", kind: "integer", doc: "Only what is pending is counted, as far as so many, 1 to 10,000: this much, or more. It takes no longer the more there is, and goes with none of the other parameters."}
+
 func endpointStats(c *call, _ *none) (*statsOut, error) {
 	ep, err := c.endpoint()
 	if err != nil {
@@ -71,8 +73,16 @@ func endpointStats(c *call, _ *none) (*statsOut, error) {
 	}
 	f := fanfare.DeliveryFilter{Since: c.time("since"), Until: c.time("until"), Within: c.who.channels()}
 	f.Limit = c.integer("newest", 1, maxNewest, 0)
+	waiting := c.integer("waiting", 1, maxNewest, 0)
+	if waiting > 0 && (f.Limit > 0 || !f.Since.IsZero() || !f.Until.IsZero()) {
+		c.mistake("waiting", "does not go with newest, since or until; leave them out")
+	}
 	if err := c.mistakes(); err != nil {
 		return nil, err
+	}
+	if waiting > 0 {
+		n, err := c.hub.CountWaiting(c.r.Context(), ep, f.Within, waiting)
+		return &statsOut{Pending: n}, err
 	}
 	n, err := c.hub.EndpointStatsWithin(c.r.Context(), ep, f)
 	if err != nil {

@@ -145,6 +145,9 @@ func TestEndpointActions(t *testing.T) {
 	w.message("acme", `{"eventType":"record.created","payload":{}}`)
 	w.do("GET", path+"/stats?newest=1", "").want(200).has(map[string]any{"pending": 1, "canceled": 0})
 	w.do("GET", path+"/stats?newest=2", "").want(200).has(map[string]any{"pending": 1, "canceled": 1})
+	w.do("GET", path+"/stats?waiting=2", "").want(200).has(map[string]any{"pending": 1, "canceled": 0})
+	w.do("GET", path+"/stats?waiting=2&newest=1", "").want(422)
+	w.do("GET", path+"/stats?waiting=10001", "").want(422)
 	w.do("GET", path+"/stats?newest=2&until=2020-01-01T00:00:00Z", "").want(200).has(map[string]any{"pending": 0, "canceled": 0})
 	for _, none := range []string{"0", "10001", "x"} {
 		w.do("GET", path+"/stats?newest="+none, "").want(422)

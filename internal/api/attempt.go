@@ -178,6 +178,7 @@ func listAttempts(c *call, _ *none) (*list[*attemptOut], error) {
 	return paged(c, listing[*fanfare.Attempt]{
 		scope:      []string{string(app), string(filter.Message), string(filter.Endpoint)},
 		descending: true,
+		looks:      c.narrowed(),
 		id:         func(a *fanfare.Attempt) string { return string(a.ID) },
 		fetch: func(p fanfare.Page) ([]*fanfare.Attempt, error) {
 			if !some {

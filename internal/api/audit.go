@@ -47,11 +47,8 @@ type subject struct{ application, endpoint, message string }
 func (c *call) audit() {
 	refused := c.status == http.StatusForbidden && !c.route.open // not by those that nobody knows
 	action := c.route.audits()
-	if action == "" || c.repeated || !refused && c.status >= http.StatusMultipleChoices {
+	if action == "" || c.repeated || c.planned || !refused && c.status >= http.StatusMultipleChoices {
 		return
-	}
-	if c.planned {
-		action += ".plan"
 	}
 	e := &fanfare.AuditEntry{Actor: c.actor(), Action: action, Address: addressOf(c.r), Refused: refused, Fields: c.given}
 	e.Application = c.named("app")
@@ -126,7 +123,7 @@ type auditOut struct {
 	ID          fanfare.AuditID `json:"id"`
 	Timestamp   time.Time       `json:"timestamp"`
 	Actor       string          `json:"actor" doc:"admin, the id of a key or portal session, oidc when the console's provider is who says that somebody logged in, cli, or engine."`
-	Action      string          `json:"action" doc:"Such as endpoint.update. One that ends in .plan did nothing: it only asked what would be done."`
+	Action      string          `json:"action" doc:"Such as endpoint.update."`
 	Application *string         `json:"application"`
 	Object      *string         `json:"object" doc:"What it was done to: an id, or what the caller called it."`
 	Address     *string         `json:"address" doc:"Where the request came from."`

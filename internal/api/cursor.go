@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -71,7 +72,7 @@ type list[T any] struct {
 	Data         []T     `json:"data"`
 	Iterator     *string `json:"iterator" doc:"Goes on behind the last item."`
 	PrevIterator *string `json:"prevIterator" doc:"Goes back before the first item."`
-	Done         bool    `json:"done" doc:"Whether there is nothing further in the direction gone."`
+	Done         bool    `json:"done" doc:"Whether there is nothing further in the direction gone. With filters a page is looked for about 20 ms, and may be short, or empty, before that."`
 }
 
 // appendJSON implements appender, as the items may be.
@@ -102,6 +103,45 @@ type listing[T any] struct {
 	id         func(T) string
 	fetch      func(fanfare.Page) ([]T, error)
 	load       func(page []T) error // reads what is shown with the items, all at once; nil: there is nothing
+
+	// looks is whether fetch may find little in much, and heeds the page's Look: a page is
+	// then looked for as long as it may take, and may be short, or empty, before the list
+	// is done.
+	looks bool
+}
+
+// narrowed reports whether the list has only some of what there is.
+func (c *call) narrowed() bool {
+	filters := []string{"before", "after", "event_types", "channel", "tag", "status", "delivered", "status_code_class"}
+	return len(c.who.channels()) > 0 || slices.ContainsFunc(filters, func(name string) bool { return c.route.reads(name) && c.get(name) != nil })
+}
+
+// Bounds on how long a page is looked for.
+const (
+	listTime  = 20 * time.Millisecond
+	listPiece = 500
+)
+
+// look reads a page. last is how far it looked; "": as far as there is, or until it was full.
+func (l *listing[T]) look(p fanfare.Page) (items []T, last string, err error) {
+	if !l.looks {
+		items, err = l.fetch(p)
+		return items, "", err
+	}
+	limit, begun := p.Limit, time.Now()
+	for {
+		p.Limit, p.Look = limit-len(items), &fanfare.Look{Most: listPiece}
+		some, err := l.fetch(p)
+		if err != nil {
+			return nil, "", err
+		}
+		if items = append(items, some...); len(items) == limit || p.Look.Last == "" {
+			return items, "", nil
+		}
+		if p.After = p.Look.Last; time.Since(begun) >= listTime {
+			return items, p.After, nil
+		}
+	}
 }
 
 // paged reads the page that the query asks for, and shows its items.
@@ -131,18 +171,18 @@ func paged[T, Out any](c *call, l listing[T], show func(T) (Out, error)) (*list[
 		}
 	}
 	page := fanfare.Page{Limit: limit, After: from.id, Ascending: (order == "ascending") != from.back}
-	items, err := l.fetch(page)
+	items, last, err := l.look(page)
 	if err != nil {
 		return nil, err
 	}
-	c.idle = len(items) == 0
-	out := &list[Out]{Data: make([]Out, 0, len(items)), Done: len(items) < limit}
+	out := &list[Out]{Data: make([]Out, 0, len(items)), Done: last == ""}
+	c.idle = len(items) == 0 && out.Done
 	if len(items) == limit {
-		further, err := l.fetch(fanfare.Page{Limit: 1, After: l.id(items[limit-1]), Ascending: page.Ascending})
+		further, last, err := l.look(fanfare.Page{Limit: 1, After: l.id(items[limit-1]), Ascending: page.Ascending})
 		if err != nil {
 			return nil, err
 		}
-		out.Done = len(further) == 0
+		out.Done = len(further) == 0 && last == ""
 	}
 	if from.back {
 		slices.Reverse(items)
@@ -159,7 +199,17 @@ func paged[T, Out any](c *call, l listing[T], show func(T) (Out, error)) (*list[
 		}
 		out.Data = append(out.Data, shown)
 	}
-	out.Iterator, out.PrevIterator = c.ends(ids(items, l.id), from, mark)
+	outer := ids(items, l.id)
+	switch {
+	case last == "":
+	case outer == nil:
+		outer = []string{last, last}
+	case from.back:
+		outer[0] = last
+	default:
+		outer[1] = last
+	}
+	out.Iterator, out.PrevIterator = c.ends(outer, from, mark)
 	return out, nil
 }
 

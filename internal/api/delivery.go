@@ -122,6 +122,7 @@ func listEndpointMessages(c *call, _ *none) (*list[*endpointMessageOut], error) 
 	return paged(c, listing[*fanfare.Delivery]{
 		scope:      []string{string(ep.Application), string(ep.ID)},
 		descending: true,
+		looks:      c.narrowed(),
 		id:         func(d *fanfare.Delivery) string { return string(d.Message) },
 		load: func(page []*fanfare.Delivery) error {
 			for _, d := range page {

@@ -243,7 +243,7 @@ func someOf(list []string) *[]string {
 
 func (s *server) endpointRoutes() []*route {
 	return []*route{
-		on("GET /app/{app}/endpoint", "List an application's endpoints", listEndpoints, params()...).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/endpoint", "List an application's endpoints", listEndpoints, params(fareParam)...).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
 		on("POST /app/{app}/endpoint", "Create an endpoint", createEndpoint).answering(http.StatusCreated).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.create"),
 		on("GET /app/{app}/endpoint/{endpoint}", "Read an endpoint", readEndpoint).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
 		on("PUT /app/{app}/endpoint/{endpoint}", "Replace an endpoint, or create it under this uid", replaceEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.replace"),
@@ -257,14 +257,39 @@ func listEndpoints(c *call, _ *none) (*list[*endpointOut], error) {
 	if err != nil {
 		return nil, err
 	}
+	which := c.fareAsked()
 	return paged(c, listing[*fanfare.Endpoint]{
 		scope:      []string{string(app.ID)},
 		descending: true,
 		id:         func(ep *fanfare.Endpoint) string { return string(ep.ID) },
-		fetch: func(p fanfare.Page) ([]*fanfare.Endpoint, error) {
-			return c.hub.EndpointsWithin(c.r.Context(), app.ID, c.who.channels(), p)
-		},
+		fetch:      func(p fanfare.Page) ([]*fanfare.Endpoint, error) { return c.endpointsFaring(app.ID, which, p) },
 	}, c.showEndpoint)
+}
+
+// endpointsFaring is a page of an application's endpoints that fare so.
+func (c *call) endpointsFaring(app fanfare.ApplicationID, which fanfare.EndpointState, p fanfare.Page) (found []*fanfare.Endpoint, err error) {
+	limit := p.Limit
+	if which != fanfare.AnyEndpoint {
+		p.Limit = fanfare.MaxPage
+	}
+	for {
+		eps, err := c.hub.EndpointsWithin(c.r.Context(), app, c.who.channels(), p)
+		if err != nil {
+			return nil, err
+		}
+		for _, ep := range eps {
+			if which.Is(ep) {
+				found = append(found, ep)
+			}
+			if len(found) == limit {
+				return found, nil
+			}
+		}
+		if len(eps) < p.Limit {
+			return found, nil
+		}
+		p.After = string(eps[len(eps)-1].ID)
+	}
 }
 
 func createEndpoint(c *call, in *endpointIn) (*endpointOut, error) {

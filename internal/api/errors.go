@@ -101,6 +101,10 @@ func problemOf(err error) *problem {
 		p := refuse(http.StatusInsufficientStorage, "insufficient_storage", "The disk is full and nothing was kept; send the same request again later.")
 		p.retryAfter = "1"
 		return p
+	case errors.Is(err, fanfare.ErrBusy):
+		p := refuse(http.StatusTooManyRequests, "rate_limit", "As much is tried out here at the same time as may be, in all or by this application; send the same request again in a moment.")
+		p.retryAfter = "1"
+		return p
 	case errors.Is(err, fanfare.ErrBroken):
 		return refuse(http.StatusServiceUnavailable, "unavailable", "The store has stopped after an I/O error; the operator has to restart the server.")
 	case errors.Is(err, context.Canceled):

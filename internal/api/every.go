@@ -13,14 +13,20 @@ const (
 )
 
 func (s *server) everyRoutes() []*route {
-	state := param{name: "state", kind: "string", doc: "Only those that fail at present, or that are disabled.", enum: []string{"failing", "disabled"}}
 	outcome := param{name: "outcome", kind: "string", doc: "Only those that failed, or succeeded.", enum: []string{"failed", "succeeded"}}
 	return []*route{
-		on("GET /endpoint", "List the endpoints of all applications, the newest first; a page looks at 5,000 at most, and may be short of what was asked for before the list is done", listEveryEndpoint, limitParam, iteratorParam, state).
+		on("GET /endpoint", "List the endpoints of all applications, the newest first; a page looks at 5,000 at most, and may be short of what was asked for before the list is done", listEveryEndpoint, limitParam, iteratorParam, fareParam).
 			needs(fanfare.ScopeReadEndpoints, noSession),
 		on("GET /attempt", "List the attempts of all applications without what was answered, those stored last first; a page looks at 2,000 at most, and may be short of what was asked for before the list is done", listEveryAttempt, limitParam, iteratorParam, outcome).
 			needs(fanfare.ScopeReadMessages, noSession),
 	}
+}
+
+var fareParam = param{name: "state", kind: "string", doc: "Only those that fail at present, that are paused, or that are disabled.", enum: []string{"failing", "paused", "disabled"}}
+
+func (c *call) fareAsked() fanfare.EndpointState {
+	fares := map[string]fanfare.EndpointState{"failing": fanfare.FailingEndpoints, "paused": fanfare.PausedEndpoints, "disabled": fanfare.DisabledEndpoints}
+	return fares[c.choice("state", "", fareParam.enum...)]
 }
 
 type everyEndpoint struct {
@@ -62,8 +68,7 @@ func (c *call) further(last string, mark [markBytes]byte) *string {
 }
 
 func listEveryEndpoint(c *call, _ *none) (*list[*everyEndpoint], error) {
-	f := fanfare.EndpointFilter{Limit: c.integer("limit", 1, fanfare.MaxPage, 50), Look: endpointsLook}
-	f.Which = map[string]fanfare.EndpointState{"failing": fanfare.FailingEndpoints, "disabled": fanfare.DisabledEndpoints}[c.choice("state", "", "failing", "disabled")]
+	f := fanfare.EndpointFilter{Limit: c.integer("limit", 1, fanfare.MaxPage, 50), Look: endpointsLook, Which: c.fareAsked()}
 	after, mark, err := c.onwards()
 	if err != nil {
 		return nil, err

@@ -97,7 +97,7 @@ func sampleHook(c *call, _ *none) (samples, error) {
 	}
 	s := sampler{seen: map[string]bool{}}
 	msgs, err := c.hub.Messages(c.r.Context(), app.ID, fanfare.MessageFilter{
-		EventTypes: []string{event}, Page: fanfare.Page{Limit: limit}, Within: c.who.channels(),
+		EventTypes: []string{event}, Page: fanfare.Page{Limit: limit, Look: &fanfare.Look{Most: maxNewest}}, Within: c.who.channels(),
 	})
 	if err != nil {
 		return nil, err

@@ -71,6 +71,7 @@ func listLog(c *call, _ *none) (*list[*logOut], error) {
 	return paged(c, listing[*fanfare.Message]{
 		scope:      []string{string(app.ID), "log"},
 		descending: true,
+		looks:      c.narrowed(),
 		id:         func(msg *fanfare.Message) string { return string(msg.ID) },
 		fetch: func(p fanfare.Page) ([]*fanfare.Message, error) {
 			filter.Page = p

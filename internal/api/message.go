@@ -253,6 +253,7 @@ func listMessages(c *call, _ *none) (*list[*messageOut], error) {
 	return paged(c, listing[*fanfare.Message]{
 		scope:      []string{string(app.ID)},
 		descending: true,
+		looks:      c.narrowed(),
 		id:         func(msg *fanfare.Message) string { return string(msg.ID) },
 		fetch: func(p fanfare.Page) ([]*fanfare.Message, error) {
 			filter.Page = p

@@ -149,7 +149,7 @@ func TestAPlanIsNoDeedInTheAuditLog(t *testing.T) {
 	for _, e := range out.Data {
 		got = append(got, e.Action)
 	}
-	want := []string{"endpoint.recover", "event-type.import.plan", "message.expunge-all.plan", "endpoint.recover.plan"}
+	want := []string{"endpoint.recover", "endpoint.create", "application.create"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the log has %q, want %q", got, want)
 	}

@@ -11,7 +11,7 @@ import (
 func (s *server) operationalRoutes() []*route {
 	const all, one = "/operational-webhook/endpoint", "/operational-webhook/endpoint/{endpoint}"
 	routes := []*route{
-		on("GET "+all, "List the endpoints that are told of endpoints and deliveries", listEndpoints, params()...),
+		on("GET "+all, "List the endpoints that are told of endpoints and deliveries", listEndpoints, params(fareParam)...),
 		on("POST "+all, "Create an endpoint that is told of endpoints and deliveries", createEndpoint).answering(http.StatusCreated).doing("operational-endpoint.create"),
 		on("GET "+one, "Read an operational endpoint", readEndpoint),
 		on("PUT "+one, "Replace an operational endpoint, or create it under this uid", replaceEndpoint).amending().doing("operational-endpoint.replace"),
@@ -22,7 +22,7 @@ func (s *server) operationalRoutes() []*route {
 		on("GET "+one+"/headers", "Read the headers sent to an operational endpoint", readHeaders),
 		on("PUT "+one+"/headers", "Replace the headers sent to an operational endpoint", replaceHeaders).amending().doing("operational-endpoint.headers.replace"),
 		on("PATCH "+one+"/headers", "Change some of the headers sent to an operational endpoint", changeHeaders).amending().doing("operational-endpoint.headers.update"),
-		on("GET "+one+"/stats", "Count an operational endpoint's deliveries", endpointStats, sinceParam, untilParam, newestParam),
+		on("GET "+one+"/stats", "Count an operational endpoint's deliveries", endpointStats, sinceParam, untilParam, newestParam, waitingParam),
 		on("POST "+one+"/recover", "Make an operational endpoint's deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).exactly().doing("operational-endpoint.recover"),
 		on("POST "+one+"/verify", "Ask an operational endpoint's receiver whether it wants messages", verifyEndpoint).doing("operational-endpoint.verify"),
 		on("GET "+one+"/attempt", "List the attempts to an operational endpoint", listAttempts, attemptFilters()...),

@@ -29,10 +29,11 @@ func (s *server) reachRoutes() []*route {
 }
 
 func checkURL(c *call, in *reachIn) (*reachOut, error) {
-	if _, err := c.application(); err != nil {
+	app, err := c.application()
+	if err != nil {
 		return nil, err
 	}
-	r, err := c.hub.Reach(c.r.Context(), in.URL)
+	r, err := c.hub.Reach(c.r.Context(), app.ID, in.URL)
 	if err != nil {
 		return nil, err
 	}

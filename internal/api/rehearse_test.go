@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/fanfarehq/fanfare"
@@ -95,4 +96,34 @@ func TestRequestsAreMadeByHand(t *testing.T) {
 	for _, bad := range []map[string]any{{"url": "http://10.0.0.1/"}, {"url": rcv.URL, "method": "BREW"}, {"url": rcv.URL, "bodyBase64": "%"}, {"url": rcv.URL, "bodyBase64": "AA==", "body": "x"}, {"url": rcv.URL, "headers": [][2]string{{"Host", "x"}}}} {
 		send(bad).want(422)
 	}
+}
+
+// TestWhoTriesOutTooMuchIsToComeAgain holds as many rehearsals open as an application may have.
+func TestWhoTriesOutTooMuchIsToComeAgain(t *testing.T) {
+	w, _ := byHand(t)
+	came, hold := make(chan bool), make(chan bool)
+	w.hub = fanfare.New(w.store, &fanfare.Options{AllowLoopback: true, Bins: &fanfare.Bins{At: "https://hooks.example.com/bin/", Serve: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		came <- true
+		<-hold
+	})}})
+	w.api = New(w.hub, w.store, &Options{KeyHash: HashKey(testKey)})
+	msg := w.do("POST", "/api/v1/app/acme/msg", `{"eventType":"a.b","payload":1}`).want(202).id()
+	rehearse := func() *answer {
+		return w.do("POST", "/api/v1/app/acme/msg/"+msg+"/endpoint/ep/rehearse", `{"url":"`+aBin+`","secret":"`+webhook.GenerateSecret().Reveal()+`"}`)
+	}
+	var held sync.WaitGroup
+	for range 4 {
+		held.Go(func() {
+			if a := rehearse(); a.status != 200 {
+				t.Errorf("one within its bounds is answered %d", a.status)
+			}
+		})
+		<-came
+	}
+	a := rehearse().want(429)
+	if a.header.Get("Retry-After") != "1" || !strings.Contains(string(a.body), "in a moment") {
+		t.Errorf("one more is answered %v %s", a.header, a.body)
+	}
+	close(hold)
+	held.Wait()
 }

@@ -159,6 +159,9 @@ func (c *call) start(t *fanfare.Task) (*startedOut, error) {
 		return nil, err
 	}
 	c.status = http.StatusAccepted
+	if t.Selection.WhenHealthy {
+		return showStarted(t), nil // it is not there to end shortly
+	}
 	if now, err := c.hub.AwaitTask(ctx, t.ID, shortly); err == nil {
 		t = now
 	}

@@ -101,7 +101,11 @@ func TestARecoveryWaitsForItsEndpoint(t *testing.T) {
 	status := 500
 	running(t, answered(&status), func(t *testing.T, w *world) {
 		w.past()
+		asked := time.Now()
 		started := w.do("POST", "/api/v1/app/acme/endpoint/ep/recover", `{`+since+`,"whenHealthy":true}`).want(202)
+		if took := time.Since(asked); took > 0 {
+			t.Errorf("it is answered after %v, as though it were to end by then", took)
+		}
 		started.has(map[string]any{"status": "running", "total": 5})
 		if p := started.object()["parameters"].(map[string]any); p["whenHealthy"] != true {
 			t.Errorf("it is shown with %v", p)

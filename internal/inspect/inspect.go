@@ -37,6 +37,7 @@ const (
 	maxWaiting = 256 // answers that are delayed at once
 	maxSecrets = 16
 	maxSecret  = 4096
+	maxHeader  = 1024 // of a line of an answer's header
 )
 
 // Path is what the addresses of bins begin with.
@@ -55,6 +56,7 @@ type Answer struct {
 	Status      int // 200 to 599
 	Body        string
 	ContentType string
+	Headers     [][2]string   // of those that senders act on: see AnswerHeaders
 	Delay       time.Duration // before it
 	Times       int           // only so many requests are answered so; 0: all from now on
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/fanfarehq/fanfare/internal/verdict"
 	"github.com/fanfarehq/fanfare/webhook"
 )
@@ -37,6 +39,9 @@ func (s *Bins) SetAnswer(owner, id string, a Answer) error {
 		}
 		a.ContentType = mime.FormatMediaType(kind, params)
 	}
+	if err := checkHeaders(a.Headers); err != nil {
+		return err
+	}
 	return s.change(owner, id, func(b *bin) error {
 		if a.Times > 0 {
 			b.Next = &a
@@ -45,6 +50,26 @@ func (s *Bins) SetAnswer(owner, id string, a Answer) error {
 		}
 		return nil
 	})
+}
+
+// AnswerHeaders are what an answer may have in its header beside the content type: what
+// senders act on. What browsers and proxies act on would be of the whole server, and is not
+// among it; Location is left out where a browser would follow it.
+var AnswerHeaders = []string{"Location", "Retry-After", "Webhook-Delivery", "Webhook-Allowed-Origin", "Webhook-Allowed-Rate", "X-Hook-Secret", "X-Request-Id"}
+
+func checkHeaders(lines [][2]string) error {
+	if len(lines) > len(AnswerHeaders) {
+		return invalid("there are at most %d headers", len(AnswerHeaders))
+	}
+	for _, line := range lines {
+		if !slices.Contains(AnswerHeaders, http.CanonicalHeaderKey(line[0])) {
+			return invalid("the headers are among %s", strings.Join(AnswerHeaders, ", "))
+		}
+		if len(line[1]) > maxHeader || !httpguts.ValidHeaderFieldValue(line[1]) {
+			return invalid("the value of %s has characters that no header may have, or more than %d", http.CanonicalHeaderKey(line[0]), maxHeader)
+		}
+	}
+	return nil
 }
 
 // Sign returns the secret that a bin verifies signatures of a profile with, and makes one

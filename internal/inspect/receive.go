@@ -49,6 +49,11 @@ func (s *Bins) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.Set("Content-Type", "text/plain; charset=utf-8"); answer.ContentType != "" {
 		h.Set("Content-Type", answer.ContentType)
 	}
+	for _, line := range answer.Headers {
+		if followed := r.Method == http.MethodGet || r.Method == http.MethodHead; !followed || http.CanonicalHeaderKey(line[0]) != "Location" {
+			h.Set(line[0], line[1])
+		}
+	}
 	// What is answered is somebody's, and must not run in a browser as ours.
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")

@@ -60,16 +60,17 @@ type party struct {
 
 // startTogether starts what has gathered as one attempt.
 func (s *Scheduler) startTogether(now instant, l *lane) {
-	_, apart := l.complete()
+	_, apart := l.gathered(now)
 	p := new(party)
 	lead := len(s.starts)
 	most := l.size()
 	for i := 0; i < l.window.len() && p.left < most; {
 		e := l.window.at(i)
-		if e.due > now && p.left > 0 {
+		ready := l.ready(now, e)
+		if !ready && p.left > 0 && !l.health.urged {
 			break
 		}
-		if e.apart != apart || e.due > now { // of equals by rank one may be due before the other
+		if e.apart != apart || !ready { // of equals by rank one may be due before the other
 			i++
 			continue
 		}

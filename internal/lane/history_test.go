@@ -66,7 +66,7 @@ func (w *world) started(st Start) {
 	if r == nil || !r.waiting || e.flying[st.Message] != nil {
 		w.fatalf("%s is not waiting", st.Message)
 	}
-	if from, each := e.opens(); each == nil || w.now.Before(from) {
+	if from, each := e.opens(w.now); each == nil || w.now.Before(from) {
 		w.fatalf("%s must not start anything now: %v %v", st.Endpoint, from, each)
 	}
 	if w.m.shut(e) {
@@ -82,7 +82,7 @@ func (w *world) started(st Start) {
 	if st.More != nil {
 		w.fatalf("%s does not gather", st.Endpoint)
 	}
-	heads := e.heads(e.waiting())
+	heads := e.heads(e.waiting(), w.now)
 	first := heads[0]
 	if e.set.Ordered { // which of several keys is first depends on what is in memory
 		for _, h := range heads {
@@ -94,7 +94,7 @@ func (w *world) started(st Start) {
 	if first.Message != st.Message && r.told {
 		w.fatalf("%s started, %s is before it", st.Message, first.Message)
 	}
-	if w.now.Before(r.Due) || st.Attempts != r.Attempts {
+	if w.now.Before(r.Due) && !e.pressing(r) || st.Attempts != r.Attempts {
 		w.fatalf("start %+v of %+v", st, r)
 	}
 	w.flies(e, r, &modelParty{})
@@ -102,6 +102,9 @@ func (w *world) started(st Start) {
 }
 
 func (w *world) flies(e *modelEndpoint, r *record, p *modelParty) {
+	if w.now.Before(r.Due) {
+		w.pressed++
+	}
 	e.flying[r.Message] = &modelFlight{Delivery: r.Delivery, host: e.set.Host, era: e.health.era, party: p}
 }
 
@@ -111,12 +114,15 @@ func (w *world) startedTogether(e *modelEndpoint, st Start) {
 	var due, got []string
 	all := !w.s.lanes[st.Endpoint].more // else the rest may not be in memory
 	waiting := e.waiting()
-	rs, _ := e.together(waiting)
+	rs, from := e.together(waiting)
+	if i := slices.IndexFunc(waiting, e.pressing); i >= 0 && from.After(w.now) {
+		rs = kin(waiting, waiting[i].Apart)
+	}
 	if first := e.disk[st.Message]; !all && first != nil {
 		rs = kin(waiting, first.Apart)
 	}
 	for _, r := range rs {
-		if !r.Due.After(w.now) && len(due) < e.most() {
+		if (!r.Due.After(w.now) || e.pressing(r)) && len(due) < e.most() {
 			due = append(due, r.Message)
 		}
 	}
@@ -148,7 +154,7 @@ func (w *world) idle() {
 			continue
 		}
 		reasons[e.backoff] = true
-		from, each := e.opens()
+		from, each := e.opens(w.now)
 		if each != nil {
 			for _, from := range each {
 				reasons[from] = true
@@ -162,7 +168,7 @@ func (w *world) idle() {
 			earliest = e.backoff
 		}
 		// What is not in memory cannot start: it is being loaded.
-		absent := e.loading > 0 || waiting || e.set.Ordered && (l.more || l.shelved > 0)
+		absent := e.loading > 0 || waiting || (e.set.Ordered || e.health.urged) && (l.more || l.shelved > 0)
 		if each == nil || w.m.shut(e) || absent {
 			continue
 		}
@@ -212,7 +218,9 @@ func (w *world) act() {
 	case n < 86 && w.dice.IntN(4) == 0:
 		w.logf("restart")
 		w.restart()
-	case n < 93 && w.wake.After(w.now):
+	case n < 89:
+		w.urge(e)
+	case n < 94 && w.wake.After(w.now):
 		w.now = w.wake
 	default:
 		w.now = w.now.Add(time.Duration(w.dice.IntN(1500)) * time.Millisecond)
@@ -284,12 +292,13 @@ func history(t *testing.T, seed uint64) *world {
 
 // TestHistories runs every history twice: the same inputs give the same outputs.
 func TestHistories(t *testing.T) {
-	starts, parties := 0, 0
+	starts, parties, pressed := 0, 0, 0
 	for seed := *from; seed < *from+*seeds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := history(t, seed)
 			starts += w.count
 			parties += w.parties
+			pressed += w.pressed
 			if again := history(t, seed); again.trace.String() != w.trace.String() {
 				t.Error("two runs differ")
 			}
@@ -298,7 +307,22 @@ func TestHistories(t *testing.T) {
 			break
 		}
 	}
-	if starts < int(*seeds)*50 || parties < int(*seeds)*3 {
-		t.Errorf("only %d starts, %d of several deliveries, in %d histories", starts, parties, *seeds)
+	if starts < int(*seeds)*50 || parties < int(*seeds)*3 || pressed < int(*seeds)/10 {
+		t.Errorf("only %d starts, %d of several deliveries, %d deliveries before their time, in %d histories", starts, parties, pressed, *seeds)
+	}
+}
+
+// urge has e tried at once.
+func (w *world) urge(e *modelEndpoint) {
+	w.logf("urge %s", e.set.Endpoint)
+	l := w.s.lanes[e.set.Endpoint]
+	heeded := l != nil && e.live && !e.set.Paused && (l.window.len() > 0 || l.more)
+	can := w.s.Urge(w.now, e.set.Endpoint)
+	if can && !heeded {
+		w.fatalf("%s is said to be tried", e.set.Endpoint)
+	}
+	if heeded {
+		e.hold = time.Time{}
+		e.health.urge()
 	}
 }

@@ -49,6 +49,15 @@ type modelHealth struct {
 	since, last        time.Time
 	interval           time.Duration
 	cap, limit, earned int
+	urged              bool
+}
+
+// urge has what was tried be tried again at once, beginning with one.
+func (h *modelHealth) urge() {
+	h.urged, h.interval = true, time.Second
+	if !h.since.IsZero() {
+		h.state, h.earned, h.era = Probing, 0, h.era+1
+	}
 }
 
 func newModelHealth(cap int, since time.Time) modelHealth {
@@ -69,6 +78,9 @@ func (h *modelHealth) judge(now time.Time, v Verdict, era int) {
 	to := func(s State) { h.state, h.earned, h.era = s, 0, h.era+1 }
 	if !v.OK {
 		h.failures++
+		if era == h.era {
+			h.urged = false
+		}
 		if h.since.IsZero() {
 			h.since = now
 		}
@@ -163,10 +175,18 @@ func (e *modelEndpoint) together(waiting []*record) (rs []*record, from time.Tim
 	return rs, from
 }
 
+// pressing says that r is tried again before its time.
+func (e *modelEndpoint) pressing(r *record) bool { return e.health.urged && r.Attempts > 0 }
+
 // heads are those of rs, which waits for e, that nothing of its own lane but time
 // keeps from starting, the next one first.
-func (e *modelEndpoint) heads(rs []*record) []*record {
+func (e *modelEndpoint) heads(rs []*record, now time.Time) []*record {
 	if !e.set.Ordered {
+		if len(rs) > 0 && rs[0].Due.After(now) {
+			if i := slices.IndexFunc(rs, e.pressing); i >= 0 {
+				return rs[i : i+1]
+			}
+		}
 		return rs[:min(1, len(rs))]
 	}
 	busy := map[string]bool{}
@@ -216,7 +236,7 @@ func (e *modelEndpoint) busy() int {
 
 // opens is when e may start something, if nobody else were there. each is the
 // same for each of the deliveries that could be the next one.
-func (e *modelEndpoint) opens() (from time.Time, each []time.Time) {
+func (e *modelEndpoint) opens(now time.Time) (from time.Time, each []time.Time) {
 	if !e.live || e.set.Paused || e.busy() >= e.health.room() {
 		return time.Time{}, nil
 	}
@@ -225,11 +245,14 @@ func (e *modelEndpoint) opens() (from time.Time, each []time.Time) {
 		return time.Time{}, nil
 	}
 	from = latest(e.hold, token(e.set.Rate, e.starts))
-	if e.health.state == Probing && !e.health.last.IsZero() {
+	if e.health.state == Probing && !e.health.last.IsZero() && !e.health.urged {
 		from = latest(from, e.health.last.Add(e.health.interval))
 	}
 	if e.gathers() {
 		_, due := e.together(waiting)
+		if due.After(now) && slices.ContainsFunc(waiting, e.pressing) {
+			each = append(each, from)
+		}
 		each = append(each, latest(from, due))
 		if e.loading > 0 || !e.backoff.IsZero() { // the scheduler goes by those it has in memory
 			for _, r := range waiting {
@@ -238,8 +261,15 @@ func (e *modelEndpoint) opens() (from time.Time, each []time.Time) {
 		}
 		return each[0], each
 	}
-	for _, r := range e.heads(waiting) {
+	heads := e.heads(waiting, now)
+	if slices.ContainsFunc(heads, e.pressing) {
+		each = append(each, from)
+	}
+	for _, r := range heads {
 		each = append(each, latest(from, r.Due))
+	}
+	if e.health.urged && len(waiting) > 0 && !e.set.Ordered { // what was tried need not be in memory
+		each = append(each, latest(from, waiting[0].Due))
 	}
 	if each == nil {
 		return time.Time{}, nil

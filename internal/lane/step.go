@@ -108,13 +108,13 @@ func (l *lane) opens(now instant) (instant, bool) {
 	if !l.known || l.set.Paused || l.busy() >= l.health.room() {
 		return 0, false
 	}
-	e := l.first()
+	e := l.upcoming(now)
 	if e == nil {
 		return 0, false
 	}
 	due := e.due
 	if l.set.Gather.Size > 0 {
-		due, _ = l.complete()
+		due, _ = l.gathered(now)
 	} else if l.health.urged && e.attempts > 0 {
 		due = 0
 	}
@@ -133,7 +133,7 @@ func (s *Scheduler) start(now instant, l *lane) {
 	if l.set.Gather.Size > 0 {
 		s.startTogether(now, l)
 	} else {
-		s.startFirst(l)
+		s.startNext(now, l)
 	}
 	s.inFlight++
 	l.host.inFlight++
@@ -141,8 +141,8 @@ func (s *Scheduler) start(now instant, l *lane) {
 	l.app.bucket.take(now)
 }
 
-func (s *Scheduler) startFirst(l *lane) {
-	e := l.first()
+func (s *Scheduler) startNext(now instant, l *lane) {
+	e := l.upcoming(now)
 	i, _ := l.window.search(e.place)
 	if q := e.queue; q != nil {
 		q.flying++

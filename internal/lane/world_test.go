@@ -30,6 +30,7 @@ type world struct {
 	count int // starts
 
 	parties int // of those, how many had several deliveries
+	pressed int // how many deliveries were tried again before their time
 }
 
 type question struct {

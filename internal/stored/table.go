@@ -45,7 +45,7 @@ var Tables = []Table{
 		{"revision", Number}, {"created_at", Number}, {"updated_at", Number},
 	}},
 	{"endpoint", []Column{
-		{"id", ID}, {"application", ID}, {"uid", Text}, {"url", Text}, {"ordered", Truth}, {"disabled", Truth}, {"channels", Texts},
+		{"id", ID}, {"application", ID}, {"uid", Text}, {"url", Text}, {"ordered", Truth}, {"disabled", Truth}, {"paused", Truth}, {"channels", Texts},
 		{"failing_since", Number}, {"settings", Bytes}, {"sealed_by", Text}, {"revision", Number},
 		{"created_at", Number}, {"updated_at", Number},
 	}},

@@ -79,6 +79,14 @@ type pager struct {
 	Further     bool // the next was not reached by this page, which looked for so long
 }
 
+// none says that nothing was found, as far as that is known.
+func (p *pager) none(text string) string {
+	if p.Further {
+		text += ", as far back as was looked"
+	}
+	return text + "."
+}
+
 // A field is one of a form.
 type field struct {
 	Name, Label, Value string

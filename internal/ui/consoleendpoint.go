@@ -27,11 +27,12 @@ type everyRow struct {
 type everyBody struct {
 	Fields []field
 	Rows   []*everyRow
+	Resume *act // of all that are listed, where they are paused; nil: it is not offered
 	Pager  pager
 	Empty  empty
 }
 
-var whichEndpoints = map[string]fanfare.EndpointState{"failing": fanfare.FailingEndpoints, "disabled": fanfare.DisabledEndpoints}
+var whichEndpoints = map[string]fanfare.EndpointState{"failing": fanfare.FailingEndpoints, "paused": fanfare.PausedEndpoints, "disabled": fanfare.DisabledEndpoints}
 
 func listEveryEndpoint(v *visit) error {
 	if v.rights.Application != "" {
@@ -41,7 +42,9 @@ func listEveryEndpoint(v *visit) error {
 	f := fanfare.EndpointFilter{Before: fanfare.EndpointID(v.asked("at")), Which: whichEndpoints[chosen], Limit: pageSize, Look: issuesLook}
 	list := v.everyOf
 	if words := strings.Fields(strings.ToLower(v.asked("search"))); len(words) > 0 {
-		list = func(f fanfare.EndpointFilter) ([]*everyRow, fanfare.EndpointID, error) { return v.findEvery(f, words) }
+		list = func(f fanfare.EndpointFilter) ([]*everyRow, fanfare.EndpointID, error) {
+			return v.findEvery(f, func(ep *fanfare.Endpoint) bool { return holds(ep, words) })
+		}
 	}
 	rows, next, err := list(f)
 	if err != nil {
@@ -50,7 +53,7 @@ func listEveryEndpoint(v *visit) error {
 	body := everyBody{
 		Fields: []field{
 			{Name: "search", Label: "URL, description or id", Kind: "text", Value: v.asked("search")},
-			{Name: "state", Label: "State", Kind: "select", Options: options(chosen, "", "Any", "failing", "Failing", "disabled", "Disabled")},
+			fareField(chosen),
 		},
 		Rows: rows, Pager: v.pagerTo("/endpoint", string(next)),
 	}
@@ -74,6 +77,13 @@ func listEveryEndpoint(v *visit) error {
 			}
 		}
 	}
+	if chosen == "paused" && len(rows) > 1 && v.reaches("POST /app/{app}/endpoint/{endpoint}/resume") {
+		hidden := []place{}
+		for _, row := range rows {
+			hidden = append(hidden, inGroup(row, ""))
+		}
+		body.Resume = v.act("/issue/group/do/"+resumeAll, "Resume these "+count(len(rows), "endpoint", "endpoints"), "", hidden...)
+	}
 	return v.show("console/endpoints", "Endpoints", body)
 }
 
@@ -95,6 +105,10 @@ func (v *visit) everyRows(eps []*fanfare.Endpoint) (rows []*everyRow, err error)
 		row.endpointOut = endpointOut{
 			ID: string(ep.ID), UID: ep.UID, Kind: ep.Kind, URL: ep.URL, Description: ep.Description, Disabled: ep.Disabled, Paused: ep.Paused,
 			EventTypes: ep.EventTypes, Unverified: ep.Unverified(), OnPause: ep.OnPause, FailingSince: ep.FailingSince, DisabledReason: ep.DisabledReason, CreatedAt: ep.CreatedAt,
+			Success: successOut{Preset: ep.Success.Preset},
+		}
+		if s := ep.Timeout.Seconds(); s > 0 {
+			row.Timeout = &s
 		}
 		row.State = row.state(v)
 		if row.AppName, err = names(ep.Application); err != nil {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,9 +10,15 @@ import (
 	"github.com/fanfarehq/fanfare"
 )
 
-// findEvery lists endpoints of all applications that have all words in their URL,
-// description, id or uid, among the next thousand. next is behind which to go on.
-func (v *visit) findEvery(f fanfare.EndpointFilter, words []string) (rows []*everyRow, next fanfare.EndpointID, err error) {
+// holds reports whether an endpoint has all words in its URL, description, id or uid.
+func holds(ep *fanfare.Endpoint, words []string) bool {
+	text := strings.ToLower(string(ep.ID) + " " + ep.UID + " " + ep.URL + " " + ep.Description)
+	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
+}
+
+// findEvery lists endpoints of all applications that are wanted, among the next thousand.
+// next is behind which to go on.
+func (v *visit) findEvery(f fanfare.EndpointFilter, wanted func(*fanfare.Endpoint) bool) (rows []*everyRow, next fanfare.EndpointID, err error) {
 	var found []*fanfare.Endpoint
 	f.Limit, f.Look = fanfare.MaxPage, issuesLook
 	for range searchLook {
@@ -21,8 +28,7 @@ func (v *visit) findEvery(f fanfare.EndpointFilter, words []string) (rows []*eve
 		}
 		next = behind
 		for _, ep := range eps {
-			text := strings.ToLower(string(ep.ID) + " " + ep.UID + " " + ep.URL + " " + ep.Description)
-			if slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+			if !wanted(ep) {
 				continue
 			}
 			if found = append(found, ep); len(found) == pageSize {
@@ -157,7 +163,8 @@ func beside(raw [16]byte, step int) [16]byte {
 	return raw
 }
 
-// findCalled adds applications that have words in their name or uid, of the newest.
+// findCalled adds applications that have words in their name or uid, or an address such as
+// that of an e-mail in their metadata, of the newest.
 func (v *visit) findCalled(words string, add func(text, path string)) error {
 	if len(words) < 2 || !v.reaches("GET /app") {
 		return nil
@@ -168,7 +175,11 @@ func (v *visit) findCalled(words string, add func(text, path string)) error {
 	}
 	shown := 0
 	for _, app := range list.Data {
-		if words == app.ID || words == strings.ToLower(app.UID) || !strings.Contains(strings.ToLower(app.Name+" "+app.UID), words) {
+		text := app.Name + " " + app.UID
+		if strings.Contains(words, "@") {
+			text += " " + strings.Join(slices.Sorted(maps.Values(app.Metadata)), " ")
+		}
+		if words == app.ID || words == strings.ToLower(app.UID) || !strings.Contains(strings.ToLower(text), words) {
 			continue
 		}
 		add("Application "+app.Called(), "/app/"+url.PathEscape(app.ID))

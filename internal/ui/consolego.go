@@ -12,8 +12,9 @@ func goPages() map[string]func(*visit) error {
 }
 
 type goBody struct {
-	Query string
-	Ways  []place
+	Query   string
+	Ways    []place
+	Instead place // where else to look; none: nowhere
 }
 
 // showWays lists where a few words lead: to what has that id, to pages of that name, or
@@ -28,7 +29,11 @@ func showWays(v *visit) error {
 		http.Redirect(v.w, v.r, ways[0].URL, http.StatusSeeOther)
 		return nil
 	}
-	return v.show("console/go", "Go to", goBody{query, ways})
+	body := goBody{Query: query, Ways: ways}
+	if len(ways) == 0 && v.opens(http.MethodGet, v.root+"/message") {
+		body.Instead = place{Text: "Look for messages that contain it", URL: v.root + "/message?text=" + url.QueryEscape(query)}
+	}
+	return v.show("console/go", "Go to", body)
 }
 
 // morePlaces can be gone to beside those of the navigation.
@@ -78,13 +83,13 @@ func (v *visit) command(query string) (text, path string) {
 	}
 	to := url.Values{"since": {"24h"}}
 	for _, w := range words[1:] {
-		switch _, isTime := v.momentOf(w); {
+		switch _, isTime := v.momentOf(v.asIs(w)); {
 		case w == "failed":
 			kind = "recover"
 		case w == "missing":
 			kind = "missing"
 		case isTime:
-			to.Set("since", w)
+			to.Set("since", v.asIs(w))
 		case strings.HasPrefix(w, "ep_"):
 			to.Set("endpoint", v.asIs(w))
 		case w != "since" && w != "of" && w != "to":
@@ -98,7 +103,11 @@ func (v *visit) command(query string) (text, path string) {
 			text = f.text
 		}
 	}
-	return text + ", since " + to.Get("since"), "/task/new?" + to.Encode()
+	text += ", since " + to.Get("since")
+	if app := to.Get("app"); kind == "recover" && app != "" && to.Get("endpoint") == "" { // to all of its endpoints
+		return text, "/app/" + url.PathEscape(app) + "/recover?since=" + url.QueryEscape(to.Get("since"))
+	}
+	return text, "/task/new?" + to.Encode()
 }
 
 // asIs is a word as it was written, before it was put into small letters.

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -23,7 +24,7 @@ func TestGoLeadsWhereItIsAsked(t *testing.T) {
 	}
 	app := "/app/" + string(w.app.ID)
 	attempt := w.attempts(msg, 1)[0].ID
-	newest := &fanfare.Application{Name: "Café Zwei"} // so that what is looked for is not the newest's
+	newest := &fanfare.Application{Name: "Café Zwei", Metadata: map[string]string{"mail": "ops@zwei.example"}} // so that what is looked for is not the newest's
 	if err := w.hub.CreateApplication(t.Context(), newest); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +33,7 @@ func TestGoLeadsWhereItIsAsked(t *testing.T) {
 		string(msg.ID): app + "/message/" + string(msg.ID), "book.sold": "/catalogue/type/book.sold",
 		string(attempt): app + "/message/" + string(msg.ID) + "/to/" + string(ep.ID), "caf%C3%A9+zwei": "/app/" + string(newest.ID),
 		"audit": "/audit", "queue": "/queue", "in": "/inspector",
-		"replay+failed+since+2h+acme": "/task/new?app=acme&kind=recover&since=2h", "resend+acme": "/task/new?app=acme&kind=again&since=24h",
+		"replay+failed+since+2h+acme": "/app/acme/recover?since=2h", "recover+failed+since+2026-01-02T15:04:05Z": "/task/new?kind=recover&since=2026-01-02T15%3A04%3A05Z", "OPS@zwei.example": "/app/" + string(newest.ID), "resend+acme": "/task/new?app=acme&kind=again&since=24h",
 	} {
 		d := w.get(200, "/go?q="+query)
 		if links := d.all("a", "href"); !slices.Contains(links, want) {
@@ -42,7 +43,11 @@ func TestGoLeadsWhereItIsAsked(t *testing.T) {
 	if a := w.send(httptest.NewRequest(http.MethodGet, "/go?q=book.sold&go=yes", nil)); a.Code != http.StatusSeeOther || a.Header().Get("Location") != "/catalogue/type/book.sold" {
 		t.Errorf("what there is one way to is answered %d, %q", a.Code, a.Header().Get("Location"))
 	}
-	w.get(200, "/go?q=nothing.of.that.name").says("Nothing has this name or id")
+	d := w.get(200, "/go?q=nothing.of.that.name").says("Nothing has this name or id")
+	if to := w.link(d, "Look for messages that contain it"); to != "/message?text=nothing.of.that.name" {
+		t.Errorf("the search is at %s", to)
+	}
+	w.get(200, "/app/acme/recover?since=2h").says("Of messages accepted since " + time.Now().Add(-2*time.Hour).UTC().Format("2006-01-02 15:"))
 	w.get(200, "/task/new?app=acme&kind=missing&since=2h").says("New bulk operation")
 	w.get(200, "/help").says("Ctrl K", "g q", "Queue")
 }

@@ -112,13 +112,14 @@ func (v *visit) nowLine(c fanfare.Counters, failing int, more bool) []figure {
 	if more {
 		trouble.Value = "more than " + trouble.Value
 	}
-	oldest := figure{Value: "nothing", Text: "is overdue", Tone: "ok"}
+	queue := v.root + "/queue"
+	oldest := figure{Value: "nothing", Text: "is overdue", Tone: "ok", URL: queue}
 	switch late := v.now.Sub(c.OldestDue); {
 	case c.OldestDue.IsZero():
 	case late < 0:
-		oldest = figure{Value: long(-late), Text: "until the next retry", Tone: "ok"}
+		oldest = figure{Value: long(-late), Text: "until the next retry", Tone: "ok", URL: queue}
 	default:
-		oldest = figure{Value: long(late), Text: "the oldest that waits is overdue", Tone: "wait"}
+		oldest = figure{Value: long(late), Text: "the oldest that waits is overdue", Tone: "wait", URL: queue}
 		if late < 5*time.Second {
 			oldest.Tone = "ok"
 		}
@@ -130,7 +131,7 @@ func (v *visit) nowLine(c fanfare.Counters, failing int, more bool) []figure {
 	return []figure{
 		{Value: perSecond(accepted), Text: "messages accepted a second" + here, URL: v.root + "/message"},
 		{Value: perSecond(delivered), Text: "deliveries that succeed a second" + here, URL: v.root + "/delivery"},
-		{Value: fmt.Sprint(c.InFlight), Text: "under way" + here},
+		{Value: fmt.Sprint(c.InFlight), Text: "under way" + here, URL: queue},
 		trouble, oldest,
 	}
 }

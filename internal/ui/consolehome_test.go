@@ -145,7 +145,12 @@ func (w *world) firstCurl(d *doc) {
 func TestNowLineSaysWhatFails(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
 	w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = "Books" })
-	w.get(200, "/").says("0 endpoints failing")
+	d := w.get(200, "/").says("0 endpoints failing")
+	for text, to := range map[string]string{"0 endpoints failing": "/issue", "nothing is overdue": "/queue", "0 under way": "/queue"} {
+		if got := w.link(d, text); got != to {
+			t.Errorf("%s leads to %s", text, got)
+		}
+	}
 	w.answers(500, "broken")
 	w.message(1, `{}`)
 	w.awaitFailing()

@@ -44,6 +44,7 @@ type issuesBody struct {
 	Pager    pager
 	Partial  bool   // there are more endpoints than were looked at
 	Muted    string // how many mutes there are; "": none
+	Untold   bool   // the visitor might have somebody told, but there is nobody
 	Empty    empty
 }
 
@@ -90,6 +91,7 @@ func listIssues(v *visit) error {
 			return err
 		}
 	}
+	body.Untold = look.untold && len(body.Rows) > 0
 	return v.show("console/issues", "Issues", body)
 }
 

@@ -1,10 +1,10 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 )
@@ -37,7 +37,22 @@ var groupActs = []*groupAct{
 		do: func(of *visit, ep, since, _ string) error {
 			return of.ask(http.MethodPost, of.of("endpoint", ep, "recover"), nil, map[string]any{"since": since, "whenHealthy": true}, nil)
 		}},
+	{name: notifyAll, text: "Notify of all…", heading: "Tell that these endpoints fail?", button: "Notify of", done: "groupnotified",
+		do: func(of *visit, ep, _, _ string) error {
+			return of.ask(http.MethodPost, of.of("endpoint", ep, "notify"), nil, struct{}{}, nil)
+		}},
+	{name: resumeAll, done: "groupresumed",
+		do: func(of *visit, ep, _, _ string) error {
+			return of.ask(http.MethodPost, of.of("endpoint", ep, "resume"), nil, struct{}{}, nil)
+		}},
 }
+
+// Of the acts notifyAll is offered only where somebody is told, and resumeAll on the list
+// of endpoints that are paused, without a page before it.
+const (
+	notifyAll = "notify"
+	resumeAll = "resume"
+)
 
 // groupAct is the one that the path names; nil: there is none.
 func (v *visit) groupAct() *groupAct {
@@ -52,29 +67,35 @@ func (v *visit) groupAct() *groupAct {
 type groupBody struct {
 	Heading, Text string
 	Endpoints     []place
-	Do            *act // nil: there is nothing to do
+	Lined         []linedRow // those of which what was given up is in line already
+	Do            *act       // nil: there is nothing to do
 	Back          string
 }
 
 // confirmGroup says how many endpoints something would be done with, and to how much.
 func confirmGroup(v *visit) error {
 	a := v.groupAct()
-	if a == nil {
+	if a == nil || a.text == "" {
 		return noPage(v)
 	}
-	rows, more, err := v.askedGroup()
+	look, err := v.issueLook()
+	if err != nil {
+		return err
+	}
+	rows, more, err := v.askedGroup(look)
 	if err != nil {
 		return err
 	}
 	body := groupBody{Heading: a.heading, Back: v.root + v.askedSite().address("/issue/group", v.asked("cause"))}
-	if a.name == "retry" {
-		if rows = slices.DeleteFunc(rows, func(row issueRow) bool { return row.Lined.URL != "" }); len(rows) == 0 {
-			body.Text = "What was given up of these endpoints is in line already, or nothing fails so any more."
-			return v.show("console/groupask", body.Heading, body)
-		}
-	}
 	if len(rows) == 0 {
 		body.Text = v.groupOver().Text
+		return v.show("console/groupask", body.Heading, body)
+	}
+	if a.name == "retry" {
+		rows, body.Lined = apart(rows)
+	}
+	if len(rows) == 0 {
+		body.Heading = "It is in line already"
 		return v.show("console/groupask", body.Heading, body)
 	}
 	what, some, err := v.wouldDo(a, rows)
@@ -86,15 +107,44 @@ func confirmGroup(v *visit) error {
 	if more {
 		body.Text += fmt.Sprintf(" The newest %d that fail there were looked at; do it again for those that are left.", groupMost)
 	}
-	hidden := []place{{Text: "cause", URL: v.asked("cause")}}
+	hidden := []place{{Text: "cause", URL: v.asked("cause")}, {Text: "host", URL: v.asked("host")}}
 	for _, row := range rows {
-		body.Endpoints = append(body.Endpoints, place{Text: row.Endpoint.Text + " of " + row.Application.Text, URL: row.Endpoint.URL})
-		hidden = append(hidden, place{Text: "endpoint", URL: strings.Join([]string{string(row.endpoint.Application), row.endpoint.ID, row.since()}, " ")})
+		body.Endpoints = append(body.Endpoints, row.named())
+		hidden = append(hidden, inGroup(row.endpoint, row.since()))
 	}
 	if some {
 		body.Do = v.act("/issue/group/do/"+a.name, a.button+" "+count(len(rows), "endpoint", "endpoints"), "main", hidden...)
 	}
 	return v.show("console/groupask", body.Heading, body)
+}
+
+// A linedRow is an endpoint of which what was given up is in line, and what has it sent.
+type linedRow struct {
+	Endpoint, Task place
+	At             when
+}
+
+// apart parts the endpoints of which what was given up is in line from the others.
+func apart(rows []issueRow) (others []issueRow, lined []linedRow) {
+	for _, row := range rows {
+		if row.Lined.URL == "" {
+			others = append(others, row)
+		} else {
+			lined = append(lined, linedRow{row.named(), row.Lined, row.LinedAt})
+		}
+	}
+	return others, lined
+}
+
+// named is the endpoint of an issue, as it is named among those of other applications.
+func (row *issueRow) named() place {
+	return place{Text: row.Endpoint.Text + " of " + row.Application.Text, URL: row.Endpoint.URL}
+}
+
+// inGroup is how a form names an endpoint that something is done with; since is from when
+// on, if that matters to it.
+func inGroup(ep *everyRow, since string) place {
+	return place{Text: "endpoint", URL: strings.Join([]string{string(ep.Application), ep.ID, cmp.Or(since, "-")}, " ")}
 }
 
 // since is from when on what the endpoint of an issue has given up is sent again.
@@ -107,42 +157,58 @@ func (v *visit) wouldDo(a *groupAct, rows []issueRow) (what string, some bool, e
 	switch a.name {
 	case "mute":
 		return "They are not listed for this until they fail for another cause, or it is unmuted. What is sent to them stays as it is.", true, nil
+	case notifyAll:
+		return "The operational endpoints are told of each of them, with why its newest attempt failed, so that your program can write to whoever owns it.", true, nil
 	case "retry":
-		n, err := v.givenUp(rows)
-		if n == 0 {
-			return "Nothing has been given up since they began to fail.", false, err
-		}
-		return fmt.Sprintf("Since they began to fail %s given up. %s", count(n, "delivery was", "deliveries were"), untilHealthy), true, err
+		return v.wouldRetry(rows)
 	}
 	what = "They are sent nothing until they are resumed, and what is for them waits."
-	waits, more, drop := 0, false, 0
+	waits, more, drop, lost, lose := 0, false, 0, 0, false
 	for _, row := range rows {
 		waits, more = waits+row.waiting, more || row.further
 		if row.endpoint.drops() {
-			drop++
+			drop, lost, lose = drop+1, lost+row.waiting, lose || row.further
 		}
 	}
 	if text := waitsWords(waits, more); text != "" {
 		what += fmt.Sprintf(" At present %s.", text)
 	}
 	if drop > 0 {
-		what += fmt.Sprintf(" Of %s what waits is cancelled, as the settings have it.", count(drop, "endpoint", "endpoints"))
+		what += fmt.Sprintf(" Of %s what waits is cancelled, as the settings have it", count(drop, "endpoint", "endpoints"))
+		if text := waitsWords(lost, lose); text != "" {
+			what += ": " + text + " there"
+		}
+		what += ". That cannot be undone."
 	}
 	return what, true, nil
 }
 
-// givenUp counts what would be sent again to the endpoints of these issues.
-func (v *visit) givenUp(rows []issueRow) (n int, err error) {
-	for _, row := range rows {
+// groupCounted is of how many endpoints what was given up is counted, as each is looked
+// through for that.
+const groupCounted = 10
+
+// wouldRetry counts what would be sent again to the endpoints of these issues, or to the
+// first of them.
+func (v *visit) wouldRetry(rows []issueRow) (what string, some bool, err error) {
+	n, counted := 0, rows[:min(groupCounted, len(rows))]
+	for _, row := range counted {
 		of := v.within(string(row.endpoint.Application))
 		var plan taskOut
 		err := of.ask(http.MethodPost, of.of("endpoint", row.endpoint.ID, "recover"), url.Values{"plan": {"true"}}, map[string]any{"since": row.since()}, &plan)
 		if err != nil && !gone(err) {
-			return 0, err
+			return "", false, err
 		}
 		n += plan.Total
 	}
-	return n, nil
+	switch further := len(rows) - len(counted); {
+	case further > 0:
+		what = fmt.Sprintf("Since they began to fail %s given up to the first %d; of the other %d it was not counted.", count(n, "delivery was", "deliveries were"), len(counted), further)
+	case n == 0:
+		return "Nothing has been given up since they began to fail.", false, nil
+	default:
+		what = fmt.Sprintf("Since they began to fail %s given up.", count(n, "delivery was", "deliveries were"))
+	}
+	return what + " " + untilHealthy, true, nil
 }
 
 // actOnGroup does with each endpoint of the form what the page said.
@@ -155,25 +221,77 @@ func actOnGroup(v *visit) error {
 	if len(named) == 0 || len(named) > groupMost {
 		return &refusal{Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("Name between 1 and %d endpoints: go back, and load the page anew.", groupMost)}
 	}
-	done, first := 0, (*refusal)(nil)
+	of, err := v.actOnEach(a, named)
+	switch {
+	case err != nil:
+		return err
+	case of.first != nil || of.done == 0:
+		return of.notAll(len(named))
+	case of.gone > 0:
+		return v.afterGroup(a, "groupgone")
+	}
+	return v.afterGroup(a, a.done)
+}
+
+// An outcomesOf counts what became of something that was done with several endpoints.
+type outcomesOf struct {
+	done, gone int
+	first      *refusal // of those that were refused; nil: none was
+}
+
+// actOnEach does it with those endpoints of a form of which it is not done.
+func (v *visit) actOnEach(a *groupAct, named []string) (of outcomesOf, err error) {
+	look := &issueLook{lined: map[string]place{}, linedAt: map[string]when{}}
+	if a.name == "retry" {
+		if err := v.lookAtLined(look); err != nil {
+			return of, err
+		}
+	}
 	for _, text := range named {
 		part := strings.Fields(text)
 		if len(part) != 3 {
-			return &refusal{Status: http.StatusUnprocessableEntity, Detail: "The form names something that is no endpoint: go back, and load the page anew."}
+			return of, &refusal{Status: http.StatusUnprocessableEntity, Detail: "The form names something that is no endpoint: go back, and load the page anew."}
 		}
-		err := a.do(v.within(part[0]), part[1], part[2], v.said("cause"))
+		var err error
+		if look.lined[part[1]].URL == "" { // else somebody was faster
+			err = a.do(v.within(part[0]), part[1], part[2], v.said("cause"))
+		}
 		told, refused := isRefused(err)
 		switch {
-		case err == nil || gone(err):
-			done++
+		case err == nil:
+			of.done++
+		case gone(err):
+			of.gone++
 		case !refused || told.Status == http.StatusUnauthorized || told.Status == http.StatusForbidden:
-			return err
-		case first == nil:
-			first = told
+			return of, err
+		case of.first == nil:
+			of.first = told
 		}
 	}
-	if first != nil {
-		return notAll(done, len(named), first)
+	return of, nil
+}
+
+// afterGroup leads on after something was done with several endpoints: from where they are
+// paused to where all of them are resumed.
+func (v *visit) afterGroup(a *groupAct, done string) error {
+	v.base = v.root
+	switch a.name {
+	case "pause":
+		return v.to(address("/endpoint", url.Values{"state": {"paused"}, "search": {v.said("host")}}.Encode()), done)
+	case resumeAll:
+		return v.to("/endpoint", done)
 	}
-	return v.backToIssues(a.done)
+	return v.to("/issue", done)
+}
+
+// notAll says that something was not done with some of several endpoints.
+func (of outcomesOf) notAll(all int) *refusal {
+	text := fmt.Sprintf("It was done with %d of %s.", of.done, count(all, "endpoint", "endpoints"))
+	if of.gone > 0 {
+		text += fmt.Sprintf(" %s not there any more.", count(of.gone, "endpoint is", "endpoints are"))
+	}
+	if of.first != nil {
+		text += " Of the others the first was refused: " + of.first.Detail
+	}
+	return &refusal{Status: http.StatusConflict, Heading: "Not all of it was done", Detail: text}
 }

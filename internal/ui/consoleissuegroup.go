@@ -1,8 +1,6 @@
 package ui
 
 import (
-	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -78,7 +76,7 @@ func (v *visit) issuesAt(sites []*site, look *issueLook, most, reads int) (rows 
 		if err != nil {
 			return nil, "", err
 		}
-		if rows = append(rows, together(v.root, s, some, reads)...); len(some) > 0 {
+		if rows = append(rows, together(v.root, s, some, look, reads)...); len(some) > 0 {
 			most--
 		}
 		reads = max(0, reads-len(s.eps))
@@ -103,7 +101,7 @@ func (v *visit) issuesOfSite(s *site, look *issueLook, reads int) (rows []issueR
 }
 
 // together makes one issue of those of several endpoints that have one cause.
-func together(root string, s *site, rows []issueRow, reads int) (all []issueRow) {
+func together(root string, s *site, rows []issueRow, look *issueLook, reads int) (all []issueRow) {
 	same := map[string][]issueRow{}
 	for _, row := range rows {
 		same[row.cause] = append(same[row.cause], row)
@@ -113,7 +111,7 @@ func together(root string, s *site, rows []issueRow, reads int) (all []issueRow)
 		case row.cause == "" || len(some) == 1:
 			all = append(all, row)
 		case some[0].ID == row.ID:
-			all = append(all, groupOf(root, s, some, len(s.eps) > reads))
+			all = append(all, groupOf(root, s, some, look, len(s.eps) > reads))
 		}
 	}
 	return all
@@ -123,15 +121,20 @@ func together(root string, s *site, rows []issueRow, reads int) (all []issueRow)
 const groupSome = 3
 
 // groupOf is the issue of several endpoints. It says why with the newest of them.
-func groupOf(root string, s *site, rows []issueRow, more bool) issueRow {
+func groupOf(root string, s *site, rows []issueRow, look *issueLook, more bool) issueRow {
 	newest := slices.MaxFunc(rows, func(a, b issueRow) int { return a.Last.At.Compare(b.Last.At) })
 	g := issueRow{ID: "group-" + rows[0].ID, Heading: rows[0].Heading + " at " + cut(s.host, 80), Since: rows[0].Since, Last: newest.Last, Example: newest.Example, cause: rows[0].cause}
 	g.Endpoint = place{Text: endpoints(rows, more), URL: root + s.address("/issue/group", g.cause)}
 	g.Application = place{Text: applications(rows)}
 	waits, some := 0, false
+	others, lined := apart(rows)
+	if len(lined) > 0 {
+		g.Lined = place{Text: "what was given up of " + count(len(lined), "endpoint", "endpoints") + " is sent again once it is healthy", URL: root + s.address("/issue/group/confirm/retry", g.cause)}
+		g.LinedAt = slices.MinFunc(lined, func(a, b linedRow) int { return a.At.At.Compare(b.At.At) }).At
+	}
 	for i, row := range rows {
 		if i < groupSome {
-			g.Some = append(g.Some, place{Text: row.Endpoint.Text + " of " + row.Application.Text, URL: row.Endpoint.URL})
+			g.Some = append(g.Some, row.named())
 		}
 		if row.Since.At.Before(g.Since.At) {
 			g.Since = row.Since
@@ -139,12 +142,16 @@ func groupOf(root string, s *site, rows []issueRow, more bool) issueRow {
 		waits, some = waits+row.waiting, some || row.further
 	}
 	g.Waits = waitsWords(waits, some)
-	g.Why = &why{Tone: newest.Why.Tone, Heading: g.Heading, What: newest.Why.What, Fix: newest.Why.Fix, Links: groupLinks(root, s, g.cause)}
+	g.Why = &why{Tone: newest.Why.Tone, Heading: g.Heading, What: newest.Why.What, Fix: newest.Why.Fix, Links: groupLinks(root, s, g.cause, look, more || len(others) > 0)}
 	return g
 }
 
-func groupLinks(root string, s *site, cause string) (all []place) {
+// groupLinks lead to what can be done with all of them; retry: some are not in line.
+func groupLinks(root string, s *site, cause string, look *issueLook, retry bool) (all []place) {
 	for _, a := range groupActs {
+		if a.text == "" || a.name == "retry" && !retry || a.name == notifyAll && !look.notify {
+			continue
+		}
 		all = append(all, place{Text: a.text, URL: root + s.address("/issue/group/confirm/"+a.name, cause)})
 	}
 	return all
@@ -174,13 +181,9 @@ const groupMost = pageSize
 
 // askedGroup are the endpoints that fail at the host and for the cause that the address
 // names. more: not all that fail at that host were looked at.
-func (v *visit) askedGroup() (rows []issueRow, more bool, err error) {
+func (v *visit) askedGroup(look *issueLook) (rows []issueRow, more bool, err error) {
 	s, err := v.siteAt(v.asked("host"), v.asked("from"))
 	if s == nil || err != nil {
-		return nil, false, err
-	}
-	look, err := v.issueLook()
-	if err != nil {
 		return nil, false, err
 	}
 	rows, err = v.issuesOfSite(s, look, groupMost)
@@ -194,7 +197,11 @@ func (v *visit) groupOver() empty {
 }
 
 func readGroup(v *visit) error {
-	rows, more, err := v.askedGroup()
+	look, err := v.issueLook()
+	if err != nil {
+		return err
+	}
+	rows, more, err := v.askedGroup(look)
 	if err != nil {
 		return err
 	}
@@ -202,18 +209,8 @@ func readGroup(v *visit) error {
 	if len(rows) > 0 {
 		body.Heading = rows[0].Heading + " at " + cut(v.asked("host"), 80)
 		body.Text = endpoints(rows, more) + " of " + applications(rows) + "."
-		body.Links = groupLinks(v.root, v.askedSite(), v.asked("cause"))
+		others, _ := apart(rows)
+		body.Links = groupLinks(v.root, v.askedSite(), v.asked("cause"), look, more || len(others) > 0)
 	}
 	return v.show("console/issue", body.Heading, body)
-}
-
-// backToIssues leads to the list after something was done with several endpoints.
-func (v *visit) backToIssues(done string) error {
-	v.base = v.root
-	return v.to("/issue", done)
-}
-
-// notAll says that something was not done with some of several endpoints.
-func notAll(done, all int, told *refusal) *refusal {
-	return &refusal{Status: http.StatusConflict, Heading: "Not all of it was done", Detail: fmt.Sprintf("It was done with %d of %s. Of the others the first was refused: %s", done, count(all, "endpoint", "endpoints"), told.Detail)}
 }

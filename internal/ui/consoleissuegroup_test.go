@@ -101,7 +101,7 @@ func TestAnIssueOfSeveralEndpointsIsMuted(t *testing.T) {
 	if err := w.hub.DeleteEndpoint(t.Context(), three[0].Application, three[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	w.submit(303, d, "Mute it of 3 endpoints").says("The issue is muted of these endpoints", "404 Not Found", "Muted (2)").lacks("503 Service Unavailable")
+	w.submit(303, d, "Mute it of 3 endpoints").says("It was done with the endpoints that are still there", "404 Not Found", "Muted (2)").lacks("503 Service Unavailable")
 	mutes, err := w.hub.Mutes(t.Context(), fanfare.MuteFilter{Page: fanfare.Page{Limit: 10}})
 	if err != nil || len(mutes) != 2 || mutes[0].Endpoint != three[2].ID || mutes[0].Cause != "status-503" {
 		t.Errorf("the store has %v, %v", mutes, err)
@@ -156,10 +156,10 @@ func TestWhatFailedIsPutInLine(t *testing.T) {
 // another run none.
 func TestWhatIsRefusedOfSeveralIsSaid(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
-	three, _ := w.several(503)
+	three, alone := w.several(503)
 	d := w.get(200, w.link(w.get(200, "/issue"), "Retry all when healthy…"))
 	for range fanfare.MaxRunningTasks {
-		task := fanfare.Task{Kind: fanfare.TaskRecover, Application: w.app.ID, Endpoint: three[0].ID, Selection: fanfare.Selection{WhenHealthy: true}}
+		task := fanfare.Task{Kind: fanfare.TaskRecover, Application: w.app.ID, Endpoint: alone.ID, Selection: fanfare.Selection{WhenHealthy: true}}
 		if err := w.hub.StartTask(t.Context(), &task); err != nil {
 			t.Fatal(err)
 		}
@@ -256,10 +256,10 @@ func TestAnEndpointAndItsIssueLeadToEachOther(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
 	three, alone := w.several(503)
 	d := w.get(200, "/app/acme/endpoint/"+string(alone.ID))
-	d = w.get(200, w.link(d, "See the issue")).says("Why Elsewhere fails", "404 Not Found", "Pause", "Mute").lacks("All that fails so")
+	d = w.get(200, w.link(d, "See the issue")).says("Why Elsewhere fails", "404 Not Found", "Pause", "Mute").lacks("All at")
 	w.get(200, w.link(d, "Elsewhere")).says("Failing since")
 	d = w.get(200, w.link(w.get(200, "/app/acme/endpoint/"+string(three[0].ID)), "See the issue")).says("Why Books fails")
-	w.get(200, w.link(d, "All that fails so at "+w.host())).says("3 endpoints of 2 applications")
+	w.get(200, w.link(d, "All at "+w.host()+": 503 Service Unavailable")).says("3 endpoints of 2 applications")
 	well := w.endpoint(func(ep *fanfare.Endpoint) { ep.Description, ep.Paused = "Well", true })
 	w.get(200, "/app/acme/endpoint/"+string(well.ID)).lacks("See the issue")
 	w.get(200, "/issue/of/acme/"+string(well.ID)).says("Nothing fails there")

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"net/url"
+	"slices"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -38,22 +39,33 @@ func readIssue(v *visit) error {
 		if body.Rows, err = v.issuesOf(row, look); err != nil {
 			return err
 		}
-		if err := v.besideIssue(&body, ep.URL); err != nil {
+		if err := v.besideIssue(&body, ep.URL, look); err != nil {
 			return err
 		}
 	}
 	return v.show("console/issue", body.Heading, body)
 }
 
-// besideIssue leads on to other endpoints that fail at the same host.
-func (v *visit) besideIssue(body *issueBody, address string) error {
+// besideIssue leads on to the other endpoints that fail at the same host for what this one
+// does, a way for each cause.
+func (v *visit) besideIssue(body *issueBody, address string, look *issueLook) error {
 	host := hostOf(address)
-	if host == "" || len(body.Rows) == 0 || body.Rows[0].cause == "" {
+	if host == "" || len(body.Rows) == 0 {
 		return nil
 	}
 	s, err := v.siteAt(host, "")
-	if err == nil && s != nil && len(s.eps) > 1 {
-		body.Links = []place{{Text: "All that fails so at " + cut(host, 80), URL: v.root + s.address("/issue/group", body.Rows[0].cause)}}
+	if err != nil || s == nil || len(s.eps) < 2 {
+		return err
 	}
-	return err
+	all, err := v.issuesOfSite(s, look, issuesRead)
+	if err != nil {
+		return err
+	}
+	for _, row := range body.Rows {
+		if row.cause == "" || !slices.ContainsFunc(all, func(o issueRow) bool { return o.cause == row.cause && o.endpoint.ID != row.endpoint.ID }) {
+			continue
+		}
+		body.Links = append(body.Links, place{Text: "All at " + cut(host, 80) + ": " + row.Heading, URL: v.root + s.address("/issue/group", row.cause)})
+	}
+	return nil
 }

@@ -26,6 +26,7 @@ func issueActs() map[string]func(*visit) error {
 type issueLook struct {
 	mutes   bool // the visitor may mute
 	notify  bool // somebody is told when they have it told that an endpoint fails
+	untold  bool // they may, but nobody is told
 	lanes   map[string]*laneOut
 	lined   map[string]place           // by endpoint, what sends again once it is healthy
 	linedAt map[string]when            // since when
@@ -49,6 +50,7 @@ func (v *visit) issueLook() (*issueLook, error) {
 		look.notify = slices.ContainsFunc(told.Data, func(ep endpointOut) bool {
 			return !ep.Disabled && (len(ep.EventTypes) == 0 || slices.Contains(ep.EventTypes, fanfare.EndpointFailing) || slices.Contains(ep.EventTypes, "endpoint.*"))
 		})
+		look.untold = !look.notify
 	}
 	if v.reaches("GET /lane") {
 		var out struct{ Data []*laneOut }
@@ -222,6 +224,13 @@ func (a *attemptOut) cause() string {
 	return fanfare.CauseOf(fanfare.Class(a.ErrorClass), a.ResponseStatusCode)
 }
 
+// causesSaid are the causes for which their own word is not enough.
+var causesSaid = map[fanfare.Class]string{
+	fanfare.ClassDNS: "The name does not resolve", fanfare.ClassTLS: "No trusted TLS connection", fanfare.ClassTimeout: "No answer in time",
+	fanfare.ClassRefused: "Connection refused", fanfare.ClassReset: "Connection lost", fanfare.ClassDenied: "Address not allowed", fanfare.ClassNetwork: "Not reached",
+	fanfare.ClassToken: "No access token", fanfare.ClassTransformation: "The script failed", fanfare.ClassBadResponse: "No HTTP answer",
+}
+
 // causeWords is a cause for people.
 func causeWords(cause string) string {
 	class, status := cause, 0
@@ -232,6 +241,9 @@ func causeWords(cause string) string {
 	}
 	a := attemptOut{ErrorClass: class, ResponseStatusCode: status}
 	words := a.Answer()
+	if said := causesSaid[fanfare.Class(class)]; said != "" {
+		return said
+	}
 	if class == string(fanfare.ClassBody) {
 		words += ", but not the body that means success"
 	}

@@ -23,14 +23,17 @@ var consoleTakes = map[string]string{
 	"GET /issue":       "endpoints:read messages:read",
 	"GET /issue/muted": "admin",
 
-	"GET /issue/of/{app}/{endpoint}": "endpoints:read messages:read",
-	"GET /issue/group":               "endpoints:read messages:read",
-	"GET /issue/group/confirm/pause": "endpoints:read messages:read endpoints:write",
-	"GET /issue/group/confirm/mute":  "admin",
-	"GET /issue/group/confirm/retry": "endpoints:read messages:read messages:write",
-	"POST /issue/group/do/pause":     "endpoints:write",
-	"POST /issue/group/do/mute":      "admin",
-	"POST /issue/group/do/retry":     "messages:write",
+	"GET /issue/of/{app}/{endpoint}":  "endpoints:read messages:read",
+	"GET /issue/group":                "endpoints:read messages:read",
+	"GET /issue/group/confirm/pause":  "endpoints:read messages:read endpoints:write",
+	"GET /issue/group/confirm/mute":   "admin",
+	"GET /issue/group/confirm/retry":  "endpoints:read messages:read messages:write",
+	"GET /issue/group/confirm/notify": "admin",
+	"POST /issue/group/do/pause":      "endpoints:write",
+	"POST /issue/group/do/resume":     "endpoints:write",
+	"POST /issue/group/do/notify":     "admin",
+	"POST /issue/group/do/mute":       "admin",
+	"POST /issue/group/do/retry":      "messages:write",
 
 	"GET /app":      "applications:read",
 	"GET /app/new":  "applications:write",
@@ -128,7 +131,7 @@ var consoleTakes = map[string]string{
 	"POST /app/{app}/endpoint/{endpoint}/do/disable":     "endpoints:write",
 	"POST /app/{app}/endpoint/{endpoint}/do/url":         "endpoints:write",
 	"POST /app/{app}/endpoint/{endpoint}/do/recover":     "messages:write",
-	"POST /app/{app}/endpoint/{endpoint}/do/retry":       "messages:write",
+	"POST /app/{app}/endpoint/{endpoint}/do/retry":       "endpoints:read messages:write",
 	"POST /app/{app}/endpoint/{endpoint}/do/cancel":      "endpoints:write",
 	"POST /app/{app}/endpoint/{endpoint}/do/replay":      "messages:write",
 	"POST /app/{app}/endpoint/{endpoint}/do/delete":      "endpoints:write",
@@ -163,7 +166,7 @@ func ofBins(pattern string) string {
 		return ""
 	case strings.HasSuffix(path, "/start"):
 		return "applications:read endpoints:write"
-	case method == "GET" && !strings.HasSuffix(path, "/send"):
+	case method == "GET" && !strings.HasSuffix(path, "/send") && !strings.Contains(path, "/confirm/"):
 		return "applications:read messages:read"
 	}
 	return "applications:read messages:read messages:write"
@@ -285,6 +288,7 @@ var ofTheHub = map[string]string{
 	"keynames.go":        "Key", // for the audit log, which only those see who see all keys
 	"oidclogin.go":       "Audit StoredKey",
 	"pace.go":            "Counters",
+	"portalsent.go":      "Endpoint Message RequestBody",
 	"session.go":         "Identify",
 }
 

@@ -144,11 +144,11 @@ func (v *visit) laneRow(l *laneOut) (*laneRow, error) {
 	if err == nil {
 		row.Name = ep.Name()
 		if l.Waiting == 0 && l.More { // it was not looked for in the store yet
-			var n struct{ Pending int }
-			if err := v.read(&n, "/app/"+part+"/stats", "newest", "10000"); err != nil {
+			n, err := v.within(l.AppID).waiting(l.EndpointID)
+			if err != nil {
 				return nil, err
 			}
-			row.Waiting = strconv.Itoa(n.Pending)
+			row.Waiting = orMore(n, n == waitingCounted)
 		}
 		var acts []*act
 		if acts, row.Ask = v.within(l.AppID).pauses(&ep, ""); len(acts) == 0 {

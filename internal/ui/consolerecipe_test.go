@@ -51,3 +51,33 @@ func TestSecretsOfRecipesAreNotWrittenIntoPages(t *testing.T) {
 		t.Errorf("there are %v, %v", eps, err)
 	}
 }
+
+// TestInputsOfARecipeOfOnesOwnComeBack after a dry run and after refusals, as they were given.
+func TestInputsOfARecipeOfOnesOwnComeBack(t *testing.T) {
+	w := newWorld(t, nil)
+	w.logIn(adminKey)
+	const given = "  TARGET_URL = " + `https://a.example/?q=<b>&amp;"x"` + "\n\n"
+	d := w.get(200, "/recipe/new")
+	for what, answer := range map[string]struct {
+		status        int
+		button, again string
+		pairs         []string
+	}{
+		"tried":         {200, "Dry run", given, []string{"app", "acme"}},
+		"of nobody":     {422, "Install", given, nil},
+		"of whom?":      {422, "Dry run", given, []string{"app", "nobody"}},
+		"of an unknown": {422, "Dry run", given + "OTHER=1", []string{"app", "acme"}},
+		"no line":       {422, "Dry run", given + "OTHER", []string{"app", "acme"}},
+		"no recipe":     {422, "Install", given, []string{"app", "acme", "recipe", "recipe: ["}},
+		"installed":     {200, "Install", "", []string{"app", "acme"}}, // there may be secrets among them
+	} {
+		sent := given
+		if answer.again != "" {
+			sent = answer.again
+		}
+		page := w.submit(answer.status, d, answer.button, append(answer.pairs, "inputs", sent)...)
+		if got := strings.Join(valuesOf(page.formOf(answer.button))["inputs"], "|"); got != answer.again {
+			t.Errorf("%s: they come back as %q, want %q", what, got, answer.again)
+		}
+	}
+}

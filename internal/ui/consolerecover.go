@@ -23,15 +23,14 @@ func confirmRecoverAll(v *visit) error {
 		return err
 	}
 	since := v.asked("since")
-	span, ok := spans[since]
+	from, ok := v.momentOf(since)
 	if !ok {
-		since, span = "24h", spans["24h"]
+		since, from = "24h", v.now.Add(-spans["24h"])
 	}
 	body := recoverBody{applicationOut: *app}
 	for _, s := range []place{{Text: "The last hour", URL: "1h"}, {Text: "The last 24 hours", URL: "24h"}, {Text: "The last 7 days", URL: "7d"}} {
 		body.Spans = append(body.Spans, place{s.Text, v.base + "/recover?since=" + s.URL, s.URL == since})
 	}
-	from := v.now.Add(-span)
 	text := from.UTC().Format(time.RFC3339Nano)
 	var plan taskFull
 	if err := v.ask(http.MethodPost, v.of("msg", "bulk-replay"), url.Values{"plan": {"true"}}, givenUpSince(text), &plan); err != nil {

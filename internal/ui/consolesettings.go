@@ -262,5 +262,8 @@ func listAudit(v *visit) error {
 		}
 	}
 	body.Empty = empty{"Nothing is noted", "Whatever is changed, and whoever is refused for want of access, is noted here.", nil}
+	if v.asked("actor")+v.asked("object") != "" {
+		body.Empty = empty{"Nothing like that", "Nothing is noted of who and what the filters say. An id stands here as it is; of what has a uid too, the id does.", []place{{Text: "Show all", URL: v.root + "/audit"}}}
+	}
 	return v.show("console/audit", "Audit log", body)
 }

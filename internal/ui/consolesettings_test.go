@@ -45,7 +45,7 @@ func TestTheAuditLogIsReadAndNarrowed(t *testing.T) {
 	if rows := w.get(200, "/audit?actor=admin").all("tr", ""); len(rows) != 2 {
 		t.Errorf("of the admin there are %q", rows)
 	}
-	w.get(200, "/audit?object=app_none").says("Nothing is noted")
+	w.get(200, w.link(w.get(200, "/audit?object=app_none").says("Nothing like that").lacks("Whatever is changed"), "Show all")).says("api-key.create")
 }
 
 func TestSettingsAreThoseTheServerRunsWith(t *testing.T) {

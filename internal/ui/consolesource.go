@@ -134,65 +134,6 @@ func (v *visit) brief() (*applicationBrief, error) {
 	return app, v.read(app, v.of())
 }
 
-type newSourceBody struct {
-	App     *applicationBrief
-	Fields  []field
-	Problem string
-	Once    string
-}
-
-func newSource(v *visit) error { return v.showNewSource(http.StatusOK, nil) }
-
-func (v *visit) showNewSource(status int, told *refusal) error {
-	app, err := v.brief()
-	if err != nil {
-		return err
-	}
-	profiles := []option{}
-	for _, p := range fanfare.SourceProfiles() {
-		profiles = append(profiles, option{p, p, p == v.said("profile")})
-	}
-	body := newSourceBody{App: app, Once: once(), Fields: []field{
-		{Name: "name", Label: "Name", Kind: "text", Required: true, Value: v.said("name"), Hint: "For people, and in the event type of its messages."},
-		{Name: "profile", Label: "How requests are verified", Kind: "select", Options: profiles, Hint: "none: whoever knows the address may send."},
-		{Name: "secret", Label: "Secret", Kind: "password", Code: true, Hint: "What the sender signs with, or sends. It is not shown again. Some services show it only after they have the address: then add it afterwards."},
-		{Name: "header", Label: "Header of the signature", Kind: "text", Code: true, Value: v.said("header"), Placeholder: "X-Signature", Hint: "Of the profile hmac only: the header that has the HMAC of the body."},
-		{Name: "prefix", Label: "What stands before it", Kind: "text", Code: true, Value: v.said("prefix"), Placeholder: "sha256=", Hint: "Of the profile hmac only."},
-		{Name: "eventType", Label: "Event type", Kind: "text", Code: true, Value: v.said("eventType"), Placeholder: "crm.{{payload.kind}}", Hint: "A name, or a template for it; what suits the profile unless told."},
-		{Name: "filter", Label: "Filter", Kind: "textarea", Rows: 2, Code: true, Value: v.r.PostFormValue("filter"), Hint: "An expression (CEL) that a message has to match to be kept."},
-	}}
-	if told != nil {
-		body.Problem = told.Detail
-		for i, f := range body.Fields {
-			if body.Fields[i].Problem = told.Fields[f.Name]; f.Name == "header" || f.Name == "prefix" {
-				body.Fields[i].Problem = told.Fields["hmac."+f.Name]
-			}
-		}
-	}
-	return v.showAs(status, "console/newsource", "New source", body)
-}
-
-func addSource(v *visit) error {
-	in := map[string]any{"name": v.said("name"), "profile": v.said("profile")}
-	for _, name := range []string{"secret", "eventType", "filter"} {
-		if value := v.said(name); value != "" {
-			in[name] = value
-		}
-	}
-	if v.said("profile") == fanfare.ProfileHMAC {
-		in["hmac"] = map[string]string{"header": v.said("header"), "prefix": v.said("prefix")}
-	}
-	var made sourceFull
-	err := v.ask(http.MethodPost, v.of("source"), nil, in, &made)
-	if told, ok := isRefused(err); ok && (told.Status == http.StatusUnprocessableEntity || told.Status == http.StatusConflict) {
-		return v.showNewSource(told.Status, told)
-	}
-	if err != nil {
-		return err
-	}
-	return v.to("/source/"+url.PathEscape(made.ID), "source")
-}
-
 type sourceBody struct {
 	sourceFull
 	AppName  string

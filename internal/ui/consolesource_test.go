@@ -3,6 +3,7 @@ package ui_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,8 @@ func TestSourcesAreMadeAndLookedAfter(t *testing.T) {
 	w.logIn(adminKey)
 	w.get(200, "/source").says("No sources here")
 	d := w.submit(303, w.get(200, "/source"), "Go on", "app", "acme").says("New source", "Of Acme")
-	w.submit(422, d, "Make the source", "name", "Shop", "profile", "github").says("secret")
-	w.submit(422, d, "Make the source", "name", "Shop", "profile", "hmac", "secret", "eight characters", "header", "").says("header")
+	w.submit(422, d, "Make the source", "name", "Shop", "profile", "github").says("It is not saved", "give the one that the sender signs with")
+	w.submit(422, d, "Make the source", "name", "Shop", "profile", "hmac", "secret", "eight characters", "hmac.header", "").says("header", "Type it once more").lacks("eight characters")
 	d = w.submit(303, d, "Make the source", "name", "Shop", "profile", "github", "secret", "a secret of enough characters", "filter", "payload.n > 1")
 	sources, err := w.hub.Sources(t.Context(), w.app.ID, fanfare.Page{Limit: 10})
 	if err != nil || len(sources) != 1 {
@@ -120,4 +121,25 @@ func TestASourceIsChanged(t *testing.T) {
 		t.Errorf("emptied it is %+v", got)
 	}
 	w.get(404, "/app/acme/source/src_0/edit")
+}
+
+// TestANewSourceIsToldAllAtOnce fills in everything that can be changed later too.
+func TestANewSourceIsToldAllAtOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	w.logIn(adminKey)
+	d := w.get(200, "/app/acme/source/new")
+	said := []string{"name", "Till", "profile", "hmac", "secret", "a secret of enough characters", "hmac.header", "X-Till", "hmac.prefix", "v0=", "hmac.algorithm", "sha512", "hmac.encoding", "base64",
+		"uid", "till", "description", "At the counter", "dedupe", "header:X-Id", "response.status", "201", "response.body", "thanks", "rateLimit", "7"}
+	d = w.submit(422, d, "Make the source", append(said, "eventType", "no such {{")...).says("Type it once more")
+	if got := d.all("input", "value"); !slices.Contains(got, "At the counter") || !slices.Contains(got, "X-Till") || slices.Contains(got, "a secret of enough characters") {
+		t.Errorf("in the form is %q", got)
+	}
+	w.submit(303, d, "Make the source", append(said, "eventType", "till.opened")...)
+	src, err := w.hub.Source(t.Context(), w.app.ID, "till")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(src.Name, src.Description, src.HMAC, src.Dedupe, src.Response, src.RateLimit, src.EventType); got != "TillAt the counter{X-Till sha512 base64 v0=}header:X-Id{201 thanks} 7till.opened" {
+		t.Errorf("made: %s", got)
+	}
 }

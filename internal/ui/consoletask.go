@@ -78,8 +78,9 @@ func (t taskFull) Progress() string { return fmt.Sprintf("%d of %d", t.Done, t.T
 
 type taskRow struct {
 	taskFull
-	AppName string
-	Begun   when
+	AppName  string
+	Endpoint place // none: it is of the application
+	Begun    when
 }
 
 type tasksBody struct {
@@ -105,16 +106,42 @@ func listTasks(v *visit) error {
 		if err != nil {
 			return err
 		}
-		body.Rows = append(body.Rows, taskRow{t, name, v.when(t.CreatedAt)})
+		row := taskRow{taskFull: t, AppName: name, Begun: v.when(t.CreatedAt)}
+		if row.Endpoint, err = v.endpointOf(&t); err != nil {
+			return err
+		}
+		body.Rows = append(body.Rows, row)
 		body.Again = body.Again || t.State == "running"
 	}
 	body.Empty = empty{"No bulk operations yet", "Much can be sent again at once, or have its payloads removed. First you see how much it is; while it runs you can cancel it.",
 		[]place{{Text: "New bulk operation", URL: v.base + "/task/new"}}}
+	if status != "" {
+		body.Empty = empty{"Nothing like that", "No bulk operation is in that state.", []place{{Text: "Show all", URL: v.base + "/task"}}}
+	}
 	return v.show("console/tasks", "Bulk operations", body)
+}
+
+// endpointOf is the endpoint that a task is about; none: it is about no single one, or that
+// was deleted.
+func (v *visit) endpointOf(t *taskFull) (place, error) {
+	of := v.within(t.AppID)
+	if t.EndpointID == "" || !v.reaches("GET /app/{app}/endpoint/{endpoint}") {
+		return place{}, nil
+	}
+	var ep endpointOut
+	err := of.read(&ep, of.of("endpoint", t.EndpointID))
+	if _, refused := isRefused(err); refused {
+		return place{}, nil
+	}
+	if err != nil {
+		return place{}, err
+	}
+	return place{Text: ep.told(), URL: of.base + "/endpoint/" + url.PathEscape(t.EndpointID)}, nil
 }
 
 type taskBody struct {
 	taskFull
+	Endpoint       place // that it is about; none: no single one
 	Begun, Changed when
 	Facts          []place
 	Cancel         *act
@@ -130,6 +157,10 @@ func readTask(v *visit) error {
 		return err
 	}
 	body := taskBody{taskFull: t, Begun: v.when(t.CreatedAt), Changed: v.when(t.UpdatedAt), Facts: t.facts()}
+	var err error
+	if body.Endpoint, err = v.endpointOf(&t); err != nil {
+		return err
+	}
 	if t.Total > 0 {
 		body.Percent = min(100, 100*t.Done/t.Total)
 	}

@@ -29,7 +29,7 @@ func TestBulkOperationsArePlannedThenBegun(t *testing.T) {
 	w.comes(w.submit(303, d, "Begin").path, "Send again what was given up", "1 of 1", "Finished")
 	w.attempts(msg, 2)
 	w.get(200, "/task").says("Finished", "1 of 1")
-	w.get(200, "/task?status=running").lacks("1 of 1")
+	w.get(200, w.link(w.get(200, "/task?status=running").says("No bulk operation is in that state").lacks("1 of 1"), "Show all")).says("1 of 1")
 
 	d = w.get(200, "/task/new")
 	d = w.submit(200, d, "Show how much it is", "kind", "purge", "app", "acme", "since", "7d", "eventTypes", "record.created").says("Remove payloads: 1")

@@ -128,7 +128,7 @@ func inboxNeeds(method, below string) []string {
 	switch {
 	case below == "/start":
 		return []string{"GET /app/{app}", "POST /app/{app}/endpoint"}
-	case method == http.MethodGet && !strings.HasSuffix(below, "/send"):
+	case method == http.MethodGet && !strings.HasSuffix(below, "/send") && !strings.Contains(below, "/confirm/"):
 		return []string{"GET /app/{app}", "GET /app/{app}/msg/{msg}"}
 	}
 	return []string{"GET /app/{app}", "GET /app/{app}/msg/{msg}", "POST /app/{app}/msg/{msg}/endpoint/{endpoint}/rehearse"}

@@ -243,8 +243,8 @@ func TestATestInboxIsCalledOne(t *testing.T) {
 		w.get(200, page+"/request/1/send").says("Behind the test inbox's address"),
 		w.submit(303, d, "Answer so", "status", "200").says("The test inbox answers so"),
 		w.submit(303, w.get(200, page), "Share a link").says("The test inbox is shown to"),
-		w.submit(303, w.get(200, page), "Empty it").says("The test inbox is empty"),
-		w.submit(303, w.get(200, page), "Delete it").says("The test inbox is deleted"),
+		w.submit(303, w.get(200, page+"/confirm/empty"), "Empty it").says("The test inbox is empty"),
+		w.submit(303, w.get(200, page+"/confirm/delete"), "Delete it").says("The test inbox is deleted"),
 		w.get(404, page).says("no such test inbox"),
 	}
 	for i, d := range all {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 
@@ -31,21 +32,22 @@ func inspectorPages() map[string]func(*visit) error {
 func binPages(at string) map[string]func(*visit) error {
 	bin, one := at+"/{bin}", at+"/{bin}/request/{n}"
 	return map[string]func(*visit) error{
-		"GET " + at:                 listBins,
-		"POST " + at:                newBin,
-		"GET " + bin:                readBin,
-		"GET " + bin + "/stream":    followBin,
-		"GET " + bin + "/compare":   compareRequests,
-		"GET " + bin + "/export":    exportBin,
-		"POST " + bin + "/answer":   setAnswer,
-		"POST " + bin + "/secret":   setSecret,
-		"POST " + bin + "/do/{act}": actOnBin,
-		"GET " + one + "/raw":       rawRequest,
-		"GET " + one + "/image":     imageOfRequest,
-		"POST " + one + "/note":     noteRequest,
-		"POST " + one + "/do/{act}": actOnRequest,
-		"GET " + one + "/send":      editRequest,
-		"POST " + one + "/send":     sendEdited,
+		"GET " + at:                     listBins,
+		"POST " + at:                    newBin,
+		"GET " + bin:                    readBin,
+		"GET " + bin + "/stream":        followBin,
+		"GET " + bin + "/compare":       compareRequests,
+		"GET " + bin + "/export":        exportBin,
+		"POST " + bin + "/answer":       setAnswer,
+		"POST " + bin + "/secret":       setSecret,
+		"GET " + bin + "/confirm/{act}": confirmBin,
+		"POST " + bin + "/do/{act}":     actOnBin,
+		"GET " + one + "/raw":           rawRequest,
+		"GET " + one + "/image":         imageOfRequest,
+		"POST " + one + "/note":         noteRequest,
+		"POST " + one + "/do/{act}":     actOnRequest,
+		"GET " + one + "/send":          editRequest,
+		"POST " + one + "/send":         sendEdited,
 	}
 }
 
@@ -211,7 +213,8 @@ type binBody struct {
 	Curl     *copyable
 	Share    *copyable // nil: it is not shared
 	Acts     []*act
-	Sample   *act // sends something; nil: the visitor may not
+	Ask      []place // done after another question
+	Sample   *act    // sends something; nil: the visitor may not
 	Search   string
 	Rows     []arrivalRow
 	Shown    *arrivalBody // nil: none is
@@ -221,8 +224,11 @@ type binBody struct {
 	Secrets  []string // profiles that there are secrets of
 	Secret   []field
 	Problem  string
+	NoAnswer string // what is wrong with the form of the answer
+	NoSecret string // and with that of the secret
 	Receives string // what has come, in words
 	Snippets []snippet
+	Senders  []snippet // of something to this address
 }
 
 // An arrivalRow is a request in the list of a bin's.
@@ -243,7 +249,14 @@ func (v *visit) showBin(status int, problem string) error {
 	}
 	v.news = b.at + "/stream?seen=" + strconv.Itoa(b.Received)
 	body := v.binBody(b)
-	body.Problem = problem
+	switch path.Base(v.r.URL.Path) {
+	case "answer":
+		body.NoAnswer = problem
+	case "secret":
+		body.NoSecret = problem
+	default:
+		body.Problem = problem
+	}
 	if s := b.shelf; s != nil && s.may {
 		do := s.at + "/" + b.ID + "/do/"
 		body.Mine = true
@@ -254,7 +267,8 @@ func (v *visit) showBin(status int, problem string) error {
 			body.Acts = append(body.Acts, v.act(do+"share", "Share a link", ""))
 		}
 		body.Sample = v.act(do+"sample", "Send one now", "main")
-		body.Acts = append(body.Acts, v.act(do+"empty", "Empty it", ""), v.act(do+"delete", "Delete it", "danger"))
+		ask := b.at + "/confirm/"
+		body.Ask = []place{{Text: "Empty it…", URL: ask + "empty"}, {Text: "Delete it…", URL: ask + "delete"}}
 		for _, s := range b.Secrets {
 			body.Secrets = append(body.Secrets, string(s.Profile))
 		}
@@ -265,7 +279,7 @@ func (v *visit) showBin(status int, problem string) error {
 
 func (v *visit) binBody(b *found) *binBody {
 	address := v.site + inspect.Path + b.Token
-	body := &binBody{Bin: b.Bin, Word: "Bin", At: b.at, Address: &copyable{Text: address, Label: "the address"}, Search: v.asked("search"), Answers: answers(&b.Bin), Snippets: snippets(),
+	body := &binBody{Bin: b.Bin, Word: "Bin", At: b.at, Address: &copyable{Text: address, Label: "the address"}, Search: v.asked("search"), Answers: answers(&b.Bin), Snippets: snippets(), Senders: senders(address),
 		Curl: &copyable{Block: true, Label: "the command", Text: "curl -i '" + address + "' \\\n  -H 'Content-Type: application/json' \\\n  --data-raw '{\"hello\":\"world\"}'"}}
 	if b.shelf != nil {
 		body.Word = b.shelf.word
@@ -305,6 +319,9 @@ func answers(b *inspect.Bin) string {
 		text := strconv.Itoa(a.Status)
 		if a.Delay > 0 {
 			text += ", after " + a.Delay.String()
+		}
+		for _, line := range a.Headers {
+			text += ", " + line[0] + ": " + cut(line[1], 60)
 		}
 		return text
 	}

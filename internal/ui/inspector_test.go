@@ -38,9 +38,9 @@ func (w *world) arrive(r *http.Request) *httptest.ResponseRecorder {
 func TestABinShowsWhatItIsSent(t *testing.T) {
 	w := newWorld(t, nil)
 	d, page, hook := w.bin()
-	d.says("Send something to this address")
+	d.says("Send something to this address", "In Python")
 	w.submit(303, d, "Send one now").says("Request 1", `"hello": "world"`)
-	w.submit(303, w.get(200, page), "Empty it")
+	w.submit(303, w.get(200, page+"/confirm/empty"), "Empty it")
 	r := httptest.NewRequest(http.MethodPut, hook+"/deeper?b=2&a=1", strings.NewReader(`{"hello":"world"}`))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-Mine", "it's")
@@ -60,8 +60,8 @@ func TestABinShowsWhatItIsSent(t *testing.T) {
 	if rows := w.get(200, page+"?search=deeper").all("a", "href"); !slices.Contains(rows, page+"?request=2&search=deeper") || slices.Contains(rows, page+"?request=3&search=deeper") {
 		t.Errorf("the search leads to %q", rows)
 	}
-	w.submit(303, w.get(200, page), "Empty it").says("The bin is empty", "Send something")
-	w.submit(303, w.get(200, page), "Delete it").says("The bin is deleted")
+	w.submit(303, w.get(200, page+"/confirm/empty"), "Empty it").says("The bin is empty", "Send something")
+	w.submit(303, w.get(200, page+"/confirm/delete"), "Delete it").says("The bin is deleted")
 	w.get(404, page).says("no such bin")
 	if a := w.arrive(httptest.NewRequest(http.MethodPost, hook, nil)); a.Code != http.StatusNotFound {
 		t.Errorf("a bin that is gone answers %d", a.Code)
@@ -84,6 +84,19 @@ func TestABinAnswersAsItIsTold(t *testing.T) {
 		t.Errorf("it could run as ours: %v", a.Header())
 	}
 	w.get(200, page).says("What it answers: 503, after 50ms", "answered 503")
+	for _, bad := range []string{"Set-Cookie: a=b", "X-Accel-Redirect: /secrets", "Refresh: 0", "Retry-After", "Retry-After: a\x00b"} {
+		d := w.submit(422, d, "Answer so", "headers", bad).says("Not yet:")
+		if open := d.all("details", "open"); len(open) == 0 {
+			t.Errorf("the form in which %q stands is closed", bad)
+		}
+	}
+	w.submit(303, d, "Answer so", "status", "302", "headers", "location: /there\nRetry-After: 30").says("302, location: /there, Retry-After: 30")
+	for method, want := range map[string]string{http.MethodPost: "/there", http.MethodGet: ""} {
+		if a := w.arrive(httptest.NewRequest(method, hook, nil)); a.Code != 302 || a.Header().Get("Location") != want || a.Header().Get("Retry-After") != "30" {
+			t.Errorf("a %s is answered %d %v", method, a.Code, a.Header())
+		}
+	}
+	w.submit(303, w.get(200, page), "Answer so", "status", "503", "headers", "")
 	d = w.submit(303, w.get(200, page), "Answer so", "status", "429", "delay", "", "times", "2").says("429 to the next 2 requests, then 503")
 	w.submit(422, d, "Answer so", "times", "0")
 	for i, want := range []int{429, 429, 503} {

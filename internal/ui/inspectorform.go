@@ -14,17 +14,21 @@ import (
 // answerFields are what a bin answers, as a form.
 func (v *visit) answerFields(b *inspect.Bin) []field {
 	a := b.Answer
-	status, delay, kind, body, times := strconv.Itoa(a.Status), "", a.ContentType, a.Body, ""
+	status, delay, kind, body, times, head := strconv.Itoa(a.Status), "", a.ContentType, a.Body, "", ""
+	for _, line := range a.Headers {
+		head += line[0] + ": " + line[1] + "\n"
+	}
 	if a.Delay > 0 {
 		delay = a.Delay.String()
 	}
 	if v.r.Method == http.MethodPost && v.said("status") != "" {
-		status, delay, kind, body, times = v.said("status"), v.said("delay"), v.said("contentType"), v.r.PostFormValue("body"), v.said("times")
+		status, delay, kind, body, times, head = v.said("status"), v.said("delay"), v.said("contentType"), v.r.PostFormValue("body"), v.said("times"), v.r.PostFormValue("headers")
 	}
 	return []field{
 		{Name: "status", Label: "Status", Kind: "number", Required: true, Value: status},
 		{Name: "delay", Label: "Delay", Kind: "text", Value: delay, Placeholder: "2.5", Hint: "Seconds, or such as 300ms; 30 s at most."},
 		{Name: "contentType", Label: "Content type", Kind: "text", Code: true, Value: kind, Placeholder: "text/plain; charset=utf-8"},
+		{Name: "headers", Label: "Headers", Kind: "textarea", Rows: 2, Code: true, Value: head, Placeholder: "Retry-After: 30", Hint: "One a line, of those that senders act on: " + strings.Join(inspect.AnswerHeaders, ", ") + "."},
 		{Name: "body", Label: "Body", Kind: "textarea", Rows: 4, Code: true, Value: body},
 		{Name: "times", Label: "Only to the next so many requests", Kind: "number", Value: times, Hint: "Then it answers as before. Empty: to all from now on."},
 	}
@@ -48,7 +52,7 @@ func (v *visit) secretFields() []field {
 func (v *visit) changed(s *shelf, err error, done string) error {
 	switch {
 	case errors.Is(err, inspect.ErrInvalid):
-		return v.showBin(http.StatusUnprocessableEntity, inspectSays(err))
+		return v.showBin(http.StatusUnprocessableEntity, strings.Replace(inspectSays(err), "A bin ", "A "+v.binWord()+" ", 1))
 	case err != nil:
 		return v.notThere(err)
 	}
@@ -59,9 +63,10 @@ func (v *visit) changed(s *shelf, err error, done string) error {
 	return v.to(path, done)
 }
 
-// inspectSays is why bins refuse something.
+// inspectSays is why bins refuse something, in a sentence.
 func inspectSays(err error) string {
-	return strings.TrimPrefix(err.Error(), inspect.ErrInvalid.Error()+": ")
+	text := strings.TrimPrefix(err.Error(), inspect.ErrInvalid.Error()+": ")
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 func setAnswer(v *visit) error {
@@ -74,6 +79,10 @@ func setAnswer(v *visit) error {
 		status = 0 // which is refused
 	}
 	a := inspect.Answer{Status: status, ContentType: v.said("contentType"), Body: v.r.PostFormValue("body")}
+	var told *refusal
+	if a.Headers, told = headerLines(v.r.PostFormValue("headers")); told != nil {
+		return v.showBin(told.Status, "Of the headers, "+told.Detail+".")
+	}
 	if text := v.said("times"); text != "" {
 		if a.Times, err = strconv.Atoi(text); err != nil || a.Times < 1 {
 			a.Times = -1 // which is refused
@@ -96,6 +105,32 @@ func setSecret(v *visit) error {
 		return err
 	}
 	return v.changed(s, v.bins.SetSecret(s.owner, v.r.PathValue("bin"), webhook.Profile(v.said("profile")), v.said("secret")), "binsecret")
+}
+
+// confirmBin asks before something goes that nobody can bring back.
+func confirmBin(v *visit) error {
+	s, err := v.mine()
+	if err != nil {
+		return err
+	}
+	b, err := v.bin()
+	if err != nil {
+		return err
+	}
+	what := v.r.PathValue("act")
+	q := confirmation{Back: b.at, Heading: "Empty this " + v.binWord() + "?", Text: count(len(b.Requests), "request goes, pinned or not.", "requests go, pinned or not.") + " The address stays as it is. This cannot be undone."}
+	button := "Empty it"
+	switch what {
+	case "empty":
+	case "delete":
+		button, q.Heading = "Delete it", "Delete this "+v.binWord()+"?"
+		q.Text = "Its address takes nothing any more: an endpoint that has it for its URL fails from then on. " + count(len(b.Requests), "request goes", "requests go") + " with it. This cannot be undone."
+	default:
+		return noPage(v)
+	}
+	q.Do = v.act(s.at+"/"+b.ID+"/do/"+what, button, "danger")
+	q.Do.Here = b.at
+	return v.show("ask", q.Heading, q)
 }
 
 // actOnBin does at once what a button says.

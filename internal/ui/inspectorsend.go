@@ -214,7 +214,7 @@ func (v *visit) sendAway(to string, m handmade) error {
 	}
 	out := &triedOut{}
 	err := v.ask(http.MethodPost, "/url/send", nil, in, out)
-	if told, ok := isRefused(err); ok && told.Status == http.StatusUnprocessableEntity {
+	if told, ok := isRefused(err); ok && (told.Status == http.StatusUnprocessableEntity || told.Status == http.StatusTooManyRequests) {
 		return v.showSend(told.Status, told, nil)
 	}
 	if err != nil {

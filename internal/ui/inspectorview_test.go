@@ -101,7 +101,7 @@ func TestWhatCameIsInert(t *testing.T) {
 		if words := d.words(); strings.Count(words, strings.Join(strings.Fields(evil), " ")) < 3 {
 			t.Errorf("%q is shown too seldom: the test does not test what it says: %s", evil, words)
 		}
-		w.submit(303, w.get(200, page), "Empty it")
+		w.submit(303, w.get(200, page+"/confirm/empty"), "Empty it")
 		var b bytes.Buffer
 		m := multipart.NewWriter(&b)
 		m.WriteField(strings.Map(ascii, evil), evil)
@@ -121,7 +121,7 @@ func TestWhatCameIsInert(t *testing.T) {
 		w.get(200, page+"/request/"+digits(last)+"/send").inert(t)
 		w.get(200, page+"/request/"+digits(last)+"/example").inert(t)
 		w.get(200, page+"?search="+url.QueryEscape(evil)).inert(t)
-		w.submit(303, w.get(200, page), "Empty it")
+		w.submit(303, w.get(200, page+"/confirm/empty"), "Empty it")
 	}
 }
 

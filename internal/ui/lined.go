@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -54,10 +55,38 @@ func (t *taskFull) lined() string {
 	return "In line since " + t.since() + ": " + count(t.Total, "delivery that was given up is", "deliveries that were given up are") + " sent again once the endpoint takes what it is sent."
 }
 
+// putInLine has what an endpoint has given up sent again once it is healthy, unless
+// something does so already.
+func (v *visit) putInLine() error {
+	ep, err := v.endpoint()
+	if err != nil {
+		return err
+	}
+	at := "/endpoint/" + ep.ID
+	switch t, err := v.linedOf(ep); {
+	case err != nil:
+		return err
+	case t != nil && v.console:
+		return v.toLined(t)
+	case t != nil:
+		return v.to(at, "inline")
+	}
+	return v.after(v.ask(http.MethodPost, v.of("endpoint", ep.ID, "recover"), nil, map[string]any{"since": v.said("since"), "whenHealthy": true}, nil), at, "lined")
+}
+
+// toLined leads in the console to what waits already for its endpoint to be healthy.
+func (v *visit) toLined(t *taskFull) error {
+	v.base = v.root
+	return v.to("/task/"+url.PathEscape(t.ID), "inline")
+}
+
 // askedAlready is the page that asks, where there is nothing to ask.
 func (v *visit) askedAlready(q *question, t *taskFull, err error) error {
 	if err != nil {
 		return err
+	}
+	if v.console {
+		return v.toLined(t)
 	}
 	q.Heading, q.Text = "It is in line already", t.lined()
 	return v.show("portal/confirm", q.Heading, *q)
@@ -89,11 +118,10 @@ func (v *visit) sayTaskWaits(body *taskBody) error {
 	if body.EndpointID == "" || !v.reaches("GET /app/{app}/endpoint/{endpoint}/stats") {
 		return nil
 	}
-	var n struct{ Pending int }
-	err := v.read(&n, v.within(body.AppID).of("endpoint", body.EndpointID, "stats"), "newest", "10000")
+	n, err := v.within(body.AppID).waiting(body.EndpointID)
 	if gone(err) {
 		return nil // it was deleted since
 	}
-	body.Lined += " At present " + count(n.Pending, "delivery waits", "deliveries wait") + " for the endpoint."
+	body.Lined += " At present " + waits(n) + " for the endpoint."
 	return err
 }

@@ -60,6 +60,15 @@ func (a *behind) WriteHeader(status int) {
 	if a.status != 0 {
 		return
 	}
+	if status < 200 && status != http.StatusSwitchingProtocols { // others follow
+		h := a.w.Header()
+		before := h.Clone()
+		maps.Copy(h, a.header)
+		a.w.WriteHeader(status)
+		clear(h)
+		maps.Copy(h, before)
+		return
+	}
 	a.status = status
 	if a.known() {
 		maps.Copy(a.w.Header(), a.header)

@@ -1,8 +1,13 @@
 package ui_test
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,5 +66,42 @@ func TestPortalAloneHasNoPageForNothing(t *testing.T) {
 	w := newWorld(t, &ui.Options{PortalOnly: true})
 	if a := w.asks("GET", "/nosuchpage", browser); a.Code != http.StatusNotFound || a.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("it was answered %d: %s", a.Code, a.Body)
+	}
+}
+
+// TestWhatGoesBeforeAnAnswerIsNoAnswer has what is behind the pages say something first.
+func TestWhatGoesBeforeAnAnswerIsNoAnswer(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	for _, status := range []int{http.StatusOK, http.StatusNotFound} {
+		site := httptest.NewServer(w.pages.Before(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Link", "</a.css>; rel=preload")
+			rw.WriteHeader(http.StatusEarlyHints)
+			rw.Header().Del("Link")
+			rw.WriteHeader(status)
+			io.WriteString(rw, "behind")
+		})))
+		defer site.Close()
+		var hints []string
+		trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+			hints = append(hints, fmt.Sprint(code, " ", h.Get("Link")))
+			return nil
+		}}
+		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "GET", site.URL+"/nosuchpage", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept", browser)
+		a, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(a.Body)
+		a.Body.Close()
+		if want := []string{"103 </a.css>; rel=preload"}; !slices.Equal(hints, want) || a.Header.Get("Link") != "" || a.StatusCode != status {
+			t.Errorf("before it was %q, then %d with %v", hints, a.StatusCode, a.Header)
+		}
+		if page := strings.Contains(string(text), "There is no such page"); page != (status == http.StatusNotFound) || strings.HasSuffix(string(text), "behind") == page {
+			t.Errorf("%d is %s", status, text)
+		}
 	}
 }

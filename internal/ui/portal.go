@@ -131,6 +131,7 @@ type endpointRow struct {
 }
 
 type endpointsBody struct {
+	Fields []field // none: there is nothing to choose from
 	Rows   []endpointRow
 	Pager  pager
 	MayAdd bool
@@ -142,10 +143,14 @@ const pageSize = 50
 
 func listEndpoints(v *visit) error {
 	var list listOf[endpointOut]
-	if err := v.read(&list, v.of("endpoint"), "limit", "20", "iterator", v.asked("at")); err != nil {
+	chosen := v.asked("state")
+	if err := v.read(&list, v.of("endpoint"), "limit", "20", "state", chosen, "iterator", v.asked("at")); err != nil {
 		return err
 	}
 	body := endpointsBody{Pager: list.pager(v, ""), MayAdd: v.may(fanfare.ManageEndpoint)}
+	if chosen != "" || len(list.Data) > 0 {
+		body.Fields = []field{fareField(chosen)}
+	}
 	for _, ep := range list.Data {
 		row := endpointRow{endpointOut: ep, State: ep.state(v)}
 		attempts, err := v.newest(ep.ID, 20)
@@ -159,13 +164,21 @@ func listEndpoints(v *visit) error {
 	}
 	body.Empty = empty{"Nothing is listening yet", "An endpoint is a URL of yours that is told when something happens. Whoever gave you this link can add one.", nil}
 	if body.MayAdd {
-		body.Empty.Text = "Add a URL of yours, choose which events it is told of, and see at once what it answers. No server at hand? An automation service or a script that can be reached by a URL will do."
+		body.Empty.Text = "Add a URL of yours, choose which events it is told of, and see at once what it answers. No server at hand? The URL of a Zap that begins with a webhook will do, or that of a web app of Google Apps Script. Who cannot be reached at all can ask for messages instead: whoever gave you this link can let you."
 		body.Empty.Links = []place{{Text: "Add endpoint", URL: v.base + "/endpoint/new"}, {Text: "See the event types", URL: v.base + "/catalogue"}}
 		if v.inboxes {
 			body.Empty.Links = append(body.Empty.Links, place{Text: "No server? Use a test inbox", URL: v.base + "/inbox/start"})
 		}
 	}
+	if chosen != "" {
+		body.Empty = empty{"Nothing like that", "No endpoint is " + chosen + ".", []place{{Text: "Show all", URL: v.base}}}
+	}
 	return v.show("portal/endpoints", "Endpoints", body)
+}
+
+// fareField asks how endpoints are to fare that are listed.
+func fareField(chosen string) field {
+	return field{Name: "state", Label: "State", Kind: "select", Options: options(chosen, "", "Any", "failing", "Failing", "paused", "Paused", "disabled", "Disabled")}
 }
 
 // newest are an endpoint's newest attempts, without what was sent and answered; none if

@@ -179,6 +179,10 @@ func TestSettingsAreKept(t *testing.T) {
 	if len(now.Headers) != 2 || now.Headers["X-Two"] != "2" || now.Headers["Authorization"] != "secret" {
 		t.Errorf("its headers are %v", now.Headers)
 	}
+	w.submit(303, w.get(200, at).says("by delays of its own"), "Save", "retry", "")
+	if now := w.stored(ep); len(now.Retry.Delays) != 0 || now.Retry.Preset != "" && now.Retry.Preset != "inherit" {
+		t.Errorf("its retries are %+v", now.Retry)
+	}
 	w.submit(422, w.get(200, at), "Save", "url", "ftp://x", "description", "Kept").says("Not yet:")
 	w.submit(422, w.get(200, at), "Save", "rateLimit", "-1").says("a whole number from 1 on")
 	w.submit(422, w.get(200, at), "Save", "headers", "nothing").says("is not of the form Name: value")
@@ -195,16 +199,21 @@ func TestTransformationIsTriedAndSaved(t *testing.T) {
 	ep := w.endpoint()
 	w.message(1, `{"name":"small"}`)
 	at := "/portal/endpoint/" + string(ep.ID) + "/transform"
-	w.submit(200, w.get(200, at), "Try it", "code", "up").says("Before", `"small"`, "After", `"LARGE"`)
+	w.submit(200, w.get(200, at), "Try it", "code", "up").says("Before", `"small"`, "After", `"LARGE"`, "What the script changes", "nameChanged", "The script was tried in")
+	w.submit(200, w.get(200, at), "Try it", "code", "up", "message", "").says("The payload stays as it is")
 	w.submit(200, w.get(200, at), "Try it", "code", "wrong").says("The script failed")
 	w.submit(422, w.get(200, at), "Save", "code", "wrong").says("Not yet:")
 	w.submit(303, w.get(200, at), "Save", "code", "up").says("The transformation is saved")
 	if now, err := w.hub.Endpoint(t.Context(), w.app.ID, string(ep.ID)); err != nil || now.Transformation != "up" {
 		t.Errorf("the script is %q, %v", now.Transformation, err)
 	}
-	w.submit(303, w.get(200, at), "Take it away")
+	d := w.submit(200, w.get(200, at), "Take it away").says("not applied any more", "save it to have it back").lacks("Take it away")
 	if now, err := w.hub.Endpoint(t.Context(), w.app.ID, string(ep.ID)); err != nil || now.Transformation != "" {
 		t.Errorf("the script is %q, %v", now.Transformation, err)
+	}
+	w.submit(303, d, "Save")
+	if now := w.stored(ep); now.Transformation != "up" {
+		t.Errorf("undone, the script is %q", now.Transformation)
 	}
 }
 
@@ -225,6 +234,13 @@ func TestCatalogueSendsExamples(t *testing.T) {
 	w.get(404, "/portal/catalogue/secret.plan")
 	d := w.get(200, "/portal/catalogue/record.created").says("About record.created", `"n": 1`, "Schema, version 1")
 	w.submit(303, d, "Send the example").says("The example is on its way")
+	if err := w.hub.CreateEventType(t.Context(), &fanfare.EventType{Name: "record.bare"}); err != nil {
+		t.Fatal(err)
+	}
+	w.get(200, "/portal/catalogue").says("Nobody has described it")
+	w.get(200, "/portal/catalogue/record.bare").says("There is no example of it, and no schema")
+	w.submit(422, w.get(200, "/portal/endpoint/"+string(ep.ID)+"/test"), "Send it", "eventType", "record.bare").says("There is no example of record.bare. Choose another.")
+	w.get(200, "/portal/endpoint/"+string(ep.ID)+"?theme=dark").lacks("Nothing like that")
 	w.submit(303, w.get(200, "/portal/endpoint/"+string(ep.ID)+"/test"), "Send it").says("The example is on its way", "ping")
 	ds, err := w.hub.Deliveries(t.Context(), w.app.ID, fanfare.DeliveryFilter{Endpoint: ep.ID, Page: fanfare.Page{Limit: 10}})
 	if err != nil || len(ds) != 2 {
@@ -306,5 +322,35 @@ func TestTheListSaysSinceWhenAttemptsAreCounted(t *testing.T) {
 	w.comes("/portal/log", "Delivered")
 	if heads := w.get(200, "/portal/log").all("th", ""); !slices.Contains(heads, "Attempts since it was last sent") {
 		t.Errorf("the columns are %q", heads)
+	}
+}
+
+// TestWhoMayOnlyLookReadsTheSettings in the words of the form, but no secrets.
+func TestWhoMayOnlyLookReadsTheSettings(t *testing.T) {
+	w := newWorld(t, nil)
+	ep := w.endpoint(func(ep *fanfare.Endpoint) {
+		ep.Format, ep.Signature, ep.Timeout, ep.Headers = "envelope", "github", 5*time.Second, map[string]string{"X-One": "1", "Authorization": "Bearer hidden"}
+	})
+	w.enter(fanfare.ViewBase)
+	w.get(200, "/portal/endpoint/"+string(ep.ID)+"/settings").
+		says("In an envelope with id, type and time", "Like GitHub", "none: 1 attempt", "X-One: 1", "An answer from 200 to 299", "wait for an answer5").
+		lacks("hidden", "Save", "Show it")
+}
+
+// TestAFirstMessageThatTakesLongIsWaitedFor adds an endpoint that has not answered by the
+// time its page is made.
+func TestAFirstMessageThatTakesLongIsWaitedFor(t *testing.T) {
+	w := newWorld(t, nil)
+	answered := make(chan struct{})
+	w.mu.Lock()
+	w.answer = func(http.ResponseWriter, *http.Request) { <-answered }
+	w.mu.Unlock()
+	d := w.submit(303, w.get(200, "/portal/endpoint/new"), "Add endpoint", "url", w.rcv.URL).says("No answer yet")
+	if live := d.all("div", "data-message"); len(live) != 1 || !strings.HasPrefix(live[0], "msg_") {
+		t.Errorf("news are waited for of %q", live)
+	}
+	close(answered)
+	if d := w.comes(d.path, "It works"); len(d.all("div", "data-message")) != 0 {
+		t.Error("news are waited for that are there")
 	}
 }

@@ -2,12 +2,14 @@ package ui
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/webhook"
 )
 
 type addBody struct {
@@ -116,11 +118,21 @@ func choices(types []eventTypeOut, chosen []string) (groups []choiceGroup) {
 
 // optional are the fields that most leave as they are.
 func (v *visit) optional() []field {
+	success := []string{"", "An answer from 200 to 299", scriptSuccess, "What Google Apps Script answers"}
+	if v.said("success") == asSet {
+		success = append(success, asSet, "As it was set, by other conditions")
+	}
+	retry := append([]string{"", "As the provider has them"}, presets()...)
+	if v.said("retry") == asSet {
+		retry = append(retry, asSet, "As it was set, by delays of its own")
+	}
 	return []field{
 		{Name: "description", Label: "Name", Kind: "text", Value: v.said("description"), Hint: "What you call it."},
 		{Name: "format", Label: "Body", Kind: "select", Options: options(v.said("format"), "", "The payload as it is", "envelope", "In an envelope with id, type and time", "thin", "Only a reference, to be fetched", "form", "As a form", "cloudevents", "CloudEvents")},
 		{Name: "signature", Label: "Signature", Kind: "select", Options: options(v.said("signature"), "", "Standard Webhooks", "github", "Like GitHub", "stripe", "Like Stripe", "slack", "Like Slack", "shopify", "Like Shopify", "none", "None")},
-		{Name: "retry", Label: "Retries", Kind: "select", Options: options(v.said("retry"), append([]string{"", "As the provider has them"}, presets()...)...)},
+		{Name: "retry", Label: "Retries", Kind: "select", Options: options(v.said("retry"), retry...)},
+		{Name: "success", Label: "What counts as taken", Kind: "select", Options: options(v.said("success"), success...)},
+		{Name: "timeout", Label: "Seconds to wait for an answer", Kind: "number", Value: v.said("timeout"), Hint: "From 1 to 60; as the provider has it unless you say so."},
 		{Name: "rateLimit", Label: "Messages a second at most", Kind: "number", Value: v.said("rateLimit"), Hint: "No limit unless you say so."},
 		{Name: "onPause", Label: "While it is paused", Kind: "select", Options: options(v.said("onPause"), "hold", "What comes waits for it", "cancel", "What comes is not for it, and what waits is cancelled")},
 		{Name: "headers", Label: "Headers", Kind: "textarea", Rows: 3, Value: v.said("headers"), Code: true, Placeholder: "X-Api-Version: 2", Hint: "Sent with every message, one a line."},
@@ -152,7 +164,7 @@ func (v *visit) written() (map[string]any, *refusal) {
 	if signature := v.said("signature"); signature != "" {
 		in["signature"] = signature
 	}
-	if retry := v.said("retry"); retry != "" {
+	if retry := v.said("retry"); retry != "" && retry != asSet {
 		in["retry"] = map[string]string{"preset": retry}
 	}
 	if onPause := v.said("onPause"); onPause != "" {
@@ -161,11 +173,21 @@ func (v *visit) written() (map[string]any, *refusal) {
 	if auth := v.saidAuth(); auth != nil {
 		in["auth"] = auth
 	}
+	if v.r.PostForm.Has("timeout") {
+		in["timeout"] = nil
+	}
+	if text := v.said("timeout"); text != "" {
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(n >= 1 && n <= patience) {
+			return nil, wrongField("timeout", fmt.Sprintf("a number from 1 to %d, or nothing", patience))
+		}
+		in["timeout"] = n
+	}
 	in["rateLimit"] = nil
 	if text := v.said("rateLimit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return nil, &refusal{Status: http.StatusUnprocessableEntity, Fields: map[string]string{"rateLimit": "a whole number from 1 on, or nothing for no limit"}}
+			return nil, wrongField("rateLimit", "a whole number from 1 on, or nothing for no limit")
 		}
 		in["rateLimit"] = n
 	}
@@ -222,6 +244,9 @@ func addEndpoint(v *visit) error {
 		if told, ok := isRefused(err); ok && told.Fields != nil {
 			return v.showNew(http.StatusOK, told, &check{Steps: []checkStep{{badge{"bad", "No"}, "This is no URL that messages can be sent to"}}, What: told.Fields["url"]})
 		}
+		if told, ok := isRefused(err); ok && told.Status == http.StatusTooManyRequests {
+			return v.showNew(told.Status, told, nil)
+		}
 		if err != nil {
 			return err
 		}
@@ -246,6 +271,9 @@ func addEndpoint(v *visit) error {
 	}
 	if told != nil {
 		return v.showNew(http.StatusUnprocessableEntity, told, nil)
+	}
+	if preset := v.said("success"); preset != "" {
+		in["success"] = map[string]string{"preset": preset}
 	}
 	if err := v.signForInbox(in); err != nil {
 		return err
@@ -277,6 +305,8 @@ type welcomeBody struct {
 	Ping     *pingBody // nil: none was sent
 	Secret   *copyable // nil: the visitor may not see it
 	Snippets []snippet
+	Signed   string // what it is signed with, in words, if that is not the usual
+	Unsigned bool
 	MayTest  bool
 	Inbox    string // the pages of the test inbox that it is; "": it is none
 }
@@ -287,6 +317,7 @@ type pingBody struct {
 	Why  *why
 	Body *payload
 	Took string
+	Of   string // the message, of which news are waited for; "": they are there
 }
 
 // welcomeEndpoint shows how the first message fared, the secret, and how to receive.
@@ -295,8 +326,12 @@ func welcomeEndpoint(v *visit) error {
 	if err != nil {
 		return err
 	}
-	body := welcomeBody{endpointOut: *ep, Snippets: snippets(), MayTest: v.may(fanfare.CreateAttempts)}
-	if v.may(fanfare.ViewEndpointSecret) {
+	profile := webhook.Profile(ep.Signature)
+	body := welcomeBody{endpointOut: *ep, Snippets: receiversOf(profile), MayTest: v.may(fanfare.CreateAttempts), Unsigned: profile == webhook.None}
+	if profile != webhook.Standard && !body.Unsigned {
+		body.Signed = profile.About()
+	}
+	if v.may(fanfare.ViewEndpointSecret) && !body.Unsigned {
 		secret, err := v.secret(ep.ID)
 		if err != nil {
 			return err
@@ -322,7 +357,10 @@ func (v *visit) pinged(ep *endpointOut, id string) (*pingBody, error) {
 		return nil, err
 	}
 	if len(list.Data) == 0 {
-		p.Why = v.whyStands(ep, &standing{Status: statusWaiting}, nil)
+		p.Of = id
+		if p.Why = v.banner(ep, nil); p.Why == nil {
+			p.Why = &why{Tone: "wait", Heading: "No answer yet", What: "The first message is on its way. What comes of it is shown here, and on the page of its delivery."}
+		}
 		return p, nil
 	}
 	a := &list.Data[0]

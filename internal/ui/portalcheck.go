@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -38,7 +39,10 @@ func (v *visit) check(to string) (*check, error) {
 	if err := v.ask(http.MethodPost, v.of("url", "check"), nil, map[string]string{"url": to}, &out); err != nil {
 		return nil, err
 	}
-	c := &check{What: out.Explanation.What, Fix: out.Explanation.Fix, Use: out.Location}
+	c := &check{What: out.Explanation.What, Fix: out.Explanation.Fix}
+	if to, err := url.Parse(out.Location); err == nil && takesMessages(to) {
+		c.Use = out.Location
+	}
 	step := func(ok bool, yes, no string) bool {
 		if ok {
 			c.Steps = append(c.Steps, checkStep{badge{"ok", "Yes"}, yes})

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -37,6 +36,7 @@ func listLog(v *visit) error {
 		return err
 	}
 	body := logBody{Fields: fields, Pager: list.pager(v, "/log")}
+	body.Pager.Further = !list.Done && len(list.Data) < pageSize
 	status := v.asked("status")
 	for _, m := range list.Data {
 		at := v.base + "/message/" + m.ID
@@ -59,7 +59,7 @@ func listLog(v *visit) error {
 	}
 	body.Empty = empty{"Nothing has happened yet", "Every event that is sent to you is listed here, with what became of it at each endpoint.", []place{{Text: "See the event types", URL: v.base + "/catalogue"}}}
 	if status+v.asked("type")+v.asked("span") != "" {
-		body.Empty = empty{"Nothing like that", "No delivery is as the filters say.", []place{{Text: "Show all", URL: v.base + "/log"}}}
+		body.Empty = empty{"Nothing like that", body.Pager.none("No delivery is as the filters say"), []place{{Text: "Show all", URL: v.base + "/log"}}}
 	}
 	return v.show("portal/log", "Deliveries", body)
 }
@@ -112,9 +112,12 @@ type deliveryBody struct {
 	Payload  *payload
 	Why      *why
 	Resend   *act
-	Edit     string // where it can be changed and sent to a test inbox; "": nowhere
-	Recover  string // address of the question whether to send again all that failed since
+	Edit     string   // where it can be changed and sent to a test inbox; "": nowhere
+	Recover  string   // address of the question whether to send again all that failed since
+	Sent     *payload // the body that the endpoint is sent; nil: the payload itself, or there is no telling
+	Script   string   // where the script is that makes the body; "": there is none
 	Curl     *copyable
+	CurlHint string // "": there is nothing to copy
 	Attempts []attemptBody
 	Further  bool // there are more attempts
 }
@@ -173,8 +176,10 @@ func readDelivery(v *visit) error {
 		}
 		body.Attempts = append(body.Attempts, shown)
 	}
-	if len(attempts.Data) > 0 {
-		body.Curl = &copyable{Text: curl(&attempts.Data[0], msg), Label: "the request as curl", Block: true}
+	if len(attempts.Data) > 0 && ep.Kind == kindWebhook {
+		if err := v.requestOf(&body, &attempts.Data[0]); err != nil {
+			return err
+		}
 	}
 	return v.show("portal/delivery", msg.EventType, body)
 }
@@ -219,6 +224,9 @@ func (v *visit) whyStands(ep *endpointOut, s *standing, attempts []attemptOut) *
 		return &why{Tone: "ok", Heading: "Delivered", What: "The endpoint has it."}
 	}
 	if w := v.banner(ep, nil); w != nil && s.Status == statusWaiting {
+		if ep.Paused && !ep.Disabled && v.may(fanfare.ManageEndpoint) {
+			w.Acts = append(w.Acts, v.act("/endpoint/"+ep.ID+"/do/resume", "Resume the endpoint", "main"))
+		}
 		return w
 	}
 	if last == nil || last.Status == statusDelivered {
@@ -234,21 +242,6 @@ func (v *visit) whyStands(ep *endpointOut, s *standing, attempts []attemptOut) *
 		w.Acts = append(w.Acts, v.act("/endpoint/"+ep.ID+"/do/enable", "Enable the endpoint again", ""))
 	}
 	return w
-}
-
-// curl is a command that makes a request as an attempt did. What was not shown of its
-// headers is left out.
-func curl(a *attemptOut, msg *messageOut) string {
-	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-	var b strings.Builder
-	b.WriteString("curl -i -X POST " + quote(a.URL))
-	for _, h := range a.RequestHeaders {
-		if h[1] != "(not shown)" && http.CanonicalHeaderKey(h[0]) != "Content-Length" {
-			b.WriteString(" \\\n  -H " + quote(h[0]+": "+h[1]))
-		}
-	}
-	b.WriteString(" \\\n  --data-raw " + quote(cut(string(msg.Payload), maxShown)))
-	return b.String()
 }
 
 func resend(v *visit) error {

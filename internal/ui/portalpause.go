@@ -1,8 +1,9 @@
 package ui
 
 import (
-	"fmt"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -27,23 +28,47 @@ func (v *visit) pauses(ep *endpointOut, tone string) (acts []*act, ask []place) 
 	return []*act{v.act(at+"/do/pause", "Pause", tone)}, []place{cancel}
 }
 
+// waitingCounted is how far what waits for an endpoint is counted.
+const waitingCounted = 10_000
+
+// waiting is how much waits for an endpoint: so much, or waitingCounted and perhaps more.
+func (v *visit) waiting(endpoint string) (int, error) {
+	var n struct{ Pending int }
+	err := v.read(&n, v.of("endpoint", endpoint, "stats"), "waiting", strconv.Itoa(waitingCounted))
+	return n.Pending, err
+}
+
+// waits says how much that is.
+func waits(n int) string {
+	text := count(n, "delivery waits", "deliveries wait")
+	if n == waitingCounted {
+		return "at least " + text
+	}
+	return text
+}
+
 // askCancel says how much is cancelled when an endpoint is paused so.
 func (v *visit) askCancel(q *question) error {
-	var n struct{ Pending int }
-	if err := v.read(&n, v.of("endpoint", q.ID, "stats")); err != nil {
+	n, err := v.waiting(q.ID)
+	if err != nil {
 		return err
 	}
+	much := count(n, "delivery", "deliveries")
+	if n == waitingCounted {
+		much = "all that waits"
+	}
 	q.Heading = "Pause it and cancel what waits?"
-	button := "Pause it and cancel " + count(n.Pending, "delivery", "deliveries")
+	button := "Pause it and cancel " + much
 	switch {
 	case q.Paused:
-		q.Heading, button = "Cancel what waits?", "Cancel "+count(n.Pending, "delivery", "deliveries")
-	case n.Pending == 0:
+		q.Heading, button = "Cancel what waits?", "Cancel "+much
+	case n == 0:
 		button = "Pause it"
 	}
 	q.Text = "No delivery waits for it at present."
-	if n.Pending > 0 {
-		q.Text = fmt.Sprintf("%s for it, and would be cancelled. That cannot be undone: what is cancelled is sent only if somebody resends it.", count(n.Pending, "delivery waits", "deliveries wait"))
+	if n > 0 {
+		text := waits(n)
+		q.Text = strings.ToUpper(text[:1]) + text[1:] + " for it, and would be cancelled. That cannot be undone: what is cancelled is sent only if somebody resends it."
 	}
 	q.Text += " An attempt that is under way is seen through."
 	if q.drops() {
@@ -51,7 +76,7 @@ func (v *visit) askCancel(q *question) error {
 	} else {
 		q.Text += " What comes while it is paused waits until it is resumed."
 	}
-	if n.Pending > 0 || !q.Paused {
+	if n > 0 || !q.Paused {
 		q.Do = v.act("/endpoint/"+q.ID+"/do/cancel", button, "danger")
 	}
 	return v.show("portal/confirm", q.Heading, *q)
@@ -59,8 +84,8 @@ func (v *visit) askCancel(q *question) error {
 
 // askWaiting says of what was not given up that it is sent by itself, and when.
 func (v *visit) askWaiting(q *question) error {
-	var n struct{ Pending int }
-	if err := v.read(&n, v.of("endpoint", q.ID, "stats")); err != nil || n.Pending == 0 {
+	n, err := v.waiting(q.ID)
+	if err != nil || n == 0 {
 		return err
 	}
 	t, err := v.turnOf(&q.endpointOut)
@@ -69,7 +94,7 @@ func (v *visit) askWaiting(q *question) error {
 	}
 	w := &why{}
 	v.sayTurn(w, &q.endpointOut, t)
-	q.Text += " But " + count(n.Pending, "delivery waits", "deliveries wait") + " for it. " + w.Then
+	q.Text += " But " + waits(n) + " for it. " + w.Then
 	if len(w.Acts) > 0 {
 		q.Do = w.Acts[0]
 	}

@@ -14,6 +14,7 @@ func selfPages() map[string]func(*visit) error {
 	return map[string]func(*visit) error{
 		"GET /settings":        readSelf,
 		"GET /settings/export": exportLog,
+		"GET /settings/end":    confirmEnd,
 		"POST /settings/end":   endSelf,
 	}
 }
@@ -24,7 +25,6 @@ type selfBody struct {
 	Within []string // channels that the link is for; none: all
 	Egress []string
 	Export []field
-	End    *act
 	Looks  []lookChoice
 }
 
@@ -52,7 +52,7 @@ func readSelf(v *visit) error {
 	if err := v.read(&meta, "/meta"); err != nil {
 		return err
 	}
-	body := selfBody{Ends: v.when(v.session.ExpiresAt), Within: v.session.Channels, Egress: meta.Egress, End: v.act("/settings/end", "End this link", "danger")}
+	body := selfBody{Ends: v.when(v.session.ExpiresAt), Within: v.session.Channels, Egress: meta.Egress}
 	for _, a := range allows {
 		if v.may(a.capability) {
 			body.May = append(body.May, a.text)
@@ -68,6 +68,20 @@ func readSelf(v *visit) error {
 		{Name: "type", Label: "Event type", Kind: "text", Code: true, Placeholder: "record.*"},
 	}
 	return v.show("portal/self", "Settings", body)
+}
+
+// A confirmation is a page that asks before something is done that nobody can undo.
+type confirmation struct {
+	Heading, Text string
+	Do            *act
+	Back          string // for those who would rather not
+}
+
+func confirmEnd(v *visit) error {
+	return v.show("ask", "End this link?", confirmation{
+		Heading: "End this link?", Text: "Whoever has it, you too, is let in no more, at once. That cannot be undone: ask whoever gave it to you for another.",
+		Do: v.act("/settings/end", "End this link", "danger"), Back: v.base + "/settings",
+	})
 }
 
 // exportLimit is how many messages of an export are read at a time. What one has is as

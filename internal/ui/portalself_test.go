@@ -15,7 +15,7 @@ import (
 
 func TestVisitorsSeeWhatTheirLinkLets(t *testing.T) {
 	w := newWorld(t, nil)
-	w.get(200, "/portal/settings").says("Addresses to let in", "has not named", "See signing secrets", "Add, change, pause", "As the system")
+	w.get(200, "/portal/settings").says("Addresses to let in", "has not named", "See signing secrets", "Add, change, pause", "As the system", "Go to the filter")
 	w.enter(fanfare.CreateAttempts)
 	d := w.get(200, "/portal/settings").says("Send again").lacks("See signing secrets", "Add, change")
 	w.submit(303, d, "Dark")
@@ -40,7 +40,8 @@ func TestLeavingIsNotEnding(t *testing.T) {
 	w.get(200, a.Header().Get("Location")).says("You have left the portal", "Open the portal")
 	w.get(303, "/portal?key="+token)
 	w.cookie = opened
-	d := w.get(200, "/portal/settings").says("ends it at once for all of them", "in this browser only")
+	w.get(200, "/portal/settings").says("ends it at once for all of them", "in this browser only", "End this link…")
+	d := w.get(200, "/portal/settings/end").says("you too, is let in no more")
 	if status := w.ask("/portal/settings/end", "x=1"); status != 303 || !slices.Contains(d.all("form", "action"), "/portal/settings/end") {
 		t.Errorf("to end the link is answered %d", status)
 	}

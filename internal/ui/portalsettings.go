@@ -42,12 +42,18 @@ func (v *visit) showSettings(status int, told *refusal, secret string) error {
 	}
 	body := settingsBody{
 		endpointHead: head, MayManage: v.may(fanfare.ManageEndpoint), MayReveal: v.may(fanfare.ViewEndpointSecret) && ep.Signature != "none",
-		MayRotate: v.may(fanfare.ManageEndpointSecret), Once: once(), Facts: ep.facts(),
+		MayRotate: v.may(fanfare.ManageEndpointSecret), Once: once(),
 	}
 	if secret != "" {
 		body.Secret = &copyable{Text: secret, Label: "the signing secret"}
 	}
 	if !body.MayManage {
+		if v.reaches("GET /app/{app}/endpoint/{endpoint}/headers") {
+			if _, err = v.fill(ep, true); err != nil {
+				return err
+			}
+		}
+		body.Facts = v.facts(ep)
 		return v.showAs(status, "portal/settings", "Settings of "+ep.Name(), body)
 	}
 	if body.Hidden, err = v.fill(ep, told == nil); err != nil {
@@ -103,7 +109,13 @@ func (v *visit) fill(ep *endpointOut, anew bool) (hidden []string, err error) {
 	set("onPause", ep.OnPause)
 	set("format", strings.TrimPrefix(ep.Format, "raw"))
 	set("signature", strings.TrimPrefix(ep.Signature, "standard"))
-	set("retry", strings.TrimPrefix(ep.Retry.Preset, "inherit"))
+	if set("retry", strings.TrimPrefix(ep.Retry.Preset, "inherit")); ep.Retry.Preset == "" {
+		set("retry", asSet)
+	}
+	set("success", ep.Success.inForm())
+	if ep.Timeout != nil {
+		set("timeout", strconv.FormatFloat(*ep.Timeout, 'f', -1, 64))
+	}
 	set("headers", lines.String())
 	if ep.RateLimit != nil {
 		set("rateLimit", strconv.Itoa(*ep.RateLimit))
@@ -116,18 +128,26 @@ func (v *visit) fill(ep *endpointOut, anew bool) (hidden []string, err error) {
 	return out.Sensitive, nil
 }
 
-// facts are the settings in words.
-func (ep *endpointOut) facts() []place {
-	all := []place{{Text: "URL", URL: ep.URL}, {Text: "Events", URL: ep.Events()}, {Text: "Body", URL: ep.Format}, {Text: "Signature", URL: ep.Signature}}
-	if ep.Filter != "" {
-		all = append(all, place{Text: "Filter", URL: ep.Filter})
+// facts are the settings in words, those of the form as the form has them.
+func (v *visit) facts(ep *endpointOut) (all []place) {
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, place{Text: name, URL: value})
+		}
 	}
-	if about := ep.Auth.About(); about != "" {
-		all = append(all, place{Text: "Also by", URL: about})
+	add("URL", ep.URL)
+	add("Events", ep.Events())
+	add("Filter", ep.Filter)
+	for _, f := range v.optional() {
+		value := f.Value
+		for i, o := range f.Options {
+			if i == 0 || o.Chosen {
+				value = o.Text
+			}
+		}
+		add(f.Label, value)
 	}
-	if ep.RateLimit != nil {
-		all = append(all, place{Text: "At most a second", URL: strconv.Itoa(*ep.RateLimit)})
-	}
+	add("Also by", ep.Auth.About())
 	return all
 }
 
@@ -166,8 +186,13 @@ func saveSettings(v *visit) error {
 			in[name] = usual
 		}
 	}
-	if in["retry"] == nil && ep.Retry.Preset != "" { // delays of one's own stay
+	if v.said("retry") == "" && v.r.PostForm.Has("retry") {
 		in["retry"] = nil
+	}
+	if preset := v.said("success"); v.r.PostForm.Has("success") && preset != ep.Success.inForm() {
+		if in["success"] = nil; preset != "" {
+			in["success"] = map[string]string{"preset": preset}
+		}
 	}
 	if !v.r.PostForm.Has("url") {
 		delete(in, "url") // of another kind than webhooks

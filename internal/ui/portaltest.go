@@ -3,8 +3,12 @@ package ui
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/inspect"
 )
 
 type testBody struct {
@@ -50,6 +54,9 @@ func sendTest(v *visit) error {
 	var msg messageOut
 	err := v.ask(http.MethodPost, v.of("endpoint", v.r.PathValue("endpoint"), "send-example"), nil, map[string]any{"eventType": v.said("eventType")}, &msg)
 	if told, ok := isRefused(err); ok && told.Status == http.StatusUnprocessableEntity {
+		if told.Fields["eventType"] != "" && !v.console { // who asks cannot give it one
+			told = wrongField("eventType", "There is no example of "+cut(v.said("eventType"), 80)+". Choose another.")
+		}
 		return v.showTest(told.Status, told)
 	}
 	if err != nil {
@@ -70,8 +77,10 @@ type transformBody struct {
 // A trial is what a script made of a message.
 type trial struct {
 	Before, After *payload
+	Changes       *comparedSection // nil: there is nothing to compare
 	Headers       [][2]string
 	Problem, Note string
+	Took          string
 }
 
 // noScript is what people begin with.
@@ -107,7 +116,13 @@ func (v *visit) showTransform(status int, ep *endpointOut, code field, t *trial)
 		}
 	}
 	chosen := v.said("message")
+	if chosen == "" {
+		chosen = v.asked("message") // as from a delivery that the script failed for
+	}
 	var all []option
+	if strings.HasPrefix(chosen, "msg_") && !slices.ContainsFunc(list.Data, func(m messageOut) bool { return m.ID == chosen }) {
+		all = append(all, option{chosen, cut(chosen, 40), true})
+	}
 	for _, m := range list.Data {
 		all = append(all, option{m.ID, m.EventType + ", " + v.when(m.Timestamp).Relative(), m.ID == chosen})
 	}
@@ -149,6 +164,10 @@ func saveTransform(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if was := ep.Transformation; v.said("do") == "off" {
+		ep.Transformation = ""
+		return v.showTransform(http.StatusOK, ep, field{Value: was}, &trial{Note: "The script is not applied any more. It still stands above: save it to have it back."})
+	}
 	return v.to("/endpoint/"+ep.ID+"/transform", "transformation")
 }
 
@@ -173,6 +192,7 @@ func (v *visit) try(code string) (*trial, error) {
 		Cancel        bool
 		Error         string
 	}
+	began := time.Now()
 	err = v.ask(http.MethodPost, v.of("transformation", "try"), nil, in, &out)
 	if told, ok := isRefused(err); ok {
 		return &trial{Problem: told.Detail}, nil
@@ -180,14 +200,27 @@ func (v *visit) try(code string) (*trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trial{Before: newPayload("before", "Before", string(out.Before)), Problem: out.Error}
+	t := &trial{Before: newPayload("before", "Before", string(out.Before)), Problem: out.Error, Took: taken(time.Since(began).Milliseconds())}
 	if out.Cancel {
 		t.Note = "Nothing would be sent: the script says cancel."
 	} else if out.Error == "" {
 		t.After = newPayload("after", "After", string(out.After))
+		t.Changes = changes(out.Before, out.After)
 	}
 	for name, value := range out.Headers {
 		t.Headers = append(t.Headers, [2]string{name, value})
 	}
 	return t, nil
+}
+
+// changes are in what two payloads differ.
+func changes(before, after []byte) *comparedSection {
+	of := func(body []byte) *inspect.Request {
+		return &inspect.Request{Body: body, Header: http.Header{"Content-Type": {"application/json"}}}
+	}
+	s := &comparedSection{Heading: "What the script changes", None: "The payload stays as it is."}
+	for _, d := range inspect.Compare(of(before), of(after)).Body {
+		s.Rows = append(s.Rows, comparedRow{d, differences[d.State]})
+	}
+	return s
 }

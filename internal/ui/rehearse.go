@@ -94,7 +94,7 @@ func (v *visit) mayAlone(ep *endpointOut) bool {
 // whereTo are the places that the message can be sent to.
 func (v *visit) whereTo(ep *endpointOut) (field, error) {
 	f := field{Name: "where", Label: "Send it to", Kind: "select", Hint: "In a test inbox it is signed with a secret of the inbox's own, and what opens doors is left out: nothing there is good for the endpoint's receiver."}
-	if !v.inboxes || ep.Kind != "" && ep.Kind != "webhook" {
+	if !v.inboxes || ep.Kind != "" && ep.Kind != kindWebhook {
 		f.Hint = "Only what webhooks are sent can be sent to a test inbox."
 	} else {
 		s, err := v.shelf()
@@ -200,7 +200,7 @@ func (v *visit) rehearse(msg *messageOut, ep *endpointOut, in map[string]any) er
 	if err != nil && made {
 		_ = v.bins.Delete(s.owner, b.ID) // nobody knows of it
 	}
-	if told, ok := isRefused(err); ok && told.Status == http.StatusUnprocessableEntity {
+	if told, ok := isRefused(err); ok && (told.Status == http.StatusUnprocessableEntity || told.Status == http.StatusTooManyRequests) {
 		return v.showEdit(told.Status, told)
 	}
 	if err != nil {

@@ -60,6 +60,7 @@ type endpointOut struct {
 	Filter         string
 	Transformation string
 	Timeout        *float64
+	Success        successOut
 	Ordered        bool
 	Handshake      string
 	Auth           authOut
@@ -69,6 +70,23 @@ type endpointOut struct {
 	FailingSince   time.Time
 	DisabledReason string
 	CreatedAt      time.Time
+}
+
+// A successOut is what counts as success.
+type successOut struct{ Preset, Statuses, Contains, Lacks, Redirects string }
+
+// asSet stands in forms for what was set and no form can say.
+const asSet = "own"
+
+// inForm is what a form says of it: a preset, "" for the usual, or asSet.
+func (s successOut) inForm() string {
+	switch s {
+	case successOut{}, successOut{Preset: "default"}, successOut{Statuses: "200-299"}:
+		return ""
+	case successOut{Preset: s.Preset}:
+		return s.Preset
+	}
+	return asSet
 }
 
 // Name is what people call it by.

@@ -1,5 +1,7 @@
 package ui
 
+import "fmt"
+
 // A snippet is how to receive messages in a language. The secret is not in it: where it
 // goes, an environment variable stands.
 type snippet struct {
@@ -7,8 +9,9 @@ type snippet struct {
 	Code     copyable
 }
 
+// snippets are of what is signed by Standard Webhooks.
 func snippets() []snippet {
-	all := []struct{ language, code string }{
+	all := [][2]string{
 		{"Go", `package main
 
 import (
@@ -115,18 +118,35 @@ static boolean signed(byte[] body, String id, String at, String signatures) thro
     return false;
 }
 `},
-		{"Apps Script", `// Deploy as a web app for "Anyone". A web app does not see headers, so that it cannot
+		{"Apps Script", appsScript},
+	}
+	return snippetsOf(all)
+}
+
+const appsScript = `// Deploy as a web app for "Anyone". A web app does not see headers, so that it cannot
 // look at the signature: keep its URL to yourself.
 function doPost(e) {
   const message = JSON.parse(e.postData.contents);
   SpreadsheetApp.openById("YOUR SHEET").appendRow([new Date(), JSON.stringify(message)]);
   return ContentService.createTextOutput("ok");
 }
-`},
-	}
-	out := make([]snippet, len(all))
-	for i, s := range all {
-		out[i] = snippet{s.language, copyable{Text: s.code, Label: "the receiver in " + s.language, Block: true}}
-	}
-	return out
+`
+
+// senders send something to an address, in a few lines.
+func senders(to string) []snippet {
+	return snippetsOf([][2]string{
+		{"JavaScript", fmt.Sprintf(`const body = JSON.stringify({ hello: "world" });
+const res = await fetch(%q, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+console.log(res.status, await res.text());
+`, to)},
+		{"Python", fmt.Sprintf(`import urllib.request
+req = urllib.request.Request(%q, b'{"hello": "world"}', {"Content-Type": "application/json"})
+print(urllib.request.urlopen(req).status)
+`, to)},
+		{"Go", fmt.Sprintf(`res, err := http.Post(%q, "application/json", strings.NewReader(`+"`"+`{"hello":"world"}`+"`"+`))
+if err == nil {
+	fmt.Println(res.Status)
+}
+`, to)},
+	})
 }

@@ -115,7 +115,8 @@ func newWorld(t *testing.T, opt *ui.Options) *world {
 	return w
 }
 
-// upper runs scripts by writing the payload in capitals, or fails for one that says so.
+// upper runs scripts by writing the payload in capitals, or fails for one that says so:
+// wrong ones are not taken, and those that break are.
 type upper struct{}
 
 func (upper) Check(_ context.Context, code string) error {
@@ -126,8 +127,8 @@ func (upper) Check(_ context.Context, code string) error {
 }
 
 func (u upper) Transform(ctx context.Context, code string, input []byte) ([]byte, error) {
-	if err := u.Check(ctx, code); err != nil {
-		return nil, err
+	if err := u.Check(ctx, code); err != nil || strings.Contains(code, "breaks") {
+		return nil, cmp.Or(err, io.ErrUnexpectedEOF)
 	}
 	return []byte(strings.Replace(string(input), `"small"`, `"LARGE"`, 1)), nil
 }

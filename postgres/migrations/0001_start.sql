@@ -57,29 +57,6 @@ CREATE INDEX source_application ON source (application, id);
 CREATE UNIQUE INDEX source_uid ON source (application, uid) WHERE uid IS NOT NULL;
 CREATE INDEX source_sealed ON source (sealed_by);
 
--- Issues that are not to be listed: failures of an endpoint that have one cause.
-CREATE TABLE mute (
-	id uuid PRIMARY KEY,
-	application uuid NOT NULL,
-	endpoint uuid NOT NULL,
-	cause text COLLATE "C" NOT NULL,
-	created_at bigint NOT NULL,
-	UNIQUE (endpoint, cause)
-);
-
-CREATE INDEX mute_application ON mute (application);
-
--- How much has happened in a quarter of an hour, as one Hub has counted it.
-CREATE TABLE tally (
-	begins_at bigint NOT NULL,
-	hub uuid NOT NULL,
-	accepted bigint NOT NULL,
-	delivered bigint NOT NULL,
-	given_up bigint NOT NULL,
-	failed bigint NOT NULL,
-	PRIMARY KEY (begins_at, hub)
-);
-
 CREATE TABLE event_type (
 	name text COLLATE "C" PRIMARY KEY,
 	id uuid NOT NULL,
@@ -270,8 +247,6 @@ CREATE TABLE session (
 	feature_flags text,
 	channels text,
 	label text NOT NULL,
-	created_by text NOT NULL,
-	created_by_name text NOT NULL,
 	expires_at bigint NOT NULL,
 	created_at bigint NOT NULL
 );
