@@ -1,11 +1,13 @@
 package ui_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -252,4 +254,34 @@ func TestATestInboxIsCalledOne(t *testing.T) {
 			t.Errorf("page %d says %q", i, found)
 		}
 	}
+}
+
+// TestWhatIsWrittenOutlivesThatMuchIsTriedOut has as many URLs looked at as an application may.
+func TestWhatIsWrittenOutlivesThatMuchIsTriedOut(t *testing.T) {
+	w := newWorld(t, nil)
+	came, hold := make(chan bool), make(chan bool)
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		came <- true
+		<-hold
+	}))
+	defer slow.Close()
+	ep := w.endpoint()
+	msg := w.message(1, `{"n":1}`)
+	var held sync.WaitGroup
+	for range 4 {
+		held.Go(func() {
+			if _, err := w.hub.Reach(context.Background(), w.app.ID, slow.URL); err != nil {
+				t.Error(err)
+			}
+		})
+		<-came
+	}
+	edit := "/portal/message/" + string(msg.ID) + "/to/" + string(ep.ID) + "/edit"
+	w.submit(429, w.get(200, edit), "Send the copy", "payload", `{"kept":1}`).says("in a moment", `{"kept":1}`)
+	d := w.submit(429, w.get(200, "/portal/endpoint/new"), "Check the URL", "url", "https://example.com/kept").says("in a moment")
+	if got := d.all("input", "value"); !slices.Contains(got, "https://example.com/kept") {
+		t.Errorf("the form has %q", got)
+	}
+	close(hold)
+	held.Wait()
 }
