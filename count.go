@@ -17,26 +17,42 @@ type Counts interface {
 	CountMessages(ctx context.Context, app ApplicationID, w Walk) (n, expunged int, next MessageID, err error)
 }
 
-// count is how much there is to do for a task.
-func (h *Hub) count(ctx context.Context, t *Task) (total int, err error) {
+// A counting is a count under way.
+type counting struct {
+	look  int       // rows at once
+	until time.Time // not much longer; zero: to the end
+	total int
+	more  bool // it was not counted to the end
+}
+
+// over reports whether there is no time left, where there is more to count.
+func (c *counting) over() bool {
+	c.more = !c.until.IsZero() && time.Now().After(c.until)
+	return c.more
+}
+
+// count counts how much there is to do for a task.
+func (h *Hub) count(ctx context.Context, t *Task, c *counting) error {
 	if t.Kind == TaskPurge || t.Kind == TaskExport {
-		return h.countMessages(ctx, t)
+		return h.countMessages(ctx, t, c)
 	}
-	for at, last := (TaskPlace{}), false; !last; {
-		p, err := h.piece(ctx, t, at, 0, countLook)
+	for at := (TaskPlace{}); ; {
+		p, err := h.piece(ctx, t, at, 0, c.look)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		total += p.size()
-		at, last = p.next, p.last
+		c.total += p.size()
+		if p.last || c.over() {
+			return nil
+		}
+		at = p.next
 	}
-	return total, nil
 }
 
 // countMessages counts without a look at when messages were accepted as far as their
 // ids say that: an id is never older than its message.
-func (h *Hub) countMessages(ctx context.Context, t *Task) (total int, err error) {
-	all := Walk{Selection: t.Selection, Look: countLook, After: lastBefore(t.Selection.Since)}
+func (h *Hub) countMessages(ctx context.Context, t *Task, c *counting) error {
+	all := Walk{Selection: t.Selection, Look: c.look, After: lastBefore(t.Selection.Since)}
 	walks := []Walk{all}
 	if sure := lastBefore(all.Until); all.Since.IsZero() && sure != "" {
 		early := all
@@ -48,18 +64,21 @@ func (h *Hub) countMessages(ctx context.Context, t *Task) (total int, err error)
 		for {
 			n, expunged, next, err := h.store.CountMessages(ctx, t.Application, w)
 			if err != nil {
-				return 0, err
+				return err
 			}
-			if total += n; t.Kind == TaskPurge {
-				total -= expunged
+			if c.total += n; t.Kind == TaskPurge {
+				c.total -= expunged
 			}
 			if next == "" {
 				break
 			}
+			if c.over() {
+				return nil
+			}
 			w.After = next
 		}
 	}
-	return total, nil
+	return nil
 }
 
 // lastBefore is an identifier behind which all messages are that were accepted

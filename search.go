@@ -23,6 +23,9 @@ type Searches interface {
 	// one not among them, and may find more than they have. next is before which to go on;
 	// "" when there is nothing further.
 	MessagesNamed(ctx context.Context, ref string, before ApplicationID, look int) (found []*Message, next ApplicationID, err error)
+	// AttemptNamed finds whose an attempt is, at so many of the newest endpoints, the
+	// operational ones not among them. ErrNotFound: it is at none of those.
+	AttemptNamed(ctx context.Context, id AttemptID, look int) (Lane, MessageID, error)
 }
 
 // SearchSlack is how far out of the order of their age messages may be stored without
@@ -126,6 +129,19 @@ func (h *Hub) standing(ctx context.Context, found []*Message, s *MessageSearch, 
 	return slices.DeleteFunc(found, func(msg *Message) bool {
 		return !slices.ContainsFunc(of[msg.ID], func(d *Delivery) bool { return slices.Contains(s.States, d.State) })
 	}), nil
+}
+
+// attemptLook is at how many endpoints an attempt is looked for.
+const attemptLook = 1000
+
+// FindAttempt finds whose an attempt is, at the newest thousand endpoints of all
+// applications. ErrNotFound: it is at none of them.
+func (h *Hub) FindAttempt(ctx context.Context, id AttemptID) (Lane, MessageID, error) {
+	lane, msg, err := h.store.AttemptNamed(ctx, id, attemptLook)
+	if err != nil {
+		err = fmt.Errorf("attempt %q: %w", id, err)
+	}
+	return lane, msg, err
 }
 
 // FindMessages finds messages by id or event id in all applications but the operational

@@ -120,6 +120,7 @@ const (
 	maxEndedTasks = 10_000 // are kept, the newest
 	maxSelected   = 100    // event types of a selection
 	countLook     = 10_000 // rows that are looked at in one read while counting
+	countFew      = 2000   // the same, where there is little time for it
 )
 
 // Tasks keeps tasks, and does their work a piece at a time.
@@ -198,27 +199,31 @@ type TaskStep struct {
 	Expires time.Time // the task's Export.ExpiresAt
 }
 
-// PlanTask counts what a task would do, and changes nothing. What is wrong with
-// the task is an [InvalidError].
-func (h *Hub) PlanTask(ctx context.Context, t *Task) (int, error) {
+// PlanTask counts what a task would do, and changes nothing. It counts about so long, if
+// that is not 0, and says then whether there may be more. What is wrong with the task is
+// an [InvalidError].
+func (h *Hub) PlanTask(ctx context.Context, t *Task, long time.Duration) (total int, more bool, err error) {
 	if err := h.checkTask(ctx, t); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	until := h.now()
 	if t.Selection.Until.IsZero() || t.Selection.Until.After(until) {
 		t.Selection.Until = until // what is accepted from now on is none of its business
 	}
-	total, err := h.count(ctx, t)
-	if err != nil {
-		return 0, fmt.Errorf("planning: %w", err)
+	c := counting{look: countLook}
+	if long > 0 {
+		c = counting{look: countFew, until: time.Now().Add(long)}
 	}
-	return total, nil
+	if err := h.count(ctx, t, &c); err != nil {
+		return 0, false, fmt.Errorf("planning: %w", err)
+	}
+	return c.total, c.more, nil
 }
 
 // StartTask plans a task and stores it, for Run to carry out: it fills in its
 // ID, Total and times. ErrNotFound: no such application or endpoint.
 func (h *Hub) StartTask(ctx context.Context, t *Task) error {
-	total, err := h.PlanTask(ctx, t)
+	total, _, err := h.PlanTask(ctx, t, 0)
 	if err != nil {
 		return err
 	}

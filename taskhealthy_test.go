@@ -149,7 +149,7 @@ func TestOnlyARecoveryWaitsForItsEndpoint(t *testing.T) {
 		to := w.endpoint(fanfare.Endpoint{URL: "http://a.test/"})
 		for _, kind := range []fanfare.TaskKind{fanfare.TaskReplayMissing, fanfare.TaskBulkReplay} {
 			task := fanfare.Task{Kind: kind, Application: w.app.ID, Endpoint: to.ID, Selection: fanfare.Selection{WhenHealthy: true}}
-			_, err := w.hub.PlanTask(t.Context(), &task)
+			_, _, err := w.hub.PlanTask(t.Context(), &task, 0)
 			if invalid, ok := err.(*fanfare.InvalidError); !ok || invalid.Field != "whenHealthy" {
 				t.Errorf("%s: %v", kind, err)
 			}

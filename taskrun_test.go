@@ -127,7 +127,7 @@ func TestATaskIsDoneAPieceAtATime(t *testing.T) {
 		w.past(600, ep, fanfare.GivenUp)
 		w.past(600, w.endpoint(fanfare.Endpoint{URL: "http://b.test/"}), fanfare.GivenUp) // which nobody recovers
 		task := fanfare.Task{Kind: fanfare.TaskRecover, Application: w.app.ID, Endpoint: ep.ID}
-		if n, err := w.hub.PlanTask(t.Context(), &task); n != 600 || err != nil {
+		if n, _, err := w.hub.PlanTask(t.Context(), &task, 0); n != 600 || err != nil {
 			t.Fatalf("the plan is %d, %v", n, err)
 		}
 		synctest.Wait()

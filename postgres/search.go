@@ -162,6 +162,39 @@ const selectAnyMessage = `
 	WHERE id = $1
 		AND application = ANY($2)`
 
+const attemptNamed = `
+	SELECT newest.application, newest.id, attempt.message
+	FROM (
+		SELECT id, application
+		FROM endpoint
+		ORDER BY id DESC
+		LIMIT $2) AS newest
+	CROSS JOIN LATERAL (
+		SELECT message
+		FROM attempt
+		WHERE attempt.endpoint = newest.id AND attempt.id = $1
+		LIMIT 1) AS attempt
+	WHERE newest.application <> $3
+	LIMIT 1`
+
+// AttemptNamed implements [fanfare.Searches].
+func (s *Store) AttemptNamed(ctx context.Context, attempt fanfare.AttemptID, look int) (lane fanfare.Lane, message fanfare.MessageID, err error) {
+	raw, ok := parse(attemptPrefix, attempt)
+	if !ok {
+		return lane, "", fanfare.ErrNotFound
+	}
+	own, _ := parse(applicationPrefix, fanfare.OperationalApplication)
+	lane, err = readOne(ctx, s, func(r pgx.Rows) (lane fanfare.Lane, err error) {
+		var app, ep, msg id
+		err = r.Scan(&app, &ep, &msg)
+		lane.Application = fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, app))
+		lane.Endpoint = fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, ep))
+		message = fanfare.MessageID(fanfare.EncodeID(messagePrefix, msg))
+		return lane, err
+	}, attemptNamed, raw, look, own)
+	return lane, message, err
+}
+
 // MessagesNamed implements [fanfare.Searches].
 func (s *Store) MessagesNamed(ctx context.Context, ref string, before fanfare.ApplicationID, look int) (found []*fanfare.Message, next fanfare.ApplicationID, err error) {
 	at := cursor{after: lastID}

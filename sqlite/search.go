@@ -215,6 +215,48 @@ const selectApplicationsBefore = `
 	ORDER BY id DESC
 	LIMIT ?`
 
+const attemptNamed = `
+	SELECT newest.application, newest.id, attempt.message
+	FROM (
+		SELECT id, application
+		FROM endpoint
+		ORDER BY id DESC
+		LIMIT ?2) AS newest
+	CROSS JOIN attempt
+	WHERE attempt.endpoint = newest.id
+		AND attempt.id = ?1
+		AND newest.application <> ?3
+	LIMIT 1`
+
+// AttemptNamed implements [fanfare.Searches].
+func (s *Store) AttemptNamed(ctx context.Context, attempt fanfare.AttemptID, look int) (lane fanfare.Lane, message fanfare.MessageID, err error) {
+	raw, ok := parse(attemptPrefix, attempt)
+	if !ok {
+		return lane, "", fanfare.ErrNotFound
+	}
+	own, _ := parse(applicationPrefix, fanfare.OperationalApplication)
+	err = s.readAll(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(attemptNamed)
+		if err != nil {
+			return err
+		}
+		bind := binder{stmt: stmt}
+		bind.id(raw)
+		bind.number(int64(look))
+		bind.id(own)
+		found, err := one(stmt, func(row *row) {
+			lane.Application = fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, row.id()))
+			lane.Endpoint = fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, row.id()))
+			message = fanfare.MessageID(fanfare.EncodeID(messagePrefix, row.id()))
+		})
+		if err == nil && !found {
+			err = fanfare.ErrNotFound
+		}
+		return err
+	})
+	return lane, message, err
+}
+
 // MessagesNamed implements [fanfare.Searches].
 func (s *Store) MessagesNamed(ctx context.Context, ref string, before fanfare.ApplicationID, look int) (found []*fanfare.Message, next fanfare.ApplicationID, err error) {
 	edge := bytes.Repeat([]byte{0xff}, len(id{})+1)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -53,6 +54,20 @@ func head(msg *fanfare.Message) *fanfare.Message {
 	c := cloneMessage(msg)
 	c.Payload = nil
 	return c
+}
+
+// AttemptNamed implements [fanfare.Searches].
+func (m *Model) AttemptNamed(_ context.Context, id fanfare.AttemptID, look int) (fanfare.Lane, fanfare.MessageID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a := m.attempts[id]; a != nil {
+		newest := slices.Sorted(maps.Keys(m.endpoints))
+		newest = newest[max(0, len(newest)-look):]
+		if ep := m.endpoints[a.Endpoint]; ep != nil && slices.Contains(newest, a.Endpoint) && ep.Application != fanfare.OperationalApplication {
+			return fanfare.Lane{Application: ep.Application, Endpoint: ep.ID}, a.Message, nil
+		}
+	}
+	return fanfare.Lane{}, "", fanfare.ErrNotFound
 }
 
 // MessagesNamed implements [fanfare.Searches].

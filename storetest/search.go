@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,6 +17,7 @@ var searchTests = []test{
 	{"a look ends with so many bytes of payloads", lookedIntoSoMuch},
 	{"a look does not find what is gone", lookedForWhatIsGone},
 	{"messages are found by id and event id in any application", namedInAny},
+	{"an attempt is found at the newest endpoints", attemptNamed},
 }
 
 // looks are pages and looks of several sizes.
@@ -241,4 +244,27 @@ func namedInAny(w *world) {
 	same(w, "a message", found, []*fanfare.Message{head(other)})
 	w.ok(w.store.DeleteApplication(w.Context(), first.ID))
 	same(w, "of an application that is gone", find("e-1", 2), []fanfare.MessageID{b.ID})
+}
+
+func attemptNamed(w *world) {
+	app, operational := w.application(""), w.operational()
+	ep, newer, own := w.endpoint(app), w.endpoint(w.application("")), w.endpoint(operational)
+	named := func(a *fanfare.Attempt, look int) string {
+		w.Helper()
+		lane, msg, err := w.store.AttemptNamed(w.Context(), a.ID, look)
+		if err != nil {
+			same(w, "what is said of it", fmt.Sprint(errors.Is(err, fanfare.ErrNotFound), lane, msg), "true { }")
+			return ""
+		}
+		return fmt.Sprint(lane, msg)
+	}
+	a := w.record(w.message(app, ep), ep, fanfare.Delivered)
+	same(w, "an attempt", named(a, 10), fmt.Sprint(fanfare.Lane{Application: ep.Application, Endpoint: ep.ID}, a.Message))
+	same(w, "at the newest two", named(a, 2), "")
+	same(w, "of nothing", named(&fanfare.Attempt{ID: "atmpt_00000000000000000000000000"}, 10), "")
+	same(w, "of what is no id", named(&fanfare.Attempt{ID: "x"}, 10), "")
+	same(w, "an operational one", named(w.record(w.message(operational, own), own, fanfare.Delivered), 10), "")
+	w.ok(w.store.DeleteEndpoint(w.Context(), newer.Application, newer.ID))
+	w.ok(w.store.DeleteEndpoint(w.Context(), ep.Application, ep.ID))
+	same(w, "of an endpoint that is gone", named(a, 10), "")
 }

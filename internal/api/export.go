@@ -18,7 +18,7 @@ func (s *server) exportRoutes() []*route {
 	content.serve, content.stream, content.media = readContent, true, ndjson
 	return []*route{
 		s.logRoute(),
-		on("POST /app/{app}/msg/export", "Write messages down, with their payloads, to be read as the task's content", exportMessages, planParam).
+		on("POST /app/{app}/msg/export", "Write messages down, with their payloads, to be read as the task's content", exportMessages, planParams...).
 			answering(http.StatusAccepted).needs(fanfare.ScopeReadMessages, noSession).inChannels().exactly().doing("message.export"),
 		content,
 		on("DELETE /background-task/{task}/content", "Remove what an export has written before it expires", dropContent).

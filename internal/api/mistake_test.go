@@ -141,6 +141,9 @@ func TestAPlanIsNoDeedInTheAuditLog(t *testing.T) {
 	const since = `{"since":"2026-01-01T00:00:00Z"}`
 	w.do("POST", "/api/v1/app/acme/endpoint/ep/recover?plan=true", since).want(200)
 	w.do("POST", "/api/v1/app/acme/msg/expunge-all-contents?plan=true", "").want(200)
+	w.do("POST", "/api/v1/app/acme/endpoint/ep/recover?plan=true&planTime=1000", since).want(200).has(map[string]any{"more": nil})
+	w.do("POST", "/api/v1/app/acme/endpoint/ep/recover?planTime=1000", since).want(422)
+	w.do("POST", "/api/v1/app/acme/endpoint/ep/recover?plan=true&planTime=0", since).want(422)
 	w.do("POST", "/api/v1/event-type/import/openapi", `{"dryRun":true,"spec":{"openapi":"3.1.0","info":{"title":"","version":""},"webhooks":{"a":{"post":{"description":"a"}}}}}`).want(200)
 	w.do("POST", "/api/v1/app/acme/endpoint/ep/recover", since).want(202)
 	var out struct{ Data []struct{ Action string } }

@@ -23,7 +23,7 @@ func (s *server) operationalRoutes() []*route {
 		on("PUT "+one+"/headers", "Replace the headers sent to an operational endpoint", replaceHeaders).amending().doing("operational-endpoint.headers.replace"),
 		on("PATCH "+one+"/headers", "Change some of the headers sent to an operational endpoint", changeHeaders).amending().doing("operational-endpoint.headers.update"),
 		on("GET "+one+"/stats", "Count an operational endpoint's deliveries", endpointStats, sinceParam, untilParam, newestParam, waitingParam),
-		on("POST "+one+"/recover", "Make an operational endpoint's deliveries that were given up wait again", recoverEndpoint, planParam).answering(http.StatusAccepted).exactly().doing("operational-endpoint.recover"),
+		on("POST "+one+"/recover", "Make an operational endpoint's deliveries that were given up wait again", recoverEndpoint, planParams...).answering(http.StatusAccepted).exactly().doing("operational-endpoint.recover"),
 		on("POST "+one+"/verify", "Ask an operational endpoint's receiver whether it wants messages", verifyEndpoint).doing("operational-endpoint.verify"),
 		on("GET "+one+"/attempt", "List the attempts to an operational endpoint", listAttempts, attemptFilters()...),
 	}

@@ -13,13 +13,17 @@ import (
 // small, and then the answer says what came of them.
 const shortly = 500 * time.Millisecond
 
-var planParam = param{name: "plan", kind: "boolean", doc: "Only count what there is to do, and do nothing; false unless told."}
+// planParams are those of requests that may only plan.
+var planParams = []param{
+	{name: "plan", kind: "boolean", doc: "Only count what there is to do, and do nothing; false unless told."},
+	{name: "planTime", kind: "integer", doc: "With plan: count for about so many milliseconds, 1 to 10,000; more says whether there is more. To the end unless told."},
+}
 
 func (s *server) taskRoutes() []*route {
 	status := param{name: "status", kind: "string", doc: "Only with this status; those that were cancelled count as failed too.", enum: []string{"running", "finished", "failed", "cancelled"}}
 	task := param{name: "task", kind: "string", doc: "Only of this kind.", enum: taskKinds}
 	again := func(pattern, summary string, in func(*call, *bulkReplayIn) (*startedOut, error)) *route {
-		return on(pattern, summary, in, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().exactly()
+		return on(pattern, summary, in, planParams...).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().exactly()
 	}
 	read := describe[none, *taskOut]("GET /background-task/{task}", "Read a background task")
 	read.serve = readTask
@@ -27,12 +31,12 @@ func (s *server) taskRoutes() []*route {
 		on("GET /background-task", "List background tasks; those that ended are kept for 90 days", listTasks, params(status, task)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels().toAll(),
 		read.needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels().toAll(),
 		on("POST /background-task/{task}/cancel", "End a background task; what it has done stays done", cancelTask).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().toAll().doing("task.cancel"),
-		on("POST /app/{app}/endpoint/{endpoint}/replay-missing", "Send an endpoint the messages that it wants and was never sent", replayMissing, planParam).
+		on("POST /app/{app}/endpoint/{endpoint}/replay-missing", "Send an endpoint the messages that it wants and was never sent", replayMissing, planParams...).
 			answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().exactly().doing("endpoint.replay-missing"),
 		again("POST /app/{app}/endpoint/{endpoint}/bulk-replay", "Send an endpoint messages again, whatever became of them", bulkReplay).doing("endpoint.bulk-replay"),
 		again("POST /app/{app}/msg/bulk-replay", "Send messages again to all endpoints that had them", bulkReplayAll).doing("message.bulk-replay"),
-		on("POST /app/{app}/msg/bulk-expunge", "Remove payloads for good: of the messages named at once, or of all that a filter picks", bulkExpunge, planParam).needs(fanfare.ScopeWriteMessages, noSession).inChannels().exactly().doing("message.bulk-expunge"),
-		on("POST /app/{app}/msg/expunge-all-contents", "Remove the payloads of all messages for good", expungeAll, planParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).inChannels().exactly().doing("message.expunge-all"),
+		on("POST /app/{app}/msg/bulk-expunge", "Remove payloads for good: of the messages named at once, or of all that a filter picks", bulkExpunge, planParams...).needs(fanfare.ScopeWriteMessages, noSession).inChannels().exactly().doing("message.bulk-expunge"),
+		on("POST /app/{app}/msg/expunge-all-contents", "Remove the payloads of all messages for good", expungeAll, planParams...).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).inChannels().exactly().doing("message.expunge-all"),
 		on("DELETE /app/{app}/msg/{msg}/attempt/{attempt}/content", "Remove an attempt's response, body and headers, for good", expungeAttempt).needs(fanfare.ScopeWriteMessages, noSession).inChannels().doing("attempt.expunge"),
 	}
 }
@@ -69,6 +73,7 @@ type startedOut struct {
 	Task      string         `json:"task"`
 	Data      map[string]int `json:"data" newer:"true"`
 	UpdatedAt time.Time      `json:"updatedAt" newer:"true"`
+	More      bool           `json:"more,omitzero" newer:"true" doc:"Of a plan whose time was over before all was counted: there may be more than total."`
 	taskFields
 }
 
@@ -138,21 +143,24 @@ func showTask(t *fanfare.Task) (*taskOut, error) {
 
 // start carries out what was asked for: it plans it only, or starts it.
 func (c *call) start(t *fanfare.Task) (*startedOut, error) {
-	plan := c.boolean("plan", false)
+	plan, long := c.boolean("plan", false), c.integer("planTime", 1, 10_000, 0)
+	if long > 0 && !plan {
+		c.mistake("planTime", "goes with plan=true; leave it out")
+	}
 	if err := c.mistakes(); err != nil {
 		return nil, err
 	}
 	t.Selection.Within = c.who.channels()
 	ctx := c.r.Context()
 	if c.planned = plan; plan {
-		total, err := c.hub.PlanTask(ctx, t)
+		total, more, err := c.hub.PlanTask(ctx, t, time.Duration(long)*time.Millisecond)
 		if err != nil {
 			return nil, err
 		}
 		c.status = http.StatusOK
 		t.Total, t.CreatedAt, t.UpdatedAt = total, t.Selection.Until, t.Selection.Until
 		out := showStarted(t)
-		out.Status, out.State = "planned", "planned"
+		out.Status, out.State, out.More = "planned", "planned", more
 		return out, nil
 	}
 	if err := c.hub.StartTask(ctx, t); err != nil {
@@ -170,7 +178,7 @@ func (c *call) start(t *fanfare.Task) (*startedOut, error) {
 
 func showStarted(t *fanfare.Task) *startedOut {
 	out, _ := showTask(t) // never fails
-	return &startedOut{out.ID, out.Status, out.Task, out.Data, out.UpdatedAt, out.taskFields}
+	return &startedOut{out.ID, out.Status, out.Task, out.Data, out.UpdatedAt, false, out.taskFields}
 }
 
 type recoverIn struct {

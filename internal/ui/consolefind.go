@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -123,31 +124,18 @@ func (v *visit) findEndpoint(raw [16]byte, add func(text, path string)) error {
 // findAttempt is findID of an attempt, which is looked for at the newest thousand
 // endpoints.
 func (v *visit) findAttempt(raw [16]byte, add func(text, path string)) error {
-	if !v.reaches("GET /attempt") {
+	if !v.reaches("GET /attempt") || !v.reaches("GET /endpoint") {
 		return nil
 	}
 	id := fanfare.AttemptID(fanfare.EncodeID("atmpt_", raw))
-	behind := fanfare.Page{Limit: 1, Ascending: true, After: fanfare.EncodeID("atmpt_", beside(raw, -1))}
-	f := fanfare.EndpointFilter{Limit: fanfare.MaxPage, Look: issuesLook}
-	for range searchLook {
-		eps, next, err := v.everyEndpoint(f)
-		if err != nil {
-			return err
-		}
-		for _, ep := range eps {
-			all, err := v.hub.Attempts(v.r.Context(), ep.Application, fanfare.AttemptFilter{Endpoint: ep.ID, Page: behind})
-			if err != nil {
-				return err
-			}
-			if len(all) > 0 && all[0].ID == id {
-				add("Attempt "+string(id), "/app/"+string(ep.Application)+"/message/"+string(all[0].Message)+"/to/"+string(ep.ID))
-				return nil
-			}
-		}
-		if f.Before = next; next == "" {
-			break
-		}
+	to, msg, err := v.hub.FindAttempt(v.r.Context(), id)
+	switch {
+	case errors.Is(err, fanfare.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
 	}
+	add("Attempt "+string(id), "/app/"+string(to.Application)+"/message/"+string(msg)+"/to/"+string(to.Endpoint))
 	return nil
 }
 

@@ -190,23 +190,23 @@ const groupCounted = 10
 // wouldRetry counts what would be sent again to the endpoints of these issues, or to the
 // first of them.
 func (v *visit) wouldRetry(rows []issueRow) (what string, some bool, err error) {
-	n, counted := 0, rows[:min(groupCounted, len(rows))]
+	n, unsure, counted := 0, false, rows[:min(groupCounted, len(rows))]
 	for _, row := range counted {
 		of := v.within(string(row.endpoint.Application))
 		var plan taskOut
-		err := of.ask(http.MethodPost, of.of("endpoint", row.endpoint.ID, "recover"), url.Values{"plan": {"true"}}, map[string]any{"since": row.since()}, &plan)
+		err := of.plan(of.of("endpoint", row.endpoint.ID, "recover"), map[string]any{"since": row.since()}, planTime/groupCounted, &plan)
 		if err != nil && !gone(err) {
 			return "", false, err
 		}
-		n += plan.Total
+		n, unsure = n+plan.Total, unsure || plan.More
 	}
 	switch further := len(rows) - len(counted); {
 	case further > 0:
-		what = fmt.Sprintf("Since they began to fail %s given up to the first %d; of the other %d it was not counted.", count(n, "delivery was", "deliveries were"), len(counted), further)
-	case n == 0:
+		what = fmt.Sprintf("Since they began to fail %s given up to the first %d; of the other %d it was not counted.", planned(n, unsure, "delivery was", "deliveries were"), len(counted), further)
+	case n == 0 && !unsure:
 		return "Nothing has been given up since they began to fail.", false, nil
 	default:
-		what = fmt.Sprintf("Since they began to fail %s given up.", count(n, "delivery was", "deliveries were"))
+		what = fmt.Sprintf("Since they began to fail %s given up.", planned(n, unsure, "delivery was", "deliveries were"))
 	}
 	return what + " " + untilHealthy, true, nil
 }

@@ -16,7 +16,7 @@ const (
 // the endpoint and of the application, or else by how fast the receiver has answered of
 // late. "" if nothing is known of that.
 func (v *visit) lasts(t *taskFull) (string, error) {
-	if t.Total == 0 {
+	if t.Total == 0 || t.More {
 		return "", nil
 	}
 	if t.Task == "application.purge_content" {

@@ -250,7 +250,7 @@ func causeWords(cause string) string {
 	if words == "" {
 		return cause
 	}
-	return strings.ToUpper(words[:1]) + words[1:]
+	return capital(words)
 }
 
 func muteIssue(v *visit) error {

@@ -278,7 +278,7 @@ func (w *world) request(method, path string) *httptest.ResponseRecorder {
 var ofTheHub = map[string]string{
 	"console.go":         "Identify",
 	"consoleendpoint.go": "Application",
-	"consolefind.go":     "Attempts",
+	"consolefind.go":     "FindAttempt",
 	"consolehome.go":     "Counters",
 	"consolelogin.go":    "Audit CreateKey Identify Key Keys RevokeKey",
 	"consoleneeds.go":    "EveryEndpoint RecordedBefore",

@@ -33,20 +33,20 @@ func confirmRecoverAll(v *visit) error {
 	}
 	text := from.UTC().Format(time.RFC3339Nano)
 	var plan taskFull
-	if err := v.ask(http.MethodPost, v.of("msg", "bulk-replay"), url.Values{"plan": {"true"}}, givenUpSince(text), &plan); err != nil {
+	if err := v.plan(v.of("msg", "bulk-replay"), givenUpSince(text), planTime, &plan); err != nil {
 		return err
 	}
 	accepted := "messages accepted since " + from.UTC().Format("2006-01-02 15:04:05 UTC")
 	body.Text = "Of " + accepted + " no delivery is given up."
-	if plan.Total > 0 {
+	if plan.Total > 0 || plan.More {
 		body.Text = fmt.Sprintf("Of %s, %s given up. They are sent again to the endpoints they were for, which see the same message ids as before.",
-			accepted, count(plan.Total, "delivery is", "deliveries are"))
+			accepted, planned(plan.Total, plan.More, "delivery is", "deliveries are"))
 		lasts, err := v.lasts(&plan)
 		if err != nil {
 			return err
 		}
 		body.Text += strings.TrimRight(" "+lasts, " ")
-		body.Do = v.act("/recover", "Send "+count(plan.Total, "delivery", "deliveries")+" again", "main", place{Text: "since", URL: text})
+		body.Do = v.act("/recover", "Send "+them(plan.Total, plan.More, "delivery", "deliveries")+" again", "main", place{Text: "since", URL: text})
 	}
 	return v.show("console/recover", "Send again what failed?", body)
 }

@@ -29,6 +29,7 @@ type taskFull struct {
 	AppID      string
 	EndpointID string
 	Total      int
+	More       bool // of a plan: that is not all
 	Done       int
 	Error      string
 	CreatedAt  time.Time
@@ -226,7 +227,8 @@ type newTaskBody struct {
 
 // A taskPlan is what a task would do.
 type taskPlan struct {
-	Total int
+	None  bool
+	More  bool // than it says
 	Much  string
 	What  string
 	Hint  string
@@ -282,14 +284,14 @@ func (v *visit) given(name string) string {
 func planTask(v *visit) error {
 	do := v.said("do")
 	in, path, hint, err := v.taskForm()
-	query := url.Values{}
-	if do != "start" {
-		query.Set("plan", "true")
-		v.r.PostForm.Del("once") // it may be asked as often as one likes
-	}
 	var t taskFull
-	if err == nil {
-		err = v.ask(http.MethodPost, path, query, in, &t)
+	switch {
+	case err != nil:
+	case do == "start":
+		err = v.ask(http.MethodPost, path, url.Values{}, in, &t)
+	default:
+		v.r.PostForm.Del("once") // it may be asked as often as one likes
+		err = v.plan(path, in, planTime, &t)
 	}
 	if told, ok := isRefused(err); ok && told.Status != http.StatusForbidden && told.Status != http.StatusUnauthorized {
 		told = atField(told)
@@ -299,7 +301,7 @@ func planTask(v *visit) error {
 		return err
 	}
 	if do != "start" {
-		plan := &taskPlan{Total: t.Total, Much: t.Much(), What: t.What(), Hint: hint, Asked: v.plannedWith(&t)}
+		plan := &taskPlan{None: t.Total == 0 && !t.More, More: t.More, Much: t.Much(), What: t.What(), Hint: hint, Asked: v.plannedWith(&t)}
 		if plan.Lasts, err = v.lasts(&t); err != nil {
 			return err
 		}

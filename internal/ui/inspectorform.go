@@ -66,7 +66,7 @@ func (v *visit) changed(s *shelf, err error, done string) error {
 // inspectSays is why bins refuse something, in a sentence.
 func inspectSays(err error) string {
 	text := strings.TrimPrefix(err.Error(), inspect.ErrInvalid.Error()+": ")
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	return capital(text) + "."
 }
 
 func setAnswer(v *visit) error {

@@ -100,9 +100,9 @@ func (t *taskFull) sends() bool {
 // Much is how much there is to do, in words.
 func (t *taskFull) Much() string {
 	if t.sends() {
-		return count(t.Total, "delivery", "deliveries")
+		return planned(t.Total, t.More, "delivery", "deliveries")
 	}
-	return count(t.Total, "message", "messages")
+	return planned(t.Total, t.More, "message", "messages")
 }
 
 // sayTaskWaits says of a task that is finished that what it was for is in line with it,

@@ -3,7 +3,7 @@ package ui
 import (
 	"fmt"
 	"net/http"
-	"net/url"
+	"strings"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -132,7 +132,7 @@ func (v *visit) askAgain(q *question, what string) error {
 		heading = "Retry all when healthy?"
 	}
 	var plan taskOut
-	if err := v.ask(http.MethodPost, v.of("endpoint", q.ID, path), url.Values{"plan": {"true"}}, map[string]any{"since": text}, &plan); err != nil {
+	if err := v.plan(v.of("endpoint", q.ID, path), map[string]any{"since": text}, planTime, &plan); err != nil {
 		return err
 	}
 	q.Heading = heading
@@ -140,35 +140,39 @@ func (v *visit) askAgain(q *question, what string) error {
 		q.Spans = append(q.Spans, place{s.text, v.base + "/endpoint/" + q.ID + "/confirm/" + what + "?since=" + s.span, since == s.span || since == "" && s.span == "24h"})
 	}
 	from := "since " + at.UTC().Format("2006-01-02 15:04:05 UTC")
+	none := plan.Total == 0 && !plan.More
 	switch {
-	case plan.Total == 0 && what == "replay":
+	case none && what == "replay":
 		q.Text = "There is no message " + from + " that this endpoint wants and was not sent."
-	case plan.Total == 0:
+	case none:
 		q.Text = "Nothing that was accepted " + from + " has been given up."
 	case what == "replay":
-		q.Text = fmt.Sprintf("%s %s that this endpoint wants, and was never sent.", count(plan.Total, "message was accepted", "messages were accepted"), from)
+		q.Text = capital(planned(plan.Total, plan.More, "message was accepted", "messages were accepted")) + " " + from + " that this endpoint wants, and was never sent."
 	case what == "retry":
-		q.Text = fmt.Sprintf("%s %s. %s", count(plan.Total, "delivery was given up", "deliveries were given up"), from, untilHealthy)
+		q.Text = capital(planned(plan.Total, plan.More, "delivery was given up", "deliveries were given up")) + " " + from + ". " + untilHealthy
 	default:
-		q.Text = fmt.Sprintf("%s %s. The receiver sees the same message ids as before.", count(plan.Total, "delivery was given up", "deliveries were given up"), from)
+		q.Text = capital(planned(plan.Total, plan.More, "delivery was given up", "deliveries were given up")) + " " + from + ". The receiver sees the same message ids as before."
 	}
-	if n := q.RateLimit; n != nil && plan.Total > *n {
+	if n := q.RateLimit; n != nil && plan.Total > *n && !plan.More {
 		q.Text += fmt.Sprintf(" At %s a second, as the endpoint has it, that takes about %s.", count(*n, "message", "messages"), long(time.Duration(plan.Total / *n)*time.Second))
 	}
-	if plan.Total > 0 {
+	if !none {
 		verb := "Send "
 		if what == "retry" {
 			verb = "Retry "
 		}
-		q.Do = v.act("/endpoint/"+q.ID+"/do/"+what, verb+count(plan.Total, "message", "messages"), "main", place{Text: "since", URL: text})
+		q.Do = v.act("/endpoint/"+q.ID+"/do/"+what, verb+them(plan.Total, plan.More, "message", "messages"), "main", place{Text: "since", URL: text})
 	}
-	if plan.Total == 0 && what != "replay" {
+	if none && what != "replay" {
 		if err := v.askWaiting(q); err != nil {
 			return err
 		}
 	}
 	return v.show("portal/confirm", heading, q)
 }
+
+// capital is a sentence with a capital letter in front.
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // count is a number with its noun.
 func count(n int, one, many string) string {

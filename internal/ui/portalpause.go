@@ -3,7 +3,6 @@ package ui
 import (
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -67,8 +66,7 @@ func (v *visit) askCancel(q *question) error {
 	}
 	q.Text = "No delivery waits for it at present."
 	if n > 0 {
-		text := waits(n)
-		q.Text = strings.ToUpper(text[:1]) + text[1:] + " for it, and would be cancelled. That cannot be undone: what is cancelled is sent only if somebody resends it."
+		q.Text = capital(waits(n)) + " for it, and would be cancelled. That cannot be undone: what is cancelled is sent only if somebody resends it."
 	}
 	q.Text += " An attempt that is under way is seen through."
 	if q.drops() {

@@ -267,6 +267,7 @@ type taskOut struct {
 	Status string
 	State  string
 	Total  int
+	More   bool // of a plan: that is not all
 	Done   int
 }
 
