@@ -7,7 +7,8 @@ import (
 )
 
 // RequestBody is the body of the requests in which ep is sent msg, as both are now: what
-// was sent before is the same, unless ep's format has changed since. ok is false where
+// was sent before is the same, unless what makes it has changed since: ep's format, script
+// or batches, or the application's uid. ok is false where
 // more than the format makes it: a script, a connector, a secret that stands in it, or
 // other messages that go along; and where the payload is no more.
 func (h *Hub) RequestBody(ctx context.Context, ep *Endpoint, msg *Message) (body []byte, ok bool, err error) {
@@ -20,7 +21,7 @@ func (h *Hub) RequestBody(ctx context.Context, ep *Endpoint, msg *Message) (body
 	}
 	t, err := h.target(app, ep, h.now())
 	if err != nil {
-		return nil, false, err
+		return nil, false, nil // nothing can be sent to it: see Endpoint.Unusable
 	}
 	return t.format(msg, t.owner).body, true, nil
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // A gatherer makes groups of the jobs that come while it is busy with those before
@@ -13,6 +14,7 @@ type gatherer[J job] struct {
 	mu      sync.Mutex
 	waiting *group[J] // nil: none
 	working int       // workers that run
+	busy    bool      // the last group was large
 	closed  bool
 	idle    sync.Cond // working has become 0
 }
@@ -31,13 +33,21 @@ type group[J job] struct {
 }
 
 // workers is how many groups are under way at once: while one waits for the disk,
-// the next is sent.
+// the next is sent. When there is much to do it is one, unless the next one is full.
 const workers = 2
 
 // A group holds no more than so many jobs, and no more than one beyond so many bytes.
 const (
 	mostJobs  = 256
 	mostBytes = 4 << 20
+)
+
+// A transaction costs about as much as storing ten messages, so when there is much to do
+// a pause is left in which more of it gathers, for as long as more comes.
+const (
+	busyBytes = 24 << 10
+	pause     = 4 * time.Millisecond
+	look      = 500 * time.Microsecond // how often it is looked whether more comes
 )
 
 func newGatherer[J job](do func(group []J)) *gatherer[J] {
@@ -66,7 +76,7 @@ func (g *gatherer[J]) run(ctx context.Context, job J) error {
 	mine := *last
 	mine.jobs = append(mine.jobs, job)
 	mine.size += job.size()
-	if g.working < workers {
+	if g.working == 0 || g.working < workers && !g.enough() {
 		g.working++
 		go g.work()
 	}
@@ -75,12 +85,15 @@ func (g *gatherer[J]) run(ctx context.Context, job J) error {
 	return nil
 }
 
+// enough reports whether one worker does more than two would.
+func (g *gatherer[J]) enough() bool { return g.busy && (g.waiting == nil || g.waiting.next == nil) }
+
 // work does groups until none is left.
 func (g *gatherer[J]) work() {
 	for {
 		g.mu.Lock()
 		mine := g.waiting
-		if mine == nil {
+		if mine == nil || g.working > 1 && g.enough() {
 			if g.working--; g.working == 0 {
 				g.idle.Broadcast()
 			}
@@ -88,9 +101,32 @@ func (g *gatherer[J]) work() {
 			return
 		}
 		g.waiting = mine.next
+		g.busy = mine.size >= busyBytes
 		g.mu.Unlock()
 		g.do(mine.jobs)
 		close(mine.done)
+		if mine.size >= busyBytes {
+			g.gather()
+		}
+	}
+}
+
+// gather pauses until nothing more comes: those who would bring it wait themselves then.
+func (g *gatherer[J]) gather() {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for before, n := -1, 0; n < int(pause/look); n++ {
+		<-tick.C
+		g.mu.Lock()
+		now, full := 0, false
+		if g.waiting != nil {
+			now, full = g.waiting.size, g.waiting.next != nil
+		}
+		g.mu.Unlock()
+		if full || now == before {
+			return
+		}
+		before = now
 	}
 }
 

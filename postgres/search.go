@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -235,6 +236,7 @@ func (s *Store) MessagesNamed(ctx context.Context, ref string, before fanfare.Ap
 		}
 		return err
 	})
+	slices.SortStableFunc(found, func(a, b *fanfare.Message) int { return cmp.Compare(b.Application, a.Application) })
 	for _, msg := range found {
 		msg.Payload = nil
 	}

@@ -263,33 +263,30 @@ func listEndpoints(c *call, _ *none) (*list[*endpointOut], error) {
 		descending: true,
 		id:         func(ep *fanfare.Endpoint) string { return string(ep.ID) },
 		fetch:      func(p fanfare.Page) ([]*fanfare.Endpoint, error) { return c.endpointsFaring(app.ID, which, p) },
+		looks:      which != fanfare.AnyEndpoint,
 	}, c.showEndpoint)
 }
 
-// endpointsFaring is a page of an application's endpoints that fare so.
+// endpointsFaring is a page of an application's endpoints that fare so, found in a piece of
+// the list where not all do.
 func (c *call) endpointsFaring(app fanfare.ApplicationID, which fanfare.EndpointState, p fanfare.Page) (found []*fanfare.Endpoint, err error) {
-	limit := p.Limit
-	if which != fanfare.AnyEndpoint {
-		p.Limit = fanfare.MaxPage
+	if which == fanfare.AnyEndpoint {
+		return c.hub.EndpointsWithin(c.r.Context(), app, c.who.channels(), p)
 	}
-	for {
-		eps, err := c.hub.EndpointsWithin(c.r.Context(), app, c.who.channels(), p)
-		if err != nil {
-			return nil, err
-		}
-		for _, ep := range eps {
-			if which.Is(ep) {
-				found = append(found, ep)
-			}
-			if len(found) == limit {
-				return found, nil
+	limit, look := p.Limit, p.Look
+	p.Limit, p.Look = fanfare.MaxPage, nil
+	eps, err := c.hub.EndpointsWithin(c.r.Context(), app, c.who.channels(), p)
+	for _, ep := range eps {
+		if which.Is(ep) {
+			if found = append(found, ep); len(found) == limit {
+				return found, err
 			}
 		}
-		if len(eps) < p.Limit {
-			return found, nil
-		}
-		p.After = string(eps[len(eps)-1].ID)
 	}
+	if len(eps) == p.Limit && look != nil {
+		look.Last = string(eps[len(eps)-1].ID)
+	}
+	return found, err
 }
 
 func createEndpoint(c *call, in *endpointIn) (*endpointOut, error) {

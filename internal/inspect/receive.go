@@ -50,7 +50,9 @@ func (s *Bins) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Type", answer.ContentType)
 	}
 	for _, line := range answer.Headers {
-		if followed := r.Method == http.MethodGet || r.Method == http.MethodHead; !followed || http.CanonicalHeaderKey(line[0]) != "Location" {
+		// Browsers follow it after a form's POST too, and say then where the form was.
+		followed := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Header.Get("Origin") != ""
+		if !followed || http.CanonicalHeaderKey(line[0]) != "Location" {
 			h.Set(line[0], line[1])
 		}
 	}

@@ -105,7 +105,7 @@ func (v *visit) everyRows(eps []*fanfare.Endpoint) (rows []*everyRow, err error)
 		row.endpointOut = endpointOut{
 			ID: string(ep.ID), UID: ep.UID, Kind: ep.Kind, URL: ep.URL, Description: ep.Description, Disabled: ep.Disabled, Paused: ep.Paused,
 			EventTypes: ep.EventTypes, Unverified: ep.Unverified(), OnPause: ep.OnPause, FailingSince: ep.FailingSince, DisabledReason: ep.DisabledReason, CreatedAt: ep.CreatedAt,
-			Success: successOut{Preset: ep.Success.Preset},
+			Success: successOut(ep.Success),
 		}
 		if s := ep.Timeout.Seconds(); s > 0 {
 			row.Timeout = &s

@@ -111,7 +111,7 @@ func (v *visit) findEndpoint(raw [16]byte, add func(text, path string)) error {
 	if !v.reaches("GET /endpoint") {
 		return nil
 	}
-	f := fanfare.EndpointFilter{Before: fanfare.EndpointID(fanfare.EncodeID("ep_", beside(raw, 1))), Limit: 1, Look: 1}
+	f := fanfare.EndpointFilter{Before: fanfare.EndpointID(fanfare.EncodeID("ep_", numberAfter(raw))), Limit: 1, Look: 1}
 	rows, _, err := v.everyOf(f)
 	for _, row := range rows {
 		if row.ID == fanfare.EncodeID("ep_", raw) {
@@ -139,12 +139,10 @@ func (v *visit) findAttempt(raw [16]byte, add func(text, path string)) error {
 	return nil
 }
 
-// beside is the number before or after one of 16 bytes.
-func beside(raw [16]byte, step int) [16]byte {
+// numberAfter is the number after one of 16 bytes.
+func numberAfter(raw [16]byte) [16]byte {
 	for i := len(raw) - 1; i >= 0; i-- {
-		was := raw[i]
-		raw[i] = byte(int(was) + step)
-		if step > 0 && was != 0xff || step < 0 && was != 0 {
+		if raw[i]++; raw[i] != 0 {
 			break
 		}
 	}

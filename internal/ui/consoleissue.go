@@ -51,7 +51,7 @@ type issuesBody struct {
 // Bounds of a page of issues.
 const (
 	issuesPage = 10              // hosts
-	issuesRead = 30              // endpoints whose attempts are read
+	issuesRead = 20              // endpoints whose attempts are read
 	issuesMost = fanfare.MaxPage // endpoints that fail
 	issuesLook = 5000            // endpoints that are looked at, most of which are well
 )

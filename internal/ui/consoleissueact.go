@@ -277,7 +277,7 @@ func (v *visit) afterGroup(a *groupAct, done string) error {
 	v.base = v.root
 	switch a.name {
 	case "pause":
-		return v.to(address("/endpoint", url.Values{"state": {"paused"}, "search": {v.said("host")}}.Encode()), done)
+		return v.to(address("/endpoint", url.Values{"state": {"paused"}, "search": {"//" + v.said("host")}}.Encode()), done)
 	case resumeAll:
 		return v.to("/endpoint", done)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/fanfarehq/fanfare"
 )
 
@@ -90,15 +92,24 @@ func (v *visit) issuesOfSite(s *site, look *issueLook, reads int) (rows []issueR
 	if err != nil {
 		return nil, err
 	}
-	for _, ep := range eps {
-		some, err := v.issuesOf(ep, look)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, some...)
+	found := make([][]issueRow, len(eps))
+	var reading errgroup.Group
+	reading.SetLimit(readsAtOnce)
+	for i, ep := range eps {
+		reading.Go(func() (err error) {
+			found[i], err = v.issuesOf(ep, look)
+			return err
+		})
 	}
-	return rows, nil
+	if err := reading.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(found...), nil
 }
+
+// readsAtOnce is how many endpoints a page reads the attempts of beside each other: where
+// the database is another process most of the time is waiting.
+const readsAtOnce = 8
 
 // together makes one issue of those of several endpoints that have one cause.
 func together(root string, s *site, rows []issueRow, look *issueLook, reads int) (all []issueRow) {
@@ -177,7 +188,7 @@ func applications(rows []issueRow) string {
 func (v *visit) askedSite() *site { return &site{host: v.asked("host"), from: v.asked("from")} }
 
 // groupMost is how many endpoints of a site are looked at for one of its issues.
-const groupMost = pageSize
+const groupMost = 25
 
 // askedGroup are the endpoints that fail at the host and for the cause that the address
 // names. more: not all that fail at that host were looked at.

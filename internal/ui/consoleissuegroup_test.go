@@ -174,13 +174,13 @@ func TestFormsOfSeveralEndpointsAreChecked(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
 	three, _ := w.several(503)
 	before := w.state()
-	w.post(422, "/issue/group/do/pause").says("Name between 1 and 50 endpoints")
+	w.post(422, "/issue/group/do/pause").says("Name between 1 and 25 endpoints")
 	w.post(422, "/issue/group/do/pause", "endpoint", "acme").says("no endpoint")
 	var many []string
 	for range 51 {
 		many = append(many, "endpoint", "acme "+string(three[0].ID)+" x")
 	}
-	w.post(422, "/issue/group/do/pause", many...).says("Name between 1 and 50 endpoints")
+	w.post(422, "/issue/group/do/pause", many...).says("Name between 1 and 25 endpoints")
 	w.post(404, "/issue/group/do/delete", "endpoint", "acme "+string(three[0].ID)+" x")
 	w.get(404, "/issue/group/confirm/delete?host="+w.host()+"&cause=status-503")
 	w.post(409, "/issue/group/do/retry", "endpoint", "acme "+string(three[0].ID)+" yesterday").says("It was done with 0 of 1 endpoint")
@@ -193,17 +193,17 @@ func TestFormsOfSeveralEndpointsAreChecked(t *testing.T) {
 func TestMoreIsSaidThanIsLookedAt(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
 	w.answers(503, "no")
-	for i := range 45 {
+	for i := range 25 {
 		w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = fmt.Sprintf("Shop %d", i) })
 	}
-	w.message(45, `{}`)
+	w.message(25, `{}`)
 	w.until("all fail", func() bool {
 		eps, _, err := w.hub.EveryEndpoint(t.Context(), fanfare.EndpointFilter{Which: fanfare.FailingEndpoints, Limit: 100, Look: 100})
-		return err == nil && len(eps) == 45
+		return err == nil && len(eps) == 25
 	})
-	w.get(200, "/issue").says("at least 30 endpoints of 1 application", "Shop 44 of Acme")
+	w.get(200, "/issue").says("at least 20 endpoints of 1 application", "Shop 24 of Acme")
 	w.get(200, "/").says("at least 10 endpoints of 1 application")
-	w.get(200, "/issue/group?host="+w.host()+"&cause=status-503").says("45 endpoints of 1 application.").lacks("at least")
+	w.get(200, "/issue/group?host="+w.host()+"&cause=status-503").says("25 endpoints of 1 application.").lacks("at least")
 }
 
 // TestIssuesArePagedByHost has twelve hosts, and on one of the second page an endpoint that

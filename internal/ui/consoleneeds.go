@@ -246,6 +246,8 @@ var consoleNeeds = map[string][]string{
 	"POST /app/{app}/endpoint/{endpoint}/do/enable":  {"PATCH /app/{app}/endpoint/{endpoint}"},
 	"POST /app/{app}/endpoint/{endpoint}/do/disable": {"PATCH /app/{app}/endpoint/{endpoint}"},
 	"POST /app/{app}/endpoint/{endpoint}/do/url":     {"PATCH /app/{app}/endpoint/{endpoint}"},
+	"POST /app/{app}/endpoint/{endpoint}/do/timeout": {"PATCH /app/{app}/endpoint/{endpoint}"},
+	"POST /app/{app}/endpoint/{endpoint}/do/success": {"PATCH /app/{app}/endpoint/{endpoint}"},
 	"POST /app/{app}/endpoint/{endpoint}/do/recover": {"POST /app/{app}/endpoint/{endpoint}/recover"},
 	"POST /app/{app}/endpoint/{endpoint}/do/retry":   {"GET /app/{app}/endpoint/{endpoint}", "POST /app/{app}/endpoint/{endpoint}/recover"},
 	"POST /app/{app}/endpoint/{endpoint}/do/cancel":  {"POST /app/{app}/endpoint/{endpoint}/pause"},

@@ -288,7 +288,7 @@ var ofTheHub = map[string]string{
 	"keynames.go":        "Key", // for the audit log, which only those see who see all keys
 	"oidclogin.go":       "Audit StoredKey",
 	"pace.go":            "Counters",
-	"portalsent.go":      "Endpoint Message RequestBody",
+	"portalsent.go":      "Application Endpoint Message RequestBody",
 	"session.go":         "Identify",
 }
 

@@ -171,6 +171,7 @@ func listEndpoints(v *visit) error {
 		}
 	}
 	if chosen != "" {
+		body.Pager.Further = !list.Done && len(list.Data) < pageSize
 		body.Empty = empty{"Nothing like that", "No endpoint is " + chosen + ".", []place{{Text: "Show all", URL: v.base}}}
 	}
 	return v.show("portal/endpoints", "Endpoints", body)

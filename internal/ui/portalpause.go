@@ -28,7 +28,7 @@ func (v *visit) pauses(ep *endpointOut, tone string) (acts []*act, ask []place) 
 }
 
 // waitingCounted is how far what waits for an endpoint is counted.
-const waitingCounted = 10_000
+const waitingCounted = 1000
 
 // waiting is how much waits for an endpoint: so much, or waitingCounted and perhaps more.
 func (v *visit) waiting(endpoint string) (int, error) {
@@ -39,11 +39,7 @@ func (v *visit) waiting(endpoint string) (int, error) {
 
 // waits says how much that is.
 func waits(n int) string {
-	text := count(n, "delivery waits", "deliveries wait")
-	if n == waitingCounted {
-		return "at least " + text
-	}
-	return text
+	return planned(n, n == waitingCounted, "delivery waits", "deliveries wait")
 }
 
 // askCancel says how much is cancelled when an endpoint is paused so.

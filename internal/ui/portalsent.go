@@ -2,6 +2,7 @@ package ui
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,16 +15,14 @@ import (
 // the command that sends it again. The API has shown the message and the endpoint already;
 // here they are as they are stored, as the command takes bytes.
 func (v *visit) requestOf(body *deliveryBody, a *attemptOut) error {
-	ctx, id := v.r.Context(), v.app
-	if v.session == nil { // the path may say the application's uid
-		app, err := v.application()
-		if err != nil {
-			return err
-		}
-		id = fanfare.ApplicationID(app.ID)
-	}
-	msg, err := v.hub.Message(ctx, id, body.ID)
+	ctx := v.r.Context()
+	app, err := v.hub.Application(ctx, string(v.app)) // the path may say its uid
 	if err != nil {
+		return err
+	}
+	id := app.ID
+	msg, err := v.hub.Message(ctx, id, body.ID)
+	if err != nil && !errors.Is(err, fanfare.ErrDamaged) {
 		return err
 	}
 	ep, err := v.hub.Endpoint(ctx, id, body.Endpoint.ID)
@@ -34,7 +33,7 @@ func (v *visit) requestOf(body *deliveryBody, a *attemptOut) error {
 	if err != nil {
 		return err
 	}
-	body.CurlHint = "With the body that was sent; what opens doors is left out."
+	body.CurlHint = "With the body that is sent by the settings of now: the signature is of it unless they have changed since. What opens doors is left out."
 	switch {
 	case !exact:
 		sent, body.CurlHint = msg.Payload, "With the payload as it came in, which is not the body that was sent: the signature is not of it. What opens doors is left out."

@@ -29,7 +29,7 @@ func TestTheRequestIsCopiedAsItWasSent(t *testing.T) {
 		w.rcv.Config.Handler = taken(w.rcv.Config.Handler, &bodies)
 		ep := w.endpoint(func(ep *fanfare.Endpoint) { ep.Format = format })
 		msg := w.message(1, `{"note": "it's"}`)
-		d := w.get(200, "/portal/message/"+string(msg.ID)+"/to/"+string(ep.ID)).says("With the body that was sent")
+		d := w.get(200, "/portal/message/"+string(msg.ID)+"/to/"+string(ep.ID)).says("With the body that is sent by the settings of now")
 		if format == "raw" {
 			d.lacks("The body that was sent")
 		} else {

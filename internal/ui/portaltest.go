@@ -164,9 +164,9 @@ func saveTransform(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if was := ep.Transformation; v.said("do") == "off" {
+	if v.said("do") == "off" {
 		ep.Transformation = ""
-		return v.showTransform(http.StatusOK, ep, field{Value: was}, &trial{Note: "The script is not applied any more. It still stands above: save it to have it back."})
+		return v.showTransform(http.StatusOK, ep, field{Value: code}, &trial{Note: "The script is not applied any more. It still stands above: save it to have it back."})
 	}
 	return v.to("/endpoint/"+ep.ID+"/transform", "transformation")
 }
@@ -218,8 +218,11 @@ func changes(before, after []byte) *comparedSection {
 	of := func(body []byte) *inspect.Request {
 		return &inspect.Request{Body: body, Header: http.Header{"Content-Type": {"application/json"}}}
 	}
-	s := &comparedSection{Heading: "What the script changes", None: "The payload stays as it is."}
-	for _, d := range inspect.Compare(of(before), of(after)).Body {
+	s, c := &comparedSection{Heading: "What the script changes", None: "The payload stays as it is."}, inspect.Compare(of(before), of(after))
+	if c.More {
+		s.Heading, s.None = "The first of what the script changes", "They differ further down than is compared here."
+	}
+	for _, d := range c.Body {
 		s.Rows = append(s.Rows, comparedRow{d, differences[d.State]})
 	}
 	return s

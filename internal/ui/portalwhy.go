@@ -90,6 +90,8 @@ func (v *visit) mend(w *why, ep *endpointOut, a *attemptOut) {
 	switch fanfare.Class(a.ErrorClass) {
 	case fanfare.ClassRedirect:
 		switch to := redirected(a); {
+		case to != nil && to.Host == scriptOutput && ep.Success.inForm() == asSet:
+			w.Links = append(w.Links, v.toSetting(ep, "Change what counts as success…", "success"))
 		case to != nil && to.Host == scriptOutput && ep.Success.Preset != scriptSuccess:
 			w.Acts = append(w.Acts, v.act(at+"/do/success", "Count that as success", "main"))
 		case to != nil && to.Host == scriptOutput:
