@@ -113,7 +113,7 @@ func TestATaskIsCancelledUnderWay(t *testing.T) {
 		begun.Wait()
 		b.open("/task/new?kind=again&app=acme&since=1h&endpoint=" + mine.ID)
 		b.press("Show how much it is")
-		b.shows("Send messages again: 8,000 deliveries")
+		b.shows("Send messages again: ") // all of them, or as many as were counted
 		b.press("Begin")
 		b.shows("What is done stays done")
 		if b.scripts() {

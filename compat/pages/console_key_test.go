@@ -171,8 +171,11 @@ func TestFocusIsSeen(t *testing.T) {
 		b.key("Tab", "Tab", 9, "")
 		unseen := eval[[]string](b, `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")].filter(e => e.checkVisibility() && !e.disabled && e.type !== "hidden").map(e => {
 			e.focus();
-			const s = getComputedStyle(e);
-			return document.activeElement === e && e.matches(":focus-visible") && s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2 && s.outlineColor !== "rgba(0, 0, 0, 0)" ? "seen" : e.outerHTML.slice(0, 200);
+			const drawn = part => {
+				const s = getComputedStyle(e, part);
+				return (!part || s.content !== "none") && s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2 && s.outlineColor !== "rgba(0, 0, 0, 0)";
+			};
+			return document.activeElement === e && e.matches(":focus-visible") && (drawn() || drawn("::after")) ? "seen" : e.outerHTML.slice(0, 200);
 		})`)
 		for _, html := range unseen {
 			if things++; html != "seen" {
