@@ -170,3 +170,26 @@ func TestOnlySoManyAnswersWait(t *testing.T) {
 		}
 	})
 }
+
+// TestNoBrowserIsLedAway by a link to a bin, nor by a form that is sent to one.
+func TestNoBrowserIsLedAway(t *testing.T) {
+	s := New("")
+	b := s.Create("me", time.Now())
+	const away = "https://example.com/away"
+	if err := s.SetAnswer("me", b.ID, Answer{Status: 307, Headers: [][2]string{{"Location", away}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ method, origin, want string }{
+		{http.MethodPost, "", away}, {http.MethodPost, "https://example.org", ""}, {http.MethodPost, "null", ""}, {http.MethodGet, "", ""}, {http.MethodHead, "", ""},
+	} {
+		r := httptest.NewRequest(c.method, Path+b.Token, nil)
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if got := w.Header().Get("Location"); w.Code != 307 || got != c.want {
+			t.Errorf("%s from %q: %d to %q, want %q", c.method, c.origin, w.Code, got, c.want)
+		}
+	}
+}
