@@ -239,7 +239,10 @@ func namedInAny(w *world) {
 			same(w, "by "+ref, find(ref, look), nil)
 		}
 	}
-	found, _, err := w.store.MessagesNamed(w.Context(), string(other.ID), "", 100)
+	found, _, err := w.store.MessagesNamed(w.Context(), string(a.ID), "", 100)
+	w.ok(err)
+	same(w, "the newest application first", each(found, func(m *fanfare.Message) fanfare.MessageID { return m.ID }), []fanfare.MessageID{odd.ID, a.ID})
+	found, _, err = w.store.MessagesNamed(w.Context(), string(other.ID), "", 100)
 	w.ok(err)
 	same(w, "a message", found, []*fanfare.Message{head(other)})
 	w.ok(w.store.DeleteApplication(w.Context(), first.ID))
