@@ -121,7 +121,7 @@ func (h *Hub) sendOnce(ctx context.Context, r *roster, msgs []*Message, key *Ide
 			errs[places[i]] = fmt.Errorf("event id %q: %w", in.Message.EventID, in.Err)
 			continue
 		}
-		h.counters.accepted.Add(1)
+		h.counters.accept(in.Message)
 		arriving.newest = in.Message.ID
 		if running {
 			h.inbox.put(accepted{in, wanted[i], cancels})

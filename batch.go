@@ -194,7 +194,7 @@ func (d *dispatcher) attemptAlone(ctx context.Context, t *target, s lane.Start, 
 		a.Class = ClassDamaged
 	}
 	d.h.recent.used(msg.ID)
-	d.attempted(ctx, t, s, a)
+	d.attempted(ctx, t, s, a, msg.IsTest())
 }
 
 // deliverTogether is deliver for several messages. The attempt is of the first.
@@ -217,8 +217,12 @@ func (h *Hub) deliverTogether(ctx context.Context, t *target, members []member) 
 	if hops > 0 {
 		t = t.passing(hops)
 	}
+	out := formatted{body: append(body, ']'), contentType: t.batchType()}
+	if !slices.ContainsFunc(members, func(m member) bool { return !m.msg.IsTest() }) {
+		out.header = append(out.header, testHeader)
+	}
 	whole := &Message{ID: MessageID("batch_" + fmt.Sprintf("%x", digest.Sum(nil)[:16]))}
-	h.transmit(ctx, t, whole, formatted{body: append(body, ']'), contentType: t.batchType()}, a)
+	h.transmit(ctx, t, whole, out, a)
 	return a
 }
 
@@ -251,7 +255,7 @@ func (d *dispatcher) attemptedTogether(ctx context.Context, t *target, members [
 		if d.h.operations.on.Load() {
 			d.report(ctx, t, &own)
 		}
-		recordings[i] = recording{&Outcome{Attempt: &own, Delivery: next.delivery}, finished{t, own.Message, next.verdict, own.StartedAt.Add(own.Duration)}}
+		recordings[i] = recording{&Outcome{Attempt: &own, Delivery: next.delivery}, finished{t, own.Message, next.verdict, own.StartedAt.Add(own.Duration)}, m.msg.IsTest()}
 	}
 	if a.Class == ClassSuccess {
 		d.h.inbox.put(sent{t.ID, a.Message})

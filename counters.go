@@ -8,7 +8,7 @@ import (
 	"github.com/fanfarehq/fanfare/internal/lane"
 )
 
-// counters count since the Hub was made, but for the gauges, which are as the
+// counters count since the Hub was made, tests apart; the gauges are as the
 // scheduler last was.
 type counters struct {
 	accepted, delivered, givenUp  atomic.Int64
@@ -22,7 +22,7 @@ type counters struct {
 	cluster                 atomic.Pointer[cluster]
 }
 
-// Counters say how a Hub is doing, for metrics.
+// Counters say how a Hub is doing, for metrics. Tests do not count: see [TestTag].
 type Counters struct {
 	Accepted  int64           // messages
 	Attempts  map[Class]int64 // by class
@@ -62,6 +62,12 @@ func (h *Hub) Counters() Counters {
 		return true
 	})
 	return out
+}
+
+func (c *counters) accept(msg *Message) {
+	if !msg.IsTest() {
+		c.accepted.Add(1)
+	}
 }
 
 func (c *counters) count(a *Attempt) {

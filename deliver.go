@@ -58,6 +58,9 @@ func (h *Hub) deliver(ctx context.Context, t *target, msg *Message) *Attempt {
 	if msg.EventTypeVersion != 0 {
 		out.header = append(out.header, Header{webhook.HeaderEventTypeVersion, strconv.Itoa(msg.EventTypeVersion)})
 	}
+	if msg.IsTest() {
+		out.header = append(out.header, testHeader)
+	}
 	if r := h.Retirement(ctx, msg.EventType, msg.EventTypeVersion); !r.IsZero() {
 		out.header = append(out.header, r.Header()...)
 	}

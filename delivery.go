@@ -123,7 +123,7 @@ func (h *Hub) Attempt(ctx context.Context, app ApplicationID, msg MessageID, id 
 }
 
 // EndpointStats counts an endpoint's deliveries of messages accepted in
-// [since, until) by state.
+// [since, until) by state, but for those of tests: see [TestTag].
 func (h *Hub) EndpointStats(ctx context.Context, app ApplicationID, ep EndpointID, since, until time.Time) (map[State]int, error) {
 	return h.store.Stats(ctx, app, ep, since, until)
 }

@@ -65,7 +65,8 @@ func versionNumber(name string) int {
 
 // SendExample accepts the example of t at place i as a new message, for ep and no
 // other endpoint, whether or not ep asks for such messages. If ep has pinned another
-// version than the current one, it is an example of that. The round is a manual one.
+// version than the current one, it is an example of that. The round is a manual one, and
+// the message a test: see [TestTag].
 func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int) (*Message, error) {
 	versions := t.numbers()
 	pin := ep.EventTypeVersions[t.Name]
@@ -76,7 +77,7 @@ func (h *Hub) SendExample(ctx context.Context, ep *Endpoint, t *EventType, i int
 	if err != nil {
 		return nil, err
 	}
-	msg := &Message{Application: ep.Application, EventType: t.Name, EventTypeVersion: pin, Payload: payload, Channels: slices.Clone(ep.Channels)}
+	msg := &Message{Application: ep.Application, EventType: t.Name, EventTypeVersion: pin, Payload: payload, Channels: slices.Clone(ep.Channels), Tags: []string{TestTag}}
 	if err := h.sendAlone(ctx, ep, msg); err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func (h *Hub) sendAlone(ctx context.Context, ep *Endpoint, msg *Message) error {
 	if err != nil {
 		return fmt.Errorf("application %s: accepting a message for endpoint %s alone: %w", ep.Application, ep.ID, err)
 	}
-	h.counters.accepted.Add(1)
+	h.counters.accept(msg)
 	h.rouse(ctx, ep.Application, ep.ID)
 	return nil
 }

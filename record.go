@@ -52,17 +52,17 @@ func (d *dispatcher) attempt(ctx context.Context, t *target, s lane.Start) {
 		a.Class = ClassDamaged
 	}
 	d.h.recent.used(id)
-	d.attempted(ctx, t, s, a)
+	d.attempted(ctx, t, s, a, msg.IsTest())
 }
 
 // attempted has an attempt recorded. It is apart from attempt so that a stack is
 // small while it waits for a receiver.
-func (d *dispatcher) attempted(ctx context.Context, t *target, s lane.Start, a *Attempt) {
+func (d *dispatcher) attempted(ctx context.Context, t *target, s lane.Start, a *Attempt, test bool) {
 	next := settle(a, round{d.h.retryOf(t, a.EventType), t.Ordered, s.Attempts, t.connects()}, d.h.opt.Chance())
 	if d.h.operations.on.Load() {
 		d.report(ctx, t, a)
 	}
-	r := recording{&Outcome{Attempt: a, Delivery: next.delivery}, finished{t, a.Message, next.verdict, a.StartedAt.Add(a.Duration)}}
+	r := recording{&Outcome{Attempt: a, Delivery: next.delivery}, finished{t, a.Message, next.verdict, a.StartedAt.Add(a.Duration)}, test}
 	if a.Class == ClassSuccess {
 		d.h.inbox.put(sent{t.ID, a.Message})
 		d.recorder.put(r)

@@ -133,7 +133,7 @@ type Log interface {
 	// ExpungeResponse removes an attempt's response body and headers for good.
 	ExpungeResponse(ctx context.Context, app ApplicationID, msg MessageID, id AttemptID) error
 	// Stats counts an endpoint's deliveries by state, of messages accepted in
-	// [since, until).
+	// [since, until) that are no tests.
 	Stats(ctx context.Context, app ApplicationID, ep EndpointID, since, until time.Time) (map[State]int, error)
 	// Prune removes at most limit messages that were accepted before t and of
 	// which no delivery waits, with their deliveries and attempts, and expired

@@ -21,7 +21,8 @@ type Tallies interface {
 	PruneTallies(ctx context.Context, t time.Time) error
 }
 
-// A Tally is how much has happened in a quarter of an hour.
+// A Tally is how much has happened in a quarter of an hour. Tests are not counted: see
+// [TestTag].
 type Tally struct {
 	Begins    time.Time
 	Accepted  int64 // messages

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Usage is how much was sent.
+// A Usage is how much was sent, but for tests: see [TestTag].
 type Usage struct {
 	EventType  string // "" of all
 	Messages   int    // that were accepted
@@ -15,7 +15,7 @@ type Usage struct {
 // Usages counts what is stored.
 type Usages interface {
 	// Usage counts the messages of an application, or of all with "", that were
-	// accepted in [since, until). top are the event types with the most messages, most
+	// accepted in [since, until), but for tests. top are the event types with the most messages, most
 	// of them, by name where they have as many.
 	Usage(ctx context.Context, app ApplicationID, since, until time.Time, most int) (total Usage, top []Usage, err error)
 }

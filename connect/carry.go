@@ -23,6 +23,9 @@ func Carried(msg *fanfare.Message) []fanfare.Header {
 	if msg.EventTypeVersion > 0 {
 		all = append(all, fanfare.Header{Name: webhook.HeaderEventTypeVersion, Value: strconv.Itoa(msg.EventTypeVersion)})
 	}
+	if msg.IsTest() {
+		all = append(all, fanfare.Header{Name: webhook.HeaderTest, Value: "true"})
+	}
 	return append(all, fanfare.Header{Name: webhook.HeaderApplication, Value: string(msg.Application)})
 }
 

@@ -53,6 +53,7 @@ const countWithin = `
 	JOIN endpoint ON endpoint.id = delivery.endpoint
 	WHERE delivery.created_at >= @since
 		AND delivery.created_at < @until
+		AND delivery.message NOT IN (` + testsOf + `@application)
 		AND endpoint.application = @application` + endpointIs + `
 		AND (@within::text[] IS NULL OR EXISTS (
 			SELECT 1

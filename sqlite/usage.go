@@ -17,6 +17,7 @@ const usageColumns = `count(*), coalesce(sum(length(message.endpoints) / 16), 0)
 	WHERE (:application IS NULL OR message.application = :application)
 		AND message.created_at >= :since
 		AND message.created_at < :until
+		AND ` + isTest + ` IS NOT TRUE
 		AND EXISTS (SELECT 1 FROM application WHERE id = message.application)`
 
 const selectUsage = `

@@ -87,6 +87,7 @@ const countWithin = `
 		LIMIT :limit) AS delivery
 	WHERE delivery.created_at >= :since
 		AND delivery.created_at < :until
+		AND delivery.message NOT IN (` + testsOf + `:application)
 		AND EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint AND application = :application` + endpointIs + `)
 		AND (:within IS NULL OR EXISTS (
 			SELECT 1

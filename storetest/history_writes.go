@@ -162,7 +162,7 @@ func (h *history) intake(app fanfare.ApplicationID) *fanfare.Intake {
 
 		Payload:     []byte(draw(h, "payload", payloads[:6]...)),
 		Channels:    draw(h, "channels", nil, []string{"x"}, []string{"y", "x"}),
-		Tags:        draw(h, "tags", nil, []string{"x"}),
+		Tags:        draw(h, "tags", nil, []string{"x"}, []string{"x", fanfare.TestTag}),
 		OrderingKey: draw(h, "ordering key", "", "k", "l"),
 	}
 	if rapid.IntRange(0, 50).Draw(h.T, "large") == 50 {

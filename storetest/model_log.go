@@ -153,7 +153,7 @@ func (m *Model) Stats(_ context.Context, app fanfare.ApplicationID, ep fanfare.E
 	stats := map[fanfare.State]int{}
 	for _, d := range m.deliveries {
 		msg := m.messages[d.Message]
-		if d.Endpoint == ep && msg.Application == app && within(msg.CreatedAt, since, until) {
+		if d.Endpoint == ep && msg.Application == app && !msg.IsTest() && within(msg.CreatedAt, since, until) {
 			stats[d.State]++
 		}
 	}

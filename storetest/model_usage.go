@@ -15,7 +15,7 @@ func (m *Model) Usage(_ context.Context, app fanfare.ApplicationID, since, until
 	defer m.mu.Unlock()
 	types := map[string]*fanfare.Usage{}
 	for _, msg := range m.messages {
-		if app != "" && msg.Application != app || !within(msg.CreatedAt, since, until) {
+		if app != "" && msg.Application != app || msg.IsTest() || !within(msg.CreatedAt, since, until) {
 			continue
 		}
 		of := types[msg.EventType]

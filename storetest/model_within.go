@@ -34,7 +34,7 @@ func (m *Model) CountWithin(_ context.Context, app fanfare.ApplicationID, f fanf
 	}
 	for _, d := range looked {
 		msg := m.messages[d.Message]
-		if msg.Application == app && within(msg.CreatedAt, f.Since, f.Until) &&
+		if msg.Application == app && !msg.IsTest() && within(msg.CreatedAt, f.Since, f.Until) &&
 			msg.Within(f.Within) && m.endpoints[d.Endpoint].Within(f.Within) {
 			counts[d.State]++
 		}

@@ -10,6 +10,7 @@ import (
 var usageTests = []test{
 	{"messages and deliveries are counted by event type", usage},
 	{"messages are found by how a delivery stands", messagesByState},
+	{"tests are listed and not counted", testsDoNotCount},
 }
 
 func usage(w *world) {
@@ -40,6 +41,41 @@ func usage(w *world) {
 	}
 	w.ok(w.store.DeleteApplication(w.Context(), other.ID))
 	check("all that is left", "", time.Time{}, time.Time{}, 0, fanfare.Usage{Messages: 26, Deliveries: 49})
+}
+
+func testsDoNotCount(w *world) {
+	app := w.application("")
+	ep := w.endpoint(app)
+	event := w.message(app, ep)
+	test := w.draft(app)
+	test.Tags = []string{"x", fanfare.TestTag}
+	w.accept(test, ep)
+	like := w.draft(app)
+	like.Tags = []string{fanfare.TestTag + "s", "a " + fanfare.TestTag}
+	w.accept(like, ep)
+	check := func(state fanfare.State) {
+		w.Helper()
+		want := map[fanfare.State]int{state: 2}
+		stats, err := w.store.Stats(w.Context(), app.ID, ep.ID, time.Time{}, time.Time{})
+		w.ok(err)
+		same(w, "stats", counts(stats), want)
+		stats, err = w.store.CountWithin(w.Context(), app.ID, fanfare.DeliveryFilter{Endpoint: ep.ID, Page: fanfare.Page{Limit: 3}})
+		w.ok(err)
+		same(w, "of the newest", counts(stats), want)
+		total, top, err := w.store.Usage(w.Context(), app.ID, time.Time{}, time.Time{}, 9)
+		w.ok(err)
+		same(w, "usage", total, fanfare.Usage{Messages: 2, Deliveries: 2})
+		same(w, "by type", top, []fanfare.Usage{{EventType: event.EventType, Messages: 2, Deliveries: 2}})
+		list, err := w.store.Deliveries(w.Context(), app.ID, fanfare.DeliveryFilter{Page: everything, Endpoint: ep.ID})
+		w.ok(err)
+		same(w, "listed", len(list), 3)
+	}
+	check(fanfare.Waiting)
+	for _, msg := range []*fanfare.Message{event, test, like} {
+		w.record(msg, ep, fanfare.Delivered)
+	}
+	w.reopen()
+	check(fanfare.Delivered)
 }
 
 func messagesByState(w *world) {

@@ -80,7 +80,7 @@ func (a *arrival) event(idHeader string, at time.Time) Event {
 		}
 		id = ""
 	}
-	return Event{ID: id, Type: eventType(a.header, a.body), Application: a.header.Get(HeaderApplication), Time: at, Body: a.body}
+	return Event{ID: id, Type: eventType(a.header, a.body), Application: a.header.Get(HeaderApplication), Test: a.header.Get(HeaderTest) == "true", Time: at, Body: a.body}
 }
 
 // isBy returns nil if one of the macs is what one of the secrets makes of the

@@ -77,9 +77,13 @@ func TestHandlerHandsOverTheEvent(t *testing.T) {
 		r := post(t, "msg"+strconv.Itoa(len(mediaType)), "record.create", body)
 		r.Header.Set("Content-Type", mediaType)
 		r.Header.Set(webhook.HeaderApplication, "acme"+mediaType)
+		test := mediaType == "text/plain"
+		if test {
+			r.Header.Set(webhook.HeaderTest, "true")
+		}
 		got = webhook.Event{}
 		expect(t, h, r, 200, "handled")
-		if got.ID != r.Header.Get(webhook.HeaderID) || got.Type != "record.create" || got.Application != "acme"+mediaType || string(got.Body) != body {
+		if got.ID != r.Header.Get(webhook.HeaderID) || got.Type != "record.create" || got.Application != "acme"+mediaType || got.Test != test || string(got.Body) != body {
 			t.Errorf("media type %q: event is %+v", mediaType, got)
 		}
 	}

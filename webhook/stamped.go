@@ -163,7 +163,7 @@ func (query) verify(a *arrival) (Event, error) {
 	if err := a.isBy(macs, sha256Of, []byte(id+"."+timestamp+"."), a.body); err != nil {
 		return Event{}, err
 	}
-	return Event{ID: id, Type: eventType(a.header, a.body), Application: a.header.Get(HeaderApplication), Time: at, Body: a.body}, nil
+	return Event{ID: id, Type: eventType(a.header, a.body), Application: a.header.Get(HeaderApplication), Test: a.header.Get(HeaderTest) == "true", Time: at, Body: a.body}, nil
 }
 
 // none is the scheme of no signature at all.

@@ -91,7 +91,7 @@ func (v *Verifier) Verify(header http.Header, body []byte, now time.Time) (Event
 	if err := v.match(signed, body); err != nil {
 		return Event{}, err
 	}
-	return Event{ID: signed.id, Type: eventType(header, body), Application: header.Get(HeaderApplication), Time: signed.at, Body: body}, nil
+	return Event{ID: signed.id, Type: eventType(header, body), Application: header.Get(HeaderApplication), Test: header.Get(HeaderTest) == "true", Time: signed.at, Body: body}, nil
 }
 
 // signedHeaders are the three headers that are signed or signatures.

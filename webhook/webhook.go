@@ -33,6 +33,9 @@ const (
 
 	// HeaderApplication says whose the message is, where the endpoint is set to.
 	HeaderApplication = "webhook-application"
+
+	// HeaderTest is "true" where somebody is only trying the endpoint out.
+	HeaderTest = "webhook-test"
 )
 
 // Event is a webhook whose signature has been verified.
@@ -54,6 +57,10 @@ type Event struct {
 	// parties that must not be mistaken for each other, take the format envelope,
 	// which has it in the body too, or give each a secret of its own.
 	Application string
+
+	// Test says that nothing has happened: the sender, or somebody for it, is trying
+	// the endpoint out. It comes from the header webhook-test, which is not signed.
+	Test bool
 
 	// Time is when this delivery was signed, to the second; zero where the
 	// profile does not sign that.

@@ -83,7 +83,7 @@ func TestMessage(t *testing.T) {
 				t.Fatal(err)
 			}
 			msg := connecttest.Message("a.b", `{"n": 1}`)
-			msg.OrderingKey, msg.EventTypeVersion = c.ordering, 2
+			msg.OrderingKey, msg.EventTypeVersion, msg.Tags = c.ordering, 2, []string{fanfare.TestTag}
 			if reply, err := sink.Send(t.Context(), msg); err != nil || reply.Class != fanfare.ClassSuccess {
 				t.Fatalf("%+v, %v", reply, err)
 			}
@@ -98,7 +98,7 @@ func TestMessage(t *testing.T) {
 			if m.Topic != "projects/acme-prod/topics/orders" || string(m.Data) != c.data || m.OrderingKey != c.key {
 				t.Errorf("published %+v", m)
 			}
-			want := "map[content-type:application/json webhook-application:app_00000000000000000000000001 webhook-event-type:a.b webhook-event-type-version:2 webhook-id:" + string(msg.ID) + " webhook-timestamp:1767323045]"
+			want := "map[content-type:application/json webhook-application:app_00000000000000000000000001 webhook-event-type:a.b webhook-event-type-version:2 webhook-id:" + string(msg.ID) + " webhook-test:true webhook-timestamp:1767323045]"
 			if got := fmt.Sprint(m.Attributes); got != want {
 				t.Errorf("with %s; want %s", got, want)
 			}

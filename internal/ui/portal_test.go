@@ -48,6 +48,15 @@ func TestAddingAnEndpointSendsItAPing(t *testing.T) {
 	if ep := eps[0]; ep.URL != w.rcv.URL+"/in" || ep.Description != "Mine" || ep.Headers["X-Two"] != "2" || ep.EventTypes != nil {
 		t.Errorf("the endpoint is %+v", ep)
 	}
+	w.get(200, "/portal/log").says("ping test")
+	w.get(200, "/portal/endpoint/"+string(eps[0].ID)).says("ping test").lacks("delivery in 24 hours")
+	msgs, err := w.hub.Messages(t.Context(), w.app.ID, fanfare.MessageFilter{Page: fanfare.Page{Limit: 10}})
+	if err != nil || len(msgs) != 1 {
+		t.Fatal(msgs, err)
+	}
+	w.get(200, "/portal/message/"+string(msgs[0].ID)+"/to/"+string(eps[0].ID)).says("A test", "No statistics count it", "webhook-test")
+	w.message(1, "{}")
+	w.get(200, "/portal/endpoint/"+string(eps[0].ID)).says("1 delivery in 24 hours")
 }
 
 func TestOldLinkSaysWhatToDo(t *testing.T) {

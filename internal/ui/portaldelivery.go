@@ -41,7 +41,7 @@ func listLog(v *visit) error {
 	for _, m := range list.Data {
 		at := v.base + "/message/" + m.ID
 		if len(m.Deliveries) == 0 {
-			body.Rows = append(body.Rows, deliveryRow{ID: m.ID, URL: at, EventType: m.EventType, Endpoint: "No endpoint wanted it", State: badge{"idle", "Not sent"}, At: v.when(m.Timestamp)})
+			body.Rows = append(body.Rows, deliveryRow{ID: m.ID, URL: at, EventType: m.EventType, Test: m.IsTest(), Endpoint: "No endpoint wanted it", State: badge{"idle", "Not sent"}, At: v.when(m.Timestamp)})
 		}
 		for _, d := range m.Deliveries {
 			if status != "" && status != fmt.Sprint(d.Status) {
@@ -52,7 +52,7 @@ func listLog(v *visit) error {
 				name, ep = d.EndpointID, &endpointOut{}
 			}
 			body.Rows = append(body.Rows, deliveryRow{
-				ID: m.ID + "-" + d.EndpointID, URL: at + "/to/" + d.EndpointID, EventType: m.EventType, Endpoint: name,
+				ID: m.ID + "-" + d.EndpointID, URL: at + "/to/" + d.EndpointID, EventType: m.EventType, Test: m.IsTest(), Endpoint: name,
 				State: d.badge(), Attempts: fmt.Sprint(d.Attempts), At: v.when(m.Timestamp), Next: v.nextTry(d.NextAttempt, ep, nil),
 			})
 		}
@@ -109,6 +109,7 @@ type deliveryBody struct {
 	Endpoint *endpointOut
 	State    badge
 	At, Next when
+	Test     bool
 	Payload  *payload
 	Why      *why
 	Resend   *act
@@ -154,7 +155,7 @@ func readDelivery(v *visit) error {
 	}
 	body := deliveryBody{
 		messageOut: *msg, Endpoint: ep, State: standing.badge(), At: v.when(msg.Timestamp), Next: v.nextTry(standing.NextAttempt, ep, turn),
-		Payload: msg.payload(), Further: !attempts.Done,
+		Test: msg.IsTest(), Payload: msg.payload(), Further: !attempts.Done,
 	}
 	if body.Why = v.whyStands(ep, standing, attempts.Data); standing.Status == statusWaiting {
 		v.sayTurn(body.Why, ep, turn)

@@ -99,6 +99,7 @@ type deliveryRow struct {
 	ID        string // of its row
 	URL       string
 	EventType string
+	Test      bool
 	Endpoint  string
 	State     badge
 	Attempts  string
@@ -127,7 +128,7 @@ func endpointDeliveries(v *visit) error {
 	body.Pager.Further = !list.Done && len(list.Data) < pageSize
 	for _, d := range list.Data {
 		body.Rows = append(body.Rows, deliveryRow{
-			ID: d.ID, URL: v.base + "/message/" + d.ID + "/to/" + ep.ID, EventType: d.EventType,
+			ID: d.ID, URL: v.base + "/message/" + d.ID + "/to/" + ep.ID, EventType: d.EventType, Test: d.IsTest(),
 			State: d.badge(), At: v.when(d.Timestamp), Next: v.nextTry(d.NextAttempt, ep, head.turn),
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -133,6 +134,9 @@ type messageOut struct {
 	Timestamp time.Time
 	DeliverAt time.Time
 }
+
+// IsTest reports whether nothing has happened, and somebody tries an endpoint out.
+func (m *messageOut) IsTest() bool { return slices.Contains(m.Tags, fanfare.TestTag) }
 
 // standing is where a delivery stands.
 type standing struct {
