@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 // Hurry shortens how long a store waits for its database.
@@ -43,3 +45,16 @@ func (s *Store) Twin() *Store {
 
 // Warn has the COMMIT of tx taken for one that the database warned of.
 func (s *Store) Warn(tx pgx.Tx) { s.warned.Store(tx.Conn().PgConn(), true) }
+
+// PlanWaiting is how the database goes about Waiting.
+func (s *Store) PlanWaiting(ctx context.Context, q fanfare.WaitingQuery) (plan string, err error) {
+	ep, _ := parse(endpointPrefix, q.Endpoint)
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		return readByIndex(ctx, conn, func(r pgx.Rows) error {
+			var line string
+			_, err := pgx.ForEachRow(r, []any{&line}, func() error { plan += line + "\n"; return nil })
+			return err
+		}, "EXPLAIN (ANALYZE, TIMING OFF) "+selectWaiting, ep, 0, id{}, q.Limit, shardOf(ep))
+	})
+	return plan, err
+}

@@ -137,9 +137,10 @@ func readPage[T any](ctx context.Context, s *Store, l list, c cursor, args pgx.N
 	}
 	query, all := l.at(c, args)
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		r, err := conn.Query(ctx, query, all)
-		page, err = rows(r, err, scan)
-		return err
+		return readByIndex(ctx, conn, func(r pgx.Rows) (err error) {
+			page, err = rows(r, nil, scan)
+			return err
+		}, query, all)
 	})
 	return page, unlessNone(err)
 }

@@ -119,11 +119,21 @@ func (s *Store) Waiting(ctx context.Context, q fanfare.WaitingQuery) (ds []*fanf
 		query, args = selectWaitingOfKey, append(args, *q.Key)
 	}
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		r, err := conn.Query(ctx, query, args...)
-		ds, err = rows(r, err, scanDelivery)
-		return err
+		return readByIndex(ctx, conn, func(r pgx.Rows) (err error) {
+			ds, err = rows(r, nil, scanDelivery)
+			return err
+		}, query, args...)
 	})
 	return ds, err
+}
+
+// readByIndex asks for the first of many rows in the order of an index. Left to itself the
+// planner may well sort all of them, as it knows little of one endpoint among partitions.
+func readByIndex(ctx context.Context, conn *pgx.Conn, read func(pgx.Rows) error, query string, args ...any) error {
+	batch := &pgx.Batch{}
+	batch.Queue(planByIndex)
+	batch.Queue(query, args...).Query(read)
+	return conn.SendBatch(ctx, batch).Close()
 }
 
 const lockEndpoint = `

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -123,5 +124,28 @@ func makeWaiting(t *testing.T, url string, store *postgres.Store, each int) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAWindowIsReadByTheIndex though the planner takes the endpoint for one of many with
+// little to do: else all that waits is sorted for each window of it.
+func TestAWindowIsReadByTheIndex(t *testing.T) {
+	url := database(t)
+	store := openAt(t, url, nil)
+	ep := newShop(t, store, 1).eps[0]
+	execute(t, url, fmt.Sprintf(multiply, 1, 200))
+	const waits = `
+		INSERT INTO delivery (endpoint, message, shard, state, manual, attempts, rank, due_at, created_at)
+		SELECT id, (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint + n), 12, '0') || substr(md5(n::text || id::text), 13))::uuid, %d, 0, false, 0, n, n, n
+		FROM endpoint, generate_series(1, %d) AS n
+		WHERE %s`
+	execute(t, url, fmt.Sprintf(waits, store.ShardOf(ep), 10, "uid IS NOT NULL"))
+	execute(t, url, "ANALYZE delivery, endpoint")
+	execute(t, url, fmt.Sprintf(waits, store.ShardOf(ep), 5000, "uid IS NULL"))
+	for range 10 {
+		plan, err := store.PlanWaiting(t.Context(), fanfare.WaitingQuery{Endpoint: ep, Limit: 100})
+		if err != nil || !strings.Contains(plan, "Merge Append") || strings.Contains(plan, "Sort Method") {
+			t.Fatalf("%v\n%s", err, plan)
+		}
 	}
 }

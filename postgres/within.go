@@ -109,7 +109,10 @@ func (s *Store) CountWaiting(ctx context.Context, application fanfare.Applicatio
 	}
 	args := messageArgs(pgx.NamedArgs{"application": app, "endpoint": ep, "shard": shardOf(ep), "most": f.Limit, "within": some(f.Within)}, nil, "", "")
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, countWaiting, args).Scan(&n)
+		return readByIndex(ctx, conn, func(r pgx.Rows) error {
+			_, err := pgx.ForEachRow(r, []any{&n}, func() error { return nil })
+			return err
+		}, countWaiting, args)
 	})
 	return n, err
 }
