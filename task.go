@@ -120,7 +120,7 @@ const (
 	maxEndedTasks = 10_000 // are kept, the newest
 	maxSelected   = 100    // event types of a selection
 	countLook     = 10_000 // rows that are looked at in one read while counting
-	countFew      = 2000   // the same, where there is little time for it
+	countFew      = 1000   // the same, where there is little time for it
 )
 
 // Tasks keeps tasks, and does their work a piece at a time.

@@ -152,7 +152,10 @@ func (s *Store) countWalk(ctx context.Context, query string, args pgx.NamedArgs,
 	looked := 0
 	var last *id
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, query, args).Scan(&n, &looked, &last, &expunged)
+		return readByIndex(ctx, conn, func(r pgx.Rows) error {
+			_, err := pgx.ForEachRow(r, []any{&n, &looked, &last, &expunged}, func() error { return nil })
+			return err
+		}, query, args)
 	})
 	if looked == w.Look {
 		next = fanfare.MessageID(nameOf(messagePrefix, last))

@@ -57,27 +57,26 @@ func (s *Store) WalkDeliveries(ctx context.Context, application fanfare.Applicat
 		query, args["state"] = walkEnded, int16(state)
 	}
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		r, err := conn.Query(ctx, query, args)
-		found, next, err = walk(r, err, &w, func(r pgx.Rows) (*fanfare.Delivery, fanfare.MessageID, error) {
-			wanted := false
-			d, err := scanDeliveryAnd(r, &wanted)
-			if err != nil || !wanted {
-				return nil, d.Message, err
-			}
-			return d, d.Message, nil
-		})
-		return err
+		return readByIndex(ctx, conn, func(r pgx.Rows) (err error) {
+			found, next, err = walk(r, &w, scanWalked)
+			return err
+		}, query, args)
 	})
 	return found, next, unlessNone(err)
 }
 
+func scanWalked(r pgx.Rows) (*fanfare.Delivery, fanfare.MessageID, error) {
+	wanted := false
+	d, err := scanDeliveryAnd(r, &wanted)
+	if err != nil || !wanted {
+		return nil, d.Message, err
+	}
+	return d, d.Message, nil
+}
+
 // walk scans rows until enough is found, and says where to go on; "": there are no
 // more. What scan gives of one that is not found is nil.
-func walk[T any](r pgx.Rows, err error, w *fanfare.Walk, scan func(r pgx.Rows) (*T, fanfare.MessageID, error)) (found []*T, next fanfare.MessageID, _ error) {
-	if err != nil {
-		return nil, "", err
-	}
-	defer r.Close()
+func walk[T any](r pgx.Rows, w *fanfare.Walk, scan func(r pgx.Rows) (*T, fanfare.MessageID, error)) (found []*T, next fanfare.MessageID, _ error) {
 	looked := 0
 	for len(found) < w.Limit && r.Next() {
 		v, at, err := scan(r)
@@ -128,25 +127,27 @@ func (s *Store) WalkMessages(ctx context.Context, application fanfare.Applicatio
 	}
 	args := walkArgs(app, &w)
 	args["endpoint"] = idOf(endpointPrefix, endpoint)
+	scan := func(r pgx.Rows) (*fanfare.Message, fanfare.MessageID, error) {
+		msg := &fanfare.Message{Application: application}
+		var raw id
+		var key *string
+		var deliverAt, createdAt int64
+		wanted := false
+		if err := r.Scan(&raw, &msg.EventType, &msg.Channels, &msg.Tags, &key, &deliverAt, &createdAt, &msg.EventTypeVersion, &wanted); err != nil {
+			return nil, "", err
+		}
+		msg.ID = fanfare.MessageID(fanfare.EncodeID(messagePrefix, raw))
+		msg.OrderingKey, msg.DeliverAt, msg.CreatedAt = given(key), stored.Instant(deliverAt), stored.Instant(createdAt)
+		if !wanted {
+			return nil, msg.ID, nil
+		}
+		return msg, msg.ID, nil
+	}
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		r, err := conn.Query(ctx, walkMessages, args)
-		found, next, err = walk(r, err, &w, func(r pgx.Rows) (*fanfare.Message, fanfare.MessageID, error) {
-			msg := &fanfare.Message{Application: application}
-			var raw id
-			var key *string
-			var deliverAt, createdAt int64
-			wanted := false
-			if err := r.Scan(&raw, &msg.EventType, &msg.Channels, &msg.Tags, &key, &deliverAt, &createdAt, &msg.EventTypeVersion, &wanted); err != nil {
-				return nil, "", err
-			}
-			msg.ID = fanfare.MessageID(fanfare.EncodeID(messagePrefix, raw))
-			msg.OrderingKey, msg.DeliverAt, msg.CreatedAt = given(key), stored.Instant(deliverAt), stored.Instant(createdAt)
-			if !wanted {
-				return nil, msg.ID, nil
-			}
-			return msg, msg.ID, nil
-		})
-		return err
+		return readByIndex(ctx, conn, func(r pgx.Rows) (err error) {
+			found, next, err = walk(r, &w, scan)
+			return err
+		}, walkMessages, args)
 	})
 	return found, next, unlessNone(err)
 }

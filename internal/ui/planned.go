@@ -6,7 +6,7 @@ import (
 )
 
 // planTime is how long a page lets be counted what it asks about.
-const planTime = 25 // milliseconds
+const planTime = 18 // milliseconds
 
 // plan asks how much there is to do, which is counted for so many milliseconds.
 func (v *visit) plan(path string, in map[string]any, ms int, plan any) error {
