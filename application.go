@@ -15,6 +15,12 @@ type Application struct {
 	RateLimit int   // deliveries started per second over all its endpoints; 0: no limit
 	Retry     Retry // for endpoints and event types that have no plan; zero: the deployment's
 	Metadata  map[string]string
+
+	// AlertEmail is where the customer wants a mail when one of its endpoints fails or is
+	// disabled; "": nowhere. Operational messages have it: whoever runs this has the mails
+	// sent, by an operational endpoint.
+	AlertEmail string
+
 	CreatedAt time.Time
 	UpdatedAt time.Time
 
@@ -116,6 +122,9 @@ func (app *Application) check() error {
 		return err
 	}
 	if err := app.Retry.settle(); err != nil {
+		return err
+	}
+	if err := checkAlertEmail(app.AlertEmail); err != nil {
 		return err
 	}
 	return checkMetadata(app.Metadata)

@@ -159,6 +159,7 @@ type Hub struct {
 	feed      feed
 	counters  counters
 	tallies   tallies
+	sheets    sheets
 	checks    checks
 	numbers   knownNumbers
 	typeNames typeNames
@@ -194,6 +195,7 @@ func New(store Store, opt *Options) *Hub {
 	h.catalogue.load = h.loadRoster
 	h.inbox.wake = make(chan struct{}, 1)
 	h.tallies.begin()
+	h.sheets.begin()
 	h.handshakes = make(chan struct{}, handshakesAtOnce)
 	h.tasks.wake = make(chan struct{}, 1)
 	h.bearers.store, h.bearers.wake = store, make(chan struct{}, 1)

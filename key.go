@@ -21,6 +21,7 @@ type Key struct {
 	Scopes      []Scope
 	Application ApplicationID // the only one it opens anything of; "": all
 	Channels    []string      // the only ones of its applications that it is let into; none: all
+	Portal      bool          // its application's own, as customers make them in the portal: see PortalSession
 	ExpiresAt   time.Time     // zero: never
 	UsedAt      time.Time     // to about a minute; zero: never
 	CreatedAt   time.Time
@@ -57,11 +58,14 @@ func Scopes() []Scope {
 // their hash only. Deleting an application deletes its keys and sessions.
 type Access interface {
 	// CreateKey keeps k. ErrNotFound: its application is not there; ErrTooMany:
-	// there are most keys already.
+	// there are most keys already, of which those of portals count in their
+	// application only, and nowhere else.
 	CreateKey(ctx context.Context, k *Key, most int) error
 	Key(ctx context.Context, id KeyID) (*Key, error)
 	KeyOf(ctx context.Context, hash [32]byte) (*Key, error)
 	Keys(ctx context.Context, page Page) ([]*Key, error)
+	// PortalKeys are those of an application's portal, the newest first.
+	PortalKeys(ctx context.Context, app ApplicationID) ([]*Key, error)
 	DeleteKey(ctx context.Context, id KeyID) error
 	// UseKeys notes when keys were last used, and passes over those that are gone.
 	UseKeys(ctx context.Context, at map[KeyID]time.Time) error
@@ -83,12 +87,17 @@ type Access interface {
 // ErrTooMany says that there may not be more of something.
 var ErrTooMany = errors.New("too many")
 
-// maxKeys bounds how many keys there can be.
-const maxKeys = 10_000
+// Bounds of how many keys there can be.
+const (
+	MaxPortalKeys = 100 // of one application's portal
+
+	maxKeys = 10_000 // the provider's
+)
 
 // CreateKey checks and stores k, fills in its id, hash and time, and returns its
 // secret, which nobody can be shown again. It returns [ErrNotFound] when the
-// application does not exist, and [ErrTooMany] when there are 10,000 keys.
+// application does not exist, and [ErrTooMany] when there are 10,000 keys, or
+// [MaxPortalKeys] of the application's portal.
 func (h *Hub) CreateKey(ctx context.Context, k *Key) (secret string, err error) {
 	now := h.now()
 	if err := k.check(now); err != nil {
@@ -103,7 +112,11 @@ func (h *Hub) CreateKey(ctx context.Context, k *Key) (secret string, err error) 
 	}
 	k.ID = KeyID(h.ids.next(now, "key_"))
 	k.CreatedAt, k.UsedAt = now, time.Time{}
-	if err := h.store.CreateKey(ctx, k, maxKeys); err != nil {
+	most := maxKeys
+	if k.Portal {
+		most = MaxPortalKeys
+	}
+	if err := h.store.CreateKey(ctx, k, most); err != nil {
 		return "", fmt.Errorf("key %q: %w", k.Name, err)
 	}
 	return secret, nil
@@ -128,6 +141,9 @@ func (k *Key) check(now time.Time) error {
 		}
 	}
 	if err := checkNarrowed(k.Channels); err != nil {
+		return err
+	}
+	if err := k.checkPortal(); err != nil {
 		return err
 	}
 	return checkText("name", k.Name)

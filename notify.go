@@ -1,13 +1,14 @@
 package fanfare
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 )
 
 // NotifyFailing tells the operational endpoints that want [EndpointFailing] that ep
-// fails and why, as often as it is called, beside what they are told by themselves: for
+// fails and why, by its newest failure unless reason says it, as often as it is called, beside what they are told by themselves: for
 // the provider's own program to write to whoever owns ep. It returns an [InvalidError]
 // when ep does not fail, and ErrNotFound when nobody wants to be told.
 func (h *Hub) NotifyFailing(ctx context.Context, ep *Endpoint, reason string) error {
@@ -23,6 +24,6 @@ func (h *Hub) NotifyFailing(ctx context.Context, ep *Endpoint, reason string) er
 	}
 	n, data := h.newsOf(ctx, EndpointFailing, ep)
 	since := ep.FailingSince
-	data.FailSince, data.Trigger, data.Reason = &since, "manual", reason
+	data.FailSince, data.Trigger, data.Reason = &since, "manual", cmp.Or(reason, h.whyFailing(ctx, ep))
 	return h.tell(ctx, n)
 }

@@ -1,6 +1,7 @@
 package fanfare
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -200,9 +201,11 @@ type endpointNews struct {
 	AppUID      string        `json:"appUid,omitempty"`
 	Endpoint    EndpointID    `json:"endpointId"`
 	EndpointUID string        `json:"endpointUid,omitempty"`
+	Name        string        `json:"endpointName"`         // for people: what it is described as, or where it is without what may be secret
+	AlertEmail  string        `json:"alertEmail,omitempty"` // of the application: where its customer wants to be told
 	FailSince   *time.Time    `json:"failSince,omitempty"`
 	Trigger     string        `json:"trigger,omitempty"` // of EndpointDisabled: manual or automatic; of EndpointFailing manual, if somebody had it told
-	Reason      string        `json:"reason,omitempty"`  // in words, but of a manual EndpointDisabled
+	Reason      string        `json:"reason,omitempty"`  // in words, of EndpointFailing and of an EndpointDisabled that is not manual
 }
 
 type attemptNews struct {
@@ -225,9 +228,9 @@ type lastAttempt struct {
 
 // newsOf is news of an endpoint, whose application may be gone already.
 func (h *Hub) newsOf(ctx context.Context, kind string, ep *Endpoint) (*news, *endpointNews) {
-	data := &endpointNews{App: ep.Application, Endpoint: ep.ID, EndpointUID: ep.UID}
+	data := &endpointNews{App: ep.Application, Endpoint: ep.ID, EndpointUID: ep.UID, Name: cmp.Or(ep.Description, MaskURL(ep.URL), ep.Kind)}
 	if app, err := h.store.Application(ctx, string(ep.Application)); err == nil {
-		data.AppUID = app.UID
+		data.AppUID, data.AlertEmail = app.UID, app.AlertEmail
 	}
 	return &news{Type: kind, Data: data}, data
 }

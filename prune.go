@@ -39,6 +39,9 @@ func (d *dispatcher) prune(ctx context.Context) {
 		if err := d.h.store.PruneTallies(ctx, d.h.now().Add(-TalliesLast)); err != nil {
 			d.fault(ctx, "removing old counts", err)
 		}
+		if err := d.h.store.PruneEndpointTallies(ctx, d.h.now().Add(-EndpointTalliesLast)); err != nil {
+			d.fault(ctx, "removing old counts of endpoints", err)
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

@@ -107,6 +107,7 @@ func (d *dispatcher) recordSome(ctx context.Context, some []recording, r *record
 		for i := range some {
 			if !some[i].test {
 				d.h.counters.count(outcomes[i].Attempt)
+				d.h.sheets.count(outcomes[i].Attempt)
 			}
 			d.h.attempts.ring(some[i].then.target.Application)
 			r.done = append(r.done, some[i].then)

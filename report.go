@@ -85,9 +85,18 @@ func (d *dispatcher) watchHealth(ctx context.Context, t *target, now time.Time) 
 	d.alarms[t.ID] = alarm{since, now}
 	d.work.Go(func() {
 		n, data := d.h.newsOf(ctx, EndpointFailing, t.Endpoint)
-		data.FailSince, n.once = &since, healthName(EndpointFailing, t.ID, since)
+		data.FailSince, data.Reason, n.once = &since, d.h.whyFailing(ctx, t.Endpoint), healthName(EndpointFailing, t.ID, since)
 		d.tell(ctx, n)
 	})
+}
+
+// whyFailing explains the newest attempt that failed.
+func (h *Hub) whyFailing(ctx context.Context, ep *Endpoint) string {
+	failed, err := h.store.Attempts(ctx, ep.Application, AttemptFilter{Endpoint: ep.ID, Outcome: OnlyFailures, Page: Page{Limit: 1}})
+	if err != nil || len(failed) == 0 {
+		return "it fails so often that it is only tried now and then"
+	}
+	return failed[0].Explanation()
 }
 
 // relief tells that an endpoint's run of failures is over, if it was told of. It

@@ -40,10 +40,18 @@ const (
 	ManageTransformations Capability = "ManageTransformations" // write transformations
 	CreateAttempts        Capability = "CreateAttempts"        // send again, and send examples
 	ManageEndpoint        Capability = "ManageEndpoint"        // read and write all of an endpoint, its secrets too
+
+	// ManageKeys lets make and end API keys of the application: see [Key.Portal]. A key
+	// stays good when the session has ended, so that this has to be granted by name: it
+	// comes with no other capability, and is not among the [UsualCapabilities].
+	ManageKeys Capability = "ManageKeys"
 )
 
 // Capabilities are all there are.
-func Capabilities() []Capability {
+func Capabilities() []Capability { return append(UsualCapabilities(), ManageKeys) }
+
+// UsualCapabilities are those of a session for which nobody has named any.
+func UsualCapabilities() []Capability {
 	return []Capability{ViewBase, ViewEndpointSecret, ManageEndpointSecret, ManageTransformations, CreateAttempts, ManageEndpoint}
 }
 

@@ -32,6 +32,7 @@ type Store interface {
 	Overview
 	Mutes
 	Tallies
+	EndpointTallies
 	Searches
 	// Newest is the largest identifier of a message or attempt that was ever
 	// stored, so that new ones can be made larger; zero when there is none.

@@ -187,12 +187,17 @@ func (d *dispatcher) tally(ctx context.Context) {
 		}
 		now := d.h.now()
 		next := now.Truncate(TallyLasts).Add(TallyLasts)
-		pause(ctx, min(tallyEvery, next.Sub(now)))
+		select {
+		case <-time.After(min(tallyEvery, next.Sub(now))):
+		case <-d.h.sheets.full:
+		case <-ctx.Done():
+		}
 		if ctx.Err() != nil {
 			return // there is one more to come
 		}
 		t.take(&d.h.counters, now)
 		d.storeTallies(ctx)
+		d.storeSheets(ctx)
 	}
 }
 
@@ -202,6 +207,7 @@ func (d *dispatcher) tallyLast(ctx context.Context) {
 	defer cancel()
 	d.h.tallies.take(&d.h.counters, d.h.now())
 	d.storeTallies(ctx)
+	d.storeSheets(ctx)
 }
 
 // storeTallies has the store keep what it does not have yet. What it fails to keep is tried

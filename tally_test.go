@@ -164,6 +164,9 @@ type forgetful struct {
 	mu    sync.Mutex
 	away  bool
 	calls int
+
+	lossy  bool // see KeepEndpointTallies
+	sheets int  // that it was to keep
 }
 
 func (s *forgetful) KeepTallies(ctx context.Context, hub [16]byte, some []fanfare.Tally) error {

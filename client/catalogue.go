@@ -14,23 +14,25 @@ import (
 
 // application is one as the API has it.
 type application struct {
-	ID        fanfare.ApplicationID `json:"id,omitempty"`
-	UID       string                `json:"uid,omitempty"`
-	Name      string                `json:"name"`
-	RateLimit int                   `json:"rateLimit,omitempty"`
-	Metadata  map[string]string     `json:"metadata,omitempty"`
-	CreatedAt time.Time             `json:"createdAt,omitzero"`
-	UpdatedAt time.Time             `json:"updatedAt,omitzero"`
+	ID         fanfare.ApplicationID `json:"id,omitempty"`
+	UID        string                `json:"uid,omitempty"`
+	Name       string                `json:"name"`
+	RateLimit  int                   `json:"rateLimit,omitempty"`
+	Metadata   map[string]string     `json:"metadata,omitempty"`
+	AlertEmail string                `json:"alertEmail,omitempty"`
+	CreatedAt  time.Time             `json:"createdAt,omitzero"`
+	UpdatedAt  time.Time             `json:"updatedAt,omitzero"`
 }
 
 func (a *application) read() *fanfare.Application {
-	return &fanfare.Application{ID: a.ID, UID: a.UID, Name: a.Name, RateLimit: a.RateLimit, Metadata: a.Metadata, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
+	return &fanfare.Application{ID: a.ID, UID: a.UID, Name: a.Name, RateLimit: a.RateLimit, Metadata: a.Metadata, AlertEmail: a.AlertEmail, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
 }
 
-// CreateApplication makes an application of the Name, UID, RateLimit and Metadata of
-// app, and fills in the rest. Other fields it refuses. ErrExists: the uid is taken.
+// CreateApplication makes an application of the Name, UID, RateLimit, Metadata and
+// AlertEmail of app, and fills in the rest. Other fields it refuses. ErrExists: the uid
+// is taken.
 func (c *Client) CreateApplication(ctx context.Context, app *fanfare.Application) error {
-	in := application{UID: app.UID, Name: app.Name, RateLimit: app.RateLimit, Metadata: app.Metadata}
+	in := application{UID: app.UID, Name: app.Name, RateLimit: app.RateLimit, Metadata: app.Metadata, AlertEmail: app.AlertEmail}
 	if !app.Retry.IsZero() {
 		return &fanfare.InvalidError{Field: "retry", Reason: "is not set by this client; use the API"}
 	}

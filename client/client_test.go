@@ -68,7 +68,7 @@ func (w *world) client(key string, opt *client.Options) *client.Client {
 
 func (w *world) acme() *fanfare.Application {
 	w.t.Helper()
-	app := &fanfare.Application{Name: "Acme", UID: "acme", RateLimit: 7, Metadata: map[string]string{"a": "b"}}
+	app := &fanfare.Application{Name: "Acme", UID: "acme", RateLimit: 7, Metadata: map[string]string{"a": "b"}, AlertEmail: "yogi@example.com"}
 	if err := w.CreateApplication(w.t.Context(), app); err != nil {
 		w.t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func TestApplicationsAndEndpoints(t *testing.T) {
 			t.Errorf("after its deletion: %v", err)
 		}
 		apps, next, err := w.Applications(t.Context(), fanfare.Page{})
-		if err != nil || next != "" || len(apps) != 1 || apps[0].ID != app.ID || apps[0].RateLimit != 7 || apps[0].Metadata["a"] != "b" {
+		if err != nil || next != "" || len(apps) != 1 || apps[0].ID != app.ID || apps[0].RateLimit != 7 || apps[0].AlertEmail != "yogi@example.com" || apps[0].Metadata["a"] != "b" {
 			t.Errorf("applications %+v, %q, %v", apps, next, err)
 		}
 		if err := w.DeleteApplication(t.Context(), "acme"); err != nil {

@@ -11,15 +11,15 @@ import (
 )
 
 const insertApplication = `
-	INSERT INTO application (uid, name, rate_limit, metadata, retry, created_at, updated_at, id, revision)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)
+	INSERT INTO application (uid, name, rate_limit, metadata, retry, alert_email, created_at, updated_at, id, revision)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)
 	ON CONFLICT DO NOTHING`
 
 // applicationArgs are the parameters of insertApplication and updateApplication.
 func applicationArgs(app *fanfare.Application, raw id) []any {
 	return []any{
 		optional(app.UID), app.Name, app.RateLimit, optional(stored.List(app.Metadata)), optional(stored.Plan(app.Retry)),
-		stored.Micros(app.CreatedAt), stored.Micros(app.UpdatedAt), raw,
+		app.AlertEmail, stored.Micros(app.CreatedAt), stored.Micros(app.UpdatedAt), raw,
 	}
 }
 
@@ -39,14 +39,14 @@ func (s *Store) CreateApplication(ctx context.Context, app *fanfare.Application)
 	return err
 }
 
-const applicationColumns = `id, uid, name, rate_limit, metadata, retry, created_at, updated_at, revision`
+const applicationColumns = `id, uid, name, rate_limit, metadata, retry, alert_email, created_at, updated_at, revision`
 
 func scanApplication(r pgx.Rows) (*fanfare.Application, error) {
 	app := &fanfare.Application{}
 	var raw id
 	var uid, metadata, retry *string
 	var created, updated int64
-	err := r.Scan(&raw, &uid, &app.Name, &app.RateLimit, &metadata, &retry, &created, &updated, &app.Revision)
+	err := r.Scan(&raw, &uid, &app.Name, &app.RateLimit, &metadata, &retry, &app.AlertEmail, &created, &updated, &app.Revision)
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +110,8 @@ func (s *Store) ApplicationsBy(ctx context.Context, f fanfare.ApplicationFilter)
 
 const updateApplication = `
 	UPDATE application
-	SET uid = $1, name = $2, rate_limit = $3, metadata = $4, retry = $5, created_at = $6, updated_at = $7, revision = $9
-	WHERE id = $8`
+	SET uid = $1, name = $2, rate_limit = $3, metadata = $4, retry = $5, alert_email = $6, created_at = $7, updated_at = $8, revision = $10
+	WHERE id = $9`
 
 const lockApplication = `
 	SELECT revision

@@ -14,9 +14,9 @@ import (
 const keyPrefix = "key_"
 
 const insertAPIKey = `
-	INSERT INTO key (id, hash, name, scopes, application, channels, expires_at, used_at, created_at)
-	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
-	WHERE (SELECT count(*) FROM key) < $10`
+	INSERT INTO key (id, hash, name, scopes, application, channels, portal, expires_at, used_at, created_at)
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+	WHERE (SELECT count(*) FROM key WHERE portal = $7 AND (NOT $7 OR application = $5)) < $11`
 
 // CreateKey implements [fanfare.Access].
 func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
@@ -43,7 +43,7 @@ func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
 			}
 		}
 		tag, err := tx.Exec(ctx, insertAPIKey, raw, k.Hash[:], k.Name, stored.List(words[string](k.Scopes)), owner,
-			optional(stored.List(k.Channels)), stored.Micros(k.ExpiresAt), stored.Micros(k.UsedAt), stored.Micros(k.CreatedAt), most)
+			optional(stored.List(k.Channels)), k.Portal, stored.Micros(k.ExpiresAt), stored.Micros(k.UsedAt), stored.Micros(k.CreatedAt), most)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = fanfare.ErrTooMany
 		}
@@ -66,7 +66,7 @@ func words[To, From ~string](from []From) []To {
 	return all
 }
 
-const keyColumns = `id, hash, name, scopes, application, channels, expires_at, used_at, created_at`
+const keyColumns = `id, hash, name, scopes, application, channels, portal, expires_at, used_at, created_at`
 
 func scanKey(r pgx.Rows) (*fanfare.Key, error) {
 	k := &fanfare.Key{}
@@ -76,7 +76,7 @@ func scanKey(r pgx.Rows) (*fanfare.Key, error) {
 	var scopes string
 	var channels *string
 	var expires, used, created int64
-	if err := r.Scan(&raw, &hash, &k.Name, &scopes, &app, &channels, &expires, &used, &created); err != nil {
+	if err := r.Scan(&raw, &hash, &k.Name, &scopes, &app, &channels, &k.Portal, &expires, &used, &created); err != nil {
 		return nil, err
 	}
 	k.ID = fanfare.KeyID(fanfare.EncodeID(keyPrefix, raw))
@@ -116,6 +116,26 @@ var listKeys = inOrder(`
 // Keys implements [fanfare.Access].
 func (s *Store) Keys(ctx context.Context, page fanfare.Page) ([]*fanfare.Key, error) {
 	return readPage(ctx, s, listKeys, afterID(keyPrefix, page), nil, scanKey)
+}
+
+const selectPortalKeys = `
+	SELECT ` + keyColumns + `
+	FROM key
+	WHERE portal AND application = $1
+	ORDER BY id DESC`
+
+// PortalKeys implements [fanfare.Access].
+func (s *Store) PortalKeys(ctx context.Context, application fanfare.ApplicationID) (all []*fanfare.Key, err error) {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil, nil
+	}
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		r, err := conn.Query(ctx, selectPortalKeys, app)
+		all, err = rows(r, err, scanKey)
+		return err
+	})
+	return all, err
 }
 
 // DeleteKey implements [fanfare.Access].

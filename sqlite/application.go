@@ -11,8 +11,8 @@ import (
 )
 
 const insertApplication = `
-	INSERT INTO application (id, uid, name, rate_limit, metadata, retry, created_at, updated_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+	INSERT INTO application (id, uid, name, rate_limit, metadata, retry, alert_email, created_at, updated_at)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 // CreateApplication implements [fanfare.Catalogue].
@@ -29,6 +29,7 @@ func (s *Store) CreateApplication(ctx context.Context, app *fanfare.Application)
 			bind.number(int64(app.RateLimit))
 			bind.optional(stored.List(app.Metadata))
 			bind.optional(stored.Plan(app.Retry))
+			bind.text(app.AlertEmail)
 			bind.time(app.CreatedAt)
 			bind.time(app.UpdatedAt)
 		})
@@ -44,7 +45,7 @@ func (s *Store) CreateApplication(ctx context.Context, app *fanfare.Application)
 	return err
 }
 
-const applicationColumns = `id, uid, name, rate_limit, metadata, retry, created_at, updated_at, revision`
+const applicationColumns = `id, uid, name, rate_limit, metadata, retry, alert_email, created_at, updated_at, revision`
 
 func scanApplication(row *row) (app *fanfare.Application, err error) {
 	app = &fanfare.Application{
@@ -59,6 +60,7 @@ func scanApplication(row *row) (app *fanfare.Application, err error) {
 	if app.Retry, err = stored.ReadPlan(row.text()); err != nil {
 		return nil, fmt.Errorf("application %s: retry: %w", app.ID, err)
 	}
+	app.AlertEmail = row.text()
 	app.CreatedAt, app.UpdatedAt = row.time(), row.time()
 	app.Revision = row.number()
 	return app, nil
@@ -115,7 +117,7 @@ func (s *Store) ApplicationsBy(ctx context.Context, f fanfare.ApplicationFilter)
 // updateApplication does nothing if another has the uid.
 const updateApplication = `
 	UPDATE OR IGNORE application
-	SET uid = ?, name = ?, rate_limit = ?, metadata = ?, retry = ?, created_at = ?, updated_at = ?, revision = revision + 1
+	SET uid = ?, name = ?, rate_limit = ?, metadata = ?, retry = ?, alert_email = ?, created_at = ?, updated_at = ?, revision = revision + 1
 	WHERE id = ?`
 
 // UpdateApplication implements [fanfare.Catalogue].
@@ -135,6 +137,7 @@ func (s *Store) UpdateApplication(ctx context.Context, app *fanfare.Application)
 			bind.number(int64(app.RateLimit))
 			bind.optional(stored.List(app.Metadata))
 			bind.optional(stored.Plan(app.Retry))
+			bind.text(app.AlertEmail)
 			bind.time(app.CreatedAt)
 			bind.time(app.UpdatedAt)
 			bind.id(raw)

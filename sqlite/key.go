@@ -7,14 +7,16 @@ import (
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/stored"
+
+	"zombiezen.com/go/sqlite"
 )
 
 const keyPrefix = "key_"
 
 const insertAPIKey = `
-	INSERT INTO key (id, hash, name, scopes, application, channels, expires_at, used_at, created_at)
-	SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
-	WHERE (SELECT count(*) FROM key) < ?10`
+	INSERT INTO key (id, hash, name, scopes, application, channels, portal, expires_at, used_at, created_at)
+	SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+	WHERE (SELECT count(*) FROM key WHERE portal = ?7 AND (NOT ?7 OR application = ?5)) < ?11`
 
 // CreateKey implements [fanfare.Access].
 func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
@@ -39,6 +41,7 @@ func (s *Store) CreateKey(ctx context.Context, k *fanfare.Key, most int) error {
 			bind.text(stored.List(words[string](k.Scopes)))
 			bindOwner(bind, app)
 			bind.optional(stored.List(k.Channels))
+			bind.truth(k.Portal)
 			bind.time(k.ExpiresAt)
 			bind.time(k.UsedAt)
 			bind.time(k.CreatedAt)
@@ -70,7 +73,7 @@ func words[To, From ~string](from []From) []To {
 	return to
 }
 
-const keyColumns = `id, hash, name, scopes, application, channels, expires_at, used_at, created_at`
+const keyColumns = `id, hash, name, scopes, application, channels, portal, expires_at, used_at, created_at`
 
 func scanKey(row *row) (*fanfare.Key, error) {
 	k := &fanfare.Key{ID: fanfare.KeyID(row.name(keyPrefix))}
@@ -87,6 +90,7 @@ func scanKey(row *row) (*fanfare.Key, error) {
 	if k.Channels, err = stored.ReadList[[]string](row.text()); err != nil {
 		return nil, fmt.Errorf("key %s: channels: %w", k.ID, err)
 	}
+	k.Portal = row.truth()
 	k.ExpiresAt, k.UsedAt, k.CreatedAt = row.time(), row.time(), row.time()
 	return k, nil
 }
@@ -123,6 +127,31 @@ var listKeys = inOrder(`
 // Keys implements [fanfare.Access].
 func (s *Store) Keys(ctx context.Context, page fanfare.Page) ([]*fanfare.Key, error) {
 	return readPage(ctx, s, listKeys, afterID(keyPrefix, page), nil, scanKey)
+}
+
+const selectPortalKeys = `
+	SELECT ` + keyColumns + `
+	FROM key
+	WHERE portal = 1 AND application = ?
+	ORDER BY id DESC`
+
+// PortalKeys implements [fanfare.Access].
+func (s *Store) PortalKeys(ctx context.Context, application fanfare.ApplicationID) (all []*fanfare.Key, err error) {
+	app, ok := parse(applicationPrefix, application)
+	if !ok {
+		return nil, nil
+	}
+	err = s.read(ctx, func(conn *sqlite.Conn) error {
+		stmt, err := conn.Prepare(selectPortalKeys)
+		if err != nil {
+			return err
+		}
+		bind := binder{stmt: stmt}
+		bind.id(app)
+		all, err = scanAll(stmt, scanKey)
+		return err
+	})
+	return all, err
 }
 
 const deleteKey = `

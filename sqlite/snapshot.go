@@ -118,6 +118,7 @@ var columnsHere = map[string]string{
 var ordersHere = map[string]string{
 	"message": "rowid", "attempt": "rowid", "delivery": "endpoint, message", "idempotency": "application, key", "answer": "scope, key",
 	"consumer": "endpoint, name", "setting": "name", "event_type": "name", "session": "hash", "task_part": "task, number", "tally": "begins_at, hub",
+	"endpoint_tally": "begins_at, endpoint, sheet",
 }
 
 // queries are what give the rows of a table, one after the other.

@@ -29,7 +29,7 @@ var catalogueTests = []test{
 
 func applicationComesBack(w *world) {
 	app := &fanfare.Application{
-		ID: "app_01JCQ4E2M07000G00000000004", UID: "acme", Name: "Acme & Söhne\t“日本”", RateLimit: 7,
+		ID: "app_01JCQ4E2M07000G00000000004", UID: "acme", Name: "Acme & Söhne\t“日本”", RateLimit: 7, AlertEmail: "yogi@example.com",
 		Metadata:  map[string]string{"plan": "gold", "": "empty key", "empty": ""},
 		CreatedAt: time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.FixedZone("", 3600)),
 		UpdatedAt: time.Date(2261, 3, 1, 12, 0, 0, 1, time.UTC),
@@ -42,7 +42,7 @@ func applicationComesBack(w *world) {
 		same(w, "application", got, cloneApplication(app))
 	}
 	check()
-	app.UID, app.Name, app.RateLimit, app.Metadata, app.UpdatedAt = "", "B", 0, nil, app.UpdatedAt.Add(time.Hour)
+	app.UID, app.Name, app.RateLimit, app.Metadata, app.AlertEmail, app.UpdatedAt = "", "B", 0, nil, "", app.UpdatedAt.Add(time.Hour)
 	w.ok(w.store.UpdateApplication(w.Context(), app))
 	check()
 	w.reopen()

@@ -86,7 +86,7 @@ func (h *history) steps() map[string]func(*rapid.T) {
 		"create endpoint": func() { h.createEndpoint(h.app()) }, "update endpoint": h.updateEndpoint, "update more": h.updateEndpoint,
 		"delete endpoint": h.deleteEndpoint, "failing since": h.failingSince, "event type": h.eventTypeStep,
 		"remember": h.remember, "setting": h.setting,
-		"key": h.keyStep, "session": h.sessionStep, "mute": h.muteStep, "tally": h.tallyStep,
+		"key": h.keyStep, "session": h.sessionStep, "mute": h.muteStep, "tally": h.tallyStep, "endpoint tally": h.endpointTallyStep,
 		"look up": h.lookUp, "read lane": h.readLane, "read messages": h.readMessages,
 		"read deliveries": h.readDeliveries, "read attempts": h.readAttempts, "read stats": h.readStats,
 	}

@@ -8,12 +8,13 @@ import (
 )
 
 func (h *history) keyStep() {
-	switch draw(h, "operation", "create", "create", "delete", "use", "list") {
+	switch draw(h, "operation", "create", "create", "delete", "use", "list", "portal") {
 	case "create":
 		id, at := h.stamp("key_")
 		k := &fanfare.Key{ID: fanfare.KeyID(id), Name: "k", Hash: hashOf(id), Scopes: []fanfare.Scope{"admin"}, CreatedAt: at}
 		k.Application = draw(h, "of", "", h.app())
-		what := fmt.Sprintf("create key %s of %q", id, k.Application)
+		k.Portal = k.Application != "" && draw(h, "portal", false, true)
+		what := fmt.Sprintf("create key %s of %q, portal %v", id, k.Application, k.Portal)
 		h.do(what, func(s fanfare.Store) error { return s.CreateKey(h.ctx, cloneKey(k), 5) })
 	case "delete":
 		id := h.keyID()
@@ -23,6 +24,9 @@ func (h *history) keyStep() {
 		h.do("use key "+string(id), func(s fanfare.Store) error {
 			return s.UseKeys(h.ctx, map[fanfare.KeyID]time.Time{id: at})
 		})
+	case "portal":
+		app := h.app()
+		both(h, "keys of the portal of "+string(app), func(s fanfare.Store) ([]*fanfare.Key, error) { return s.PortalKeys(h.ctx, app) })
 	case "list":
 		page := h.page(string(h.keyID()))
 		both(h, "keys", func(s fanfare.Store) ([]*fanfare.Key, error) { return s.Keys(h.ctx, page) })

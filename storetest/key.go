@@ -11,6 +11,8 @@ var accessTests = []test{
 	{"a key comes back as it was stored", keyComesBack},
 	{"keys are listed by age", keysListed},
 	{"there are no more keys than may be", keysBounded},
+	{"keys of portals count in their application only", portalKeysBounded},
+	{"keys of an application's portal are listed, the newest first", portalKeysListed},
 	{"the use of keys is noted", keysUsed},
 	{"a session comes back as it was stored", sessionComesBack},
 	{"sessions that have expired make room", sessionsPruned},
@@ -113,6 +115,59 @@ func keysBounded(w *world) {
 	same(w, "keys", len(w.keys()), most)
 	w.ok(w.store.DeleteKey(w.Context(), first.ID))
 	w.ok(w.store.CreateKey(w.Context(), one, most))
+}
+
+// portalKey makes a key of an application's portal, not yet stored.
+func (w *world) portalKey(app *fanfare.Application) *fanfare.Key {
+	k := w.draftKey(app.ID)
+	k.Portal, k.Scopes = true, []fanfare.Scope{fanfare.ScopeReadMessages}
+	return k
+}
+
+func portalKeysBounded(w *world) {
+	const most = 2
+	app, other := w.application(""), w.application("")
+	w.ok(w.store.CreateKey(w.Context(), w.draftKey(app.ID), most))
+	first := w.portalKey(app)
+	for _, k := range []*fanfare.Key{first, w.portalKey(app), w.portalKey(other), w.portalKey(other), w.draftKey("")} {
+		w.ok(w.store.CreateKey(w.Context(), k, most))
+	}
+	one := w.portalKey(app)
+	for _, k := range []*fanfare.Key{one, w.portalKey(other), w.draftKey(""), w.draftKey(app.ID)} {
+		w.is(w.store.CreateKey(w.Context(), k, most), fanfare.ErrTooMany)
+	}
+	same(w, "keys", len(w.keys()), 6)
+	w.ok(w.store.DeleteKey(w.Context(), first.ID))
+	w.ok(w.store.CreateKey(w.Context(), one, most))
+}
+
+func portalKeysListed(w *world) {
+	app, other := w.application(""), w.application("")
+	w.key(app.ID)
+	one, two, theirs := w.portalKey(app), w.portalKey(app), w.portalKey(other)
+	one.Channels, one.ExpiresAt = []string{"eu"}, one.CreatedAt.Add(time.Hour)
+	for _, k := range []*fanfare.Key{one, two, theirs} {
+		w.ok(w.store.CreateKey(w.Context(), k, 100))
+	}
+	is := func(id fanfare.ApplicationID, want ...*fanfare.Key) {
+		w.Helper()
+		got, err := w.store.PortalKeys(w.Context(), id)
+		w.ok(err)
+		same(w, "keys of the portal", got, each(want, cloneKey))
+	}
+	for range 2 {
+		is(app.ID, two, one)
+		is(other.ID, theirs)
+		is("app_00000000000000000000000000")
+		is("acme")
+		got, err := w.store.KeyOf(w.Context(), one.Hash)
+		w.ok(err)
+		same(w, "by hash", got, cloneKey(one))
+		w.reopen()
+	}
+	w.ok(w.store.DeleteApplication(w.Context(), other.ID))
+	is(other.ID)
+	is(app.ID, two, one)
 }
 
 func keysUsed(w *world) {

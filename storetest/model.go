@@ -36,6 +36,7 @@ type Model struct {
 	sources      map[fanfare.SourceID]*fanfare.Source
 	mutes        map[fanfare.MuteID]*fanfare.Mute
 	tallies      map[tallyKey]fanfare.Tally
+	sheets       map[sheetKey]fanfare.EndpointTally
 	sessions     map[[32]byte]*fanfare.Session
 	newest       [16]byte
 	consumers    map[consumerKey]*fanfare.Consumer

@@ -13,10 +13,16 @@ import (
 func (m *Model) CreateKey(_ context.Context, k *fanfare.Key, most int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch {
-	case k.Application != "" && m.applications[k.Application] == nil:
+	if k.Application != "" && m.applications[k.Application] == nil {
 		return fanfare.ErrNotFound
-	case len(m.keys) >= most:
+	}
+	n := 0
+	for _, other := range m.keys {
+		if other.Portal == k.Portal && (!k.Portal || other.Application == k.Application) {
+			n++
+		}
+	}
+	if n >= most {
 		return fanfare.ErrTooMany
 	}
 	m.keys[k.ID] = cloneKey(k)
@@ -51,6 +57,15 @@ func (m *Model) Keys(_ context.Context, page fanfare.Page) ([]*fanfare.Key, erro
 	defer m.mu.Unlock()
 	id := func(k *fanfare.Key) string { return string(k.ID) }
 	return pick(m.keys, page, id, func(*fanfare.Key) bool { return true }, cloneKey), nil
+}
+
+// PortalKeys implements [fanfare.Access].
+func (m *Model) PortalKeys(_ context.Context, app fanfare.ApplicationID) ([]*fanfare.Key, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id := func(k *fanfare.Key) string { return string(k.ID) }
+	own := func(k *fanfare.Key) bool { return k.Portal && k.Application == app }
+	return pick(m.keys, fanfare.Page{Limit: len(m.keys)}, id, own, cloneKey), nil
 }
 
 // DeleteKey implements [fanfare.Access].

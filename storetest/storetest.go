@@ -86,6 +86,7 @@ var groups = []group{
 	{"sources", sourceTests},
 	{"mutes", muteTests},
 	{"tallies", tallyTests},
+	{"tallies of endpoints", endpointTallyTests},
 	{"concurrency", concurrencyTests},
 }
 

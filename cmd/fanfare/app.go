@@ -11,26 +11,28 @@ import (
 
 // An application as the API has it.
 type application struct {
-	ID        string
-	UID       string
-	Name      string
-	RateLimit int
-	CreatedAt time.Time
+	ID         string
+	UID        string
+	Name       string
+	RateLimit  int
+	AlertEmail string
+	CreatedAt  time.Time
 }
 
 func (a *application) show(r *request) error {
 	return fields(r.out, "id", a.ID, "uid", a.UID, "name", a.Name,
-		"rate limit", perSecond(a.RateLimit), "created", stamp(a.CreatedAt))
+		"rate limit", perSecond(a.RateLimit), "alert e-mail", a.AlertEmail, "created", stamp(a.CreatedAt))
 }
 
 func appCommand(e *env) *cobra.Command {
 	var limit, rate int
-	var uid, name string
+	var uid, name, alert string
 	const createApp = "fanfare app create Acme --uid acme"
 	describe := func(flags *pflag.FlagSet) {
 		flags.StringVar(&name, "name", "", "what it is called")
 		flags.StringVar(&uid, "uid", "", "your own name for it, which may stand wherever its id may")
 		flags.IntVar(&rate, "rate-limit", 0, "deliveries started per second at most; 0: no limit")
+		flags.StringVar(&alert, "alert-email", "", "where its customer wants a mail when an endpoint fails or is disabled; see \"fanfare operational\"")
 	}
 	change := func(r *request) map[string]any {
 		body := make(map[string]any)
@@ -39,6 +41,9 @@ func appCommand(e *env) *cobra.Command {
 		}
 		if r.given("rate-limit") {
 			body["rateLimit"] = orNull(rate)
+		}
+		if r.given("alert-email") {
+			body["alertEmail"] = orNull(alert)
 		}
 		if name != "" {
 			body["name"] = name

@@ -17,6 +17,7 @@ type apiKey struct {
 	Scopes      []string
 	Application string
 	Channels    []string
+	Portal      bool // made there
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
 	LastUsedAt  time.Time
@@ -59,7 +60,11 @@ func keyCommand(e *env) *cobra.Command {
 					headings: []string{"ID", "NAME", "SCOPES", "APPLICATION", "CHANNELS", "LAST USED", "EXPIRES"},
 					least:    []string{"LAST USED", "EXPIRES", "CHANNELS", "APPLICATION"},
 					row: func(k *apiKey) []string {
-						return []string{k.ID, k.Name, strings.Join(k.Scopes, ","), orWord(k.Application, "all"), orWord(strings.Join(k.Channels, ","), "all"), orWord(stamp(k.LastUsedAt), "never"), k.state(time.Now())}
+						of := orWord(k.Application, "all")
+						if k.Portal {
+							of += " (portal)"
+						}
+						return []string{k.ID, k.Name, strings.Join(k.Scopes, ","), of, orWord(strings.Join(k.Channels, ","), "all"), orWord(stamp(k.LastUsedAt), "never"), k.state(time.Now())}
 					},
 				}.show(ctx, r)
 			}},

@@ -164,8 +164,8 @@ func idOfUID(uid string) string {
 }
 
 // keptUnless are fields that a file leaves as they are if it does not name them:
-// what operators and the server itself switch, and what has a reading of its own.
-var keptUnless = []string{"disabled", "paused", "secret", "headers", "auth"}
+// what operators, customers and the server itself say, and what has a reading of its own.
+var keptUnless = []string{"disabled", "paused", "secret", "headers", "auth", "alertEmail"}
 
 // usual are the values that fields have when nobody has said otherwise, beside
 // null, false, 0 and what is empty.

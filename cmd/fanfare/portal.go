@@ -26,12 +26,12 @@ func portalCommand(e *env) *cobra.Command {
 		verb{use: "create", short: "Begin a session of an application's portal, and print the link to it",
 			long: "Begins a session of an application's portal, and prints the link that opens it, once. It\n" +
 				"is for the application's owner alone.\n\n" +
-				"Capabilities: " + strings.Join(all[:3], ", ") + ",\n" + strings.Join(all[3:], ", ") + ".\nEvery session has " + string(fanfare.ViewBase) + ".",
+				"Capabilities: " + strings.Join(all[:3], ", ") + ",\n" + strings.Join(all[3:], ", ") + ".\nEvery session has " + string(fanfare.ViewBase) + ". With " + string(fanfare.ManageKeys) + " it makes API keys that stay good when\nit has ended, which is why that has to be said.",
 			example: "fanfare portal create --app acme --expires 24h\n" +
 				"fanfare portal create --app acme --capability ManageEndpoint --session jane\n" +
 				"fanfare portal create --app acme --read-only",
 			flags: func(flags *pflag.FlagSet) {
-				flags.StringSliceVar(&capabilities, "capability", nil, "what it may do; repeatable; all unless told")
+				flags.StringSliceVar(&capabilities, "capability", nil, "what it may do; repeatable; all but "+string(fanfare.ManageKeys)+" unless told")
 				flags.BoolVar(&readOnly, "read-only", false, "only what lets view is left of the capabilities")
 				flags.DurationVar(&expiry, "expires", fanfare.MaxSession, "how long it lasts, from 1h to 168h")
 				flags.StringVar(&session, "session", "", "your own name for it, to revoke it by")

@@ -58,7 +58,9 @@ func TestIssuesOfOneHostAreWorkedOffTogether(t *testing.T) {
 		if n := w.paused("acme", books.ID, stock.ID) + w.paused("other", other.ID); n != 3 {
 			t.Errorf("%d endpoints are paused", n)
 		}
-		b.press("Resume these 3 endpoints")
+		b.press("Resume these 3 endpoints…")
+		b.shows("Resume these endpoints?")
+		b.press("Resume 3 endpoints")
 		b.shows("The endpoints are resumed")
 		if n := w.paused("acme", books.ID, stock.ID) + w.paused("other", other.ID); n != 0 {
 			t.Errorf("%d endpoints are still paused", n)

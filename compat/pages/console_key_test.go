@@ -98,7 +98,8 @@ func TestConsoleByKeys(t *testing.T) {
 		t.Errorf("after Esc the focus is on %s", eval[string](b, `document.activeElement.outerHTML`))
 	}
 
-	for letter, path := range map[string]string{"h": "/", "i": "/issue", "a": "/app", "m": "/message", "d": "/delivery", "e": "/endpoint"} {
+	for letter, path := range map[string]string{"h": "/", "i": "/issue", "a": "/app", "m": "/message", "d": "/delivery", "e": "/endpoint",
+		"t": "/catalogue", "s": "/source", "r": "/recipe", "q": "/queue", "b": "/task", "x": "/inspector", "p": "/setting"} {
 		b.letter("g")
 		b.letter(letter)
 		b.at(path)
@@ -145,8 +146,8 @@ func TestConsoleByKeys(t *testing.T) {
 func consoleScreens(ep, msg string) []string {
 	const at = "/app/acme"
 	return []string{
-		"/", "/issue", "/issue/muted", "/app", "/app/new", at, at + "/settings", at + "/delete", at + "/expire", at + "/recover", at + "/send",
-		"/message", at + "/message/" + msg, at + "/message/" + msg + "/to/" + ep, "/delivery", "/endpoint", at + "/endpoint/" + ep, at + "/endpoint/" + ep + "/confirm/recover",
+		"/", "/issue", "/issue/muted", "/issue/muted/confirm", "/app", "/app/new", at, at + "/settings", at + "/delete", at + "/expire", at + "/recover", at + "/send",
+		"/message", at + "/message/" + msg, at + "/message/" + msg + "/to/" + ep, "/delivery", "/endpoint", "/endpoint/confirm/resume", "/endpoint/confirm/enable", at + "/endpoint/" + ep, at + "/endpoint/" + ep + "/confirm/recover",
 		at + "/endpoint/" + ep + "/confirm/retry", at + "/endpoint/" + ep + "/confirm/cancel", "/issue/of/acme/" + ep, "/issue/group?host=x&cause=y",
 		"/go?q=acme", "/help", at + "/nowhere", "/nowhere",
 	}

@@ -287,12 +287,14 @@ func TestAccessible(t *testing.T) {
 	msg := w.send(1, `{"name":"small"}`)
 	w.answers(nil)
 	w.send(1, `{"name":"large"}`)
+	w.api("POST", "/app/acme/endpoint", `{"kind":"poller","uid":"nightly"}`, nil)
+	w.api("GET", "/app/acme/poller/nightly/consumer/night", "", nil)
 	b := w.tab(true)
 	b.enter(w.link(`{}`))
 	at := "/portal/endpoint/" + ep.ID
 	for _, path := range []string{
 		"/portal", "/portal/endpoint/new", at, at + "/settings", at + "/test", at + "/transform", at + "/welcome?ping=" + msg.ID, at + "/confirm/recover", at + "/confirm/delete",
-		"/portal/log", "/portal/message/" + msg.ID, "/portal/message/" + msg.ID + "/to/" + ep.ID, "/portal/catalogue", "/portal/catalogue/record.created", "/portal/nowhere",
+		"/portal/log", "/portal/message/" + msg.ID, "/portal/message/" + msg.ID + "/to/" + ep.ID, "/portal/catalogue", "/portal/catalogue/record.created", "/portal/endpoint/nightly", "/portal/help", "/portal/nowhere",
 	} {
 		b.accessible(program, path)
 	}

@@ -62,7 +62,7 @@ func TestShots(t *testing.T) {
 		"/portal", "/portal/endpoint/new", "/portal/endpoint/warehouse", "/portal/endpoint/accounting", "/portal/endpoint/shop", "/portal/endpoint/warehouse/settings",
 		"/portal/endpoint/warehouse/test", "/portal/endpoint/warehouse/transform", "/portal/endpoint/warehouse/welcome", "/portal/endpoint/shop/confirm/recover", "/portal/endpoint/shop/confirm/delete",
 		"/portal/log", "/portal/log?status=2&type=order.*", "/portal/message/" + msg, "/portal/message/" + msg + "/to/accounting", "/portal/message/" + moved + "/to/shop",
-		"/portal/catalogue", "/portal/catalogue/order.created", "/portal/settings", "/portal/inbox/start", "/portal/nowhere",
+		"/portal/catalogue", "/portal/catalogue/order.created", "/portal/settings", "/portal/inbox/start", "/portal/help", "/portal/nowhere",
 	})
 	operator := w.desk(true)
 	for n := range 16 { // to one that takes them, wherever it is: a file
@@ -78,15 +78,15 @@ func TestShots(t *testing.T) {
 	var src, replay struct{ ID string }
 	w.api("POST", "/app/acme/source", `{"name":"Stripe","profile":"stripe","secret":"not-to-be-seen"}`, &src)
 	w.api("POST", "/app/lakeside/endpoint/archive/recover", `{"since":"2026-01-02T15:04:05Z"}`, &replay)
-	to := "/app/acme/message/" + msg
+	to, till := "/app/acme/message/"+msg, w.sell()
 	w.visit(operator, "console", []string{
-		"/", "/issue", "/issue/muted", "/issue/of/acme/accounting", "/app", "/app?search=nobody", "/app/new", "/app/acme", "/app/acme/settings", "/app/acme/delete", "/app/acme/send", "/app/acme/log", "/app/acme/recover", "/app/acme/link", "/app/acme/inbox",
-		"/app/acme/endpoint/accounting", "/app/acme/endpoint/warehouse/settings", "/message", "/message?search=ord_1007", to, to + "/to/accounting", to + "/to/accounting/edit",
-		"/delivery", "/endpoint", "/catalogue", "/catalogue/new", "/catalogue/import", "/catalogue/type/order.created", "/source", "/app/acme/source/new", "/app/acme/source/" + src.ID, "/recipe", "/recipe/new", "/recipe/github-to-slack", "/queue", "/task", "/task/new", "/task/" + replay.ID,
+		"/", "/issue", "/issue/muted", "/issue/muted/confirm", "/issue/of/acme/accounting", "/app", "/app?search=nobody", "/app/new", "/app/acme", "/app/acme/settings", "/app/acme/delete", "/app/acme/send", "/app/acme/log", "/app/acme/recover", "/app/acme/link", "/app/acme/inbox",
+		"/app/acme/endpoint/accounting", "/app/acme/endpoint/warehouse/settings", "/app/harbour/endpoint/nightly", "/message", "/message?search=ord_1007", to, to + "/to/accounting", to + "/to/accounting/edit",
+		"/delivery", "/endpoint", "/endpoint/confirm/resume", "/endpoint/confirm/enable", "/catalogue", "/catalogue/new", "/catalogue/import", "/catalogue/type/order.created", "/source", "/app/acme/source/new", "/app/acme/source/" + src.ID, till, "/recipe", "/recipe/new", "/recipe/github-to-slack", "/queue", "/task", "/task/new", "/task/" + replay.ID,
 		"/inspector", bin, bin + "?request=1", bin + "/compare?a=1&b=2", bin + "/request/1/send", "/setting", "/key", "/audit", "/help", "/go?q=acme",
 	})
 	w.keep(customer, kept{"delivery", "/portal/message/" + moved + "/to/shop", "light", 860})
-	w.keep(customer, kept{"endpoints", "/portal", "dark", 460})
+	w.keep(customer, kept{"endpoints", "/portal", "dark", 490})
 	stranger := w.tab(true)
 	w.visit(stranger, "door", []string{"/login", "/portal"})
 }
@@ -166,7 +166,8 @@ func (w *world) populate() {
 			`"uid":"accounting","url":"{}/accounting","description":"Accounting","filterTypes":["order.paid","invoice.sent"]`,
 			`"uid":"warehouse","url":"{}/warehouse","description":"Warehouse","filterTypes":["order.created","order.paid","stock.low"],"filter":"payload.status == \"open\" || payload.total > 20","headers":{"X-Site":"north"},"rateLimit":200,"auth":{"basic":{"username":"shopkeeper","password":"not-to-be-seen"}}`,
 		},
-		"harbour":  {`"uid":"till","url":"{}/till","description":"Till"`, `"uid":"loyalty","url":"{}/loyalty","description":"Loyalty cards","filterTypes":["customer.*"],"retry":{"preset":"none"}`},
+		"harbour": {`"uid":"till","url":"{}/till","description":"Till"`, `"uid":"loyalty","url":"{}/loyalty","description":"Loyalty cards","filterTypes":["customer.*"],"retry":{"preset":"none"}`,
+			`"kind":"poller","uid":"nightly","description":"Nightly import","filterTypes":["order.*"]`},
 		"lakeside": {`"uid":"workshop","url":"{}/workshop","description":"Workshop","filterTypes":["stock.low"]`, `"kind":"file","uid":"archive","description":"Archive","config":{"path":"lakeside.ndjson"}`},
 		"grocer":   {`"uid":"cold","url":"{}/cold-store","description":"Cold store","filterTypes":["stock.low"]`},
 	} {
@@ -210,6 +211,8 @@ func (w *world) age(dir string) {
 		INSERT OR REPLACE INTO tally SELECT at - at % 900000000, zeroblob(16), sum(came), sum(state = 1), sum(state = 2), sum(state IN (0, 2))
 			FROM (SELECT created_at AS at, 1 AS came, -1 AS state FROM message UNION ALL SELECT started_at, 0, state FROM attempt) GROUP BY 1;
 		DELETE FROM tally WHERE hub <> zeroblob(16);
+		DELETE FROM endpoint_tally;
+		INSERT INTO endpoint_tally SELECT started_at - started_at % 3600000000, endpoint, zeroblob(16), sum(state = 1), sum(state <> 1) FROM attempt GROUP BY 1, 2;
 		UPDATE application SET created_at = created_at - 86400000000 * 60;
 		UPDATE attempt SET url = replace(url, :here, 'https://hooks.acme.example'), detail = replace(detail, :here, 'https://hooks.acme.example');`
 	db := filepath.Join(dir, "fanfare.db")
@@ -217,6 +220,23 @@ func (w *world) age(dir string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		w.t.Fatalf("sqlite3, which these pictures need: %v: %s", err, out)
 	}
+}
+
+// sell has a till send what it sells to a source, for a recipe to pass on, and returns the
+// path of the source's page.
+func (w *world) sell() string {
+	w.t.Helper()
+	w.api("POST", "/app/lakeside/recipe", `{"name":"messages-to-receiver","inputs":{"EVENT_TYPES":"source.*","RECEIVER_URL":`+quoted(w.rcv.URL+"/stock")+`,"WEBHOOK_SECRET":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}}`, nil)
+	var till struct{ ID, URL string }
+	w.api("POST", "/app/lakeside/source", `{"name":"till","profile":"none"}`, &till)
+	for n := range 3 {
+		res, err := http.Post(till.URL, "application/json", strings.NewReader(sorts[2].payload(n)))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		res.Body.Close()
+	}
+	return "/app/lakeside/source/" + till.ID
 }
 
 // fillBin sends a few requests to the bin that a tab shows.

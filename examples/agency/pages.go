@@ -290,7 +290,7 @@ func Portal(hub *fanfare.Hub, owner, base string) func(context.Context) (string,
 		if err != nil {
 			return "", err
 		}
-		key, err := hub.CreateSession(ctx, &fanfare.Session{Application: app, Capabilities: fanfare.Capabilities()}, 24*time.Hour)
+		key, err := hub.CreateSession(ctx, &fanfare.Session{Application: app, Capabilities: fanfare.UsualCapabilities()}, 24*time.Hour)
 		return base + "/portal#key=" + key, err
 	}
 }

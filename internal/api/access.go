@@ -23,6 +23,7 @@ type accessOut struct {
 	Kind         string                 `json:"kind" enum:"admin,key,session" doc:"Whether it is the admin key, another one, or the token of a portal session."`
 	ID           *fanfare.KeyID         `json:"id" doc:"Of a key; null: it has none."`
 	Name         *string                `json:"name" doc:"Of a key."`
+	Portal       bool                   `json:"portal" doc:"Of a key: it was made in the portal of its application, and opens no more than a portal session, within its scopes."`
 	Scopes       []fanfare.Scope        `json:"scopes" doc:"Of a key; the admin key has admin."`
 	Capabilities []fanfare.Capability   `json:"capabilities" doc:"Of a portal session."`
 	Application  *fanfare.ApplicationID `json:"application" doc:"The only one that it opens anything of; null: all."`
@@ -45,6 +46,7 @@ func readAccess(c *call, _ *none) (*accessOut, error) {
 		out.Kind, out.Capabilities = "session", append(out.Capabilities, b.Session.Capabilities...)
 	default:
 		out.Kind, out.ID, out.Name, out.Scopes = "key", &b.Key.ID, &b.Key.Name, append(out.Scopes, b.Key.Scopes...)
+		out.Portal = b.Key.Portal
 	}
 	if c.who.bearer != nil {
 		out.Application, out.Channels, out.ExpiresAt = pointer(c.who.application()), someOf(c.who.channels()), pointer(c.who.bearer.ExpiresAt())

@@ -62,10 +62,14 @@ func TestAccessSaysWhoseItIs(t *testing.T) {
 		w.ok(err)
 		token, err := w.hub.CreateSession(t.Context(), &fanfare.Session{Application: fanfare.ApplicationID(app), Capabilities: []fanfare.Capability{"ViewBase"}}, time.Hour)
 		w.ok(err)
+		own := &fanfare.Key{Name: "Own", Scopes: []fanfare.Scope{"endpoints:read"}, Application: fanfare.ApplicationID(app), Portal: true}
+		ours, err := w.hub.CreateKey(t.Context(), own)
+		w.ok(err)
 		for token, want := range map[string]string{
-			testKey: `{"kind":"admin","id":null,"name":null,"scopes":["admin"],"capabilities":[],"application":null,"channels":null,"expiresAt":null,"routes":[`,
-			secret:  `{"kind":"key","id":"` + string(k.ID) + `","name":"Ops","scopes":["messages:read"],"capabilities":[],"application":"` + app + `","channels":["eu"],"expiresAt":"` + end.Format(time.RFC3339Nano) + `","routes":[`,
-			token:   `{"kind":"session","id":null,"name":null,"scopes":[],"capabilities":["ViewBase"],"application":"` + app + `","channels":null,"expiresAt":"`,
+			ours:    `{"kind":"key","id":"` + string(own.ID) + `","name":"Own","portal":true,"scopes":["endpoints:read"],"capabilities":[],"application":"` + app + `","channels":null,"expiresAt":null,"routes":[`,
+			testKey: `{"kind":"admin","id":null,"name":null,"portal":false,"scopes":["admin"],"capabilities":[],"application":null,"channels":null,"expiresAt":null,"routes":[`,
+			secret:  `{"kind":"key","id":"` + string(k.ID) + `","name":"Ops","portal":false,"scopes":["messages:read"],"capabilities":[],"application":"` + app + `","channels":["eu"],"expiresAt":"` + end.Format(time.RFC3339Nano) + `","routes":[`,
+			token:   `{"kind":"session","id":null,"name":null,"portal":false,"scopes":[],"capabilities":["ViewBase"],"application":"` + app + `","channels":null,"expiresAt":"`,
 		} {
 			if got := string(w.as(token, "GET", "/api/v1/auth/access", "").want(200).body); !strings.HasPrefix(got, want) {
 				t.Errorf("it says %.300s\nwant %s", got, want)

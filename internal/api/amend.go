@@ -93,7 +93,7 @@ func (c *call) mayCreate() error {
 }
 
 func (c *call) amendApplication(do func(app *fanfare.Application) error) (*fanfare.Application, error) {
-	return amend(c, c.application, showApplication, do)
+	return amend(c, c.application, c.showApplication, do)
 }
 
 func (c *call) amendEndpoint(do func(ep *fanfare.Endpoint) error) (*fanfare.Endpoint, error) {

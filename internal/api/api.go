@@ -127,7 +127,7 @@ func (s *server) table() []*route {
 	var all []*route
 	for _, some := range [][]*route{
 		s.applicationRoutes(), s.endpointRoutes(), s.endpointActionRoutes(), s.eventTypeRoutes(),
-		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.usageRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.filterRoutes(), s.transformationRoutes(), s.endpointTransformationRoutes(), s.reachRoutes(), s.nodeRoutes(), s.laneRoutes(), s.keyRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(), s.accessRoutes(), s.everyRoutes(), s.searchRoutes(), s.sourceRoutes(), s.recipeRoutes(), s.byHandRoutes(), s.muteRoutes(), s.activityRoutes(),
+		s.messageRoutes(), s.hookRoutes(), s.deliveryRoutes(), s.attemptRoutes(), s.taskRoutes(), s.usageRoutes(), s.exportRoutes(), s.streamRoutes(), s.pollerRoutes(), s.operationalRoutes(), s.handshakeRoutes(), s.retryRoutes(), s.healthRoutes(), s.metaRoutes(), s.filterRoutes(), s.transformationRoutes(), s.endpointTransformationRoutes(), s.reachRoutes(), s.nodeRoutes(), s.laneRoutes(), s.keyRoutes(), s.portalKeyRoutes(), s.alertRoutes(), s.auditRoutes(), s.secretsKeyRoutes(), s.portalRoutes(), s.accessRoutes(), s.everyRoutes(), s.searchRoutes(), s.sourceRoutes(), s.recipeRoutes(), s.byHandRoutes(), s.muteRoutes(), s.activityRoutes(),
 	} {
 		all = append(all, some...)
 	}

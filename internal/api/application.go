@@ -26,12 +26,14 @@ type applicationFields struct {
 	ThrottleRate field[int]               `json:"throttleRate,omitzero" doc:"Another name of rateLimit."`
 	Metadata     field[map[string]string] `json:"metadata,omitzero"`
 	Retry        field[retryIn]           `json:"retry,omitzero" doc:"When to try again, for endpoints and event types that do not say; null leaves it to the deployment. A PUT that leaves it out leaves it as it is."`
+	AlertEmail   field[string]            `json:"alertEmail,omitzero" doc:"Where its customer wants a mail when one of its endpoints fails or is disabled; null: nowhere. Operational webhooks have it, which you can have mailed. A PUT that leaves it out leaves it as it is."`
 }
 
 func (f *applicationFields) apply(app *fanfare.Application) {
 	f.UID.into(&app.UID)
 	f.ThrottleRate.or(f.RateLimit).into(&app.RateLimit)
 	f.Metadata.into(&app.Metadata)
+	f.AlertEmail.into(&app.AlertEmail)
 	if f.Retry.set {
 		app.Retry = f.Retry.value.retry()
 	}
@@ -51,16 +53,21 @@ type applicationOut struct {
 	ThrottleRate *int                  `json:"throttleRate" newer:"true"`
 	Metadata     map[string]string     `json:"metadata"`
 	Retry        retryIn               `json:"retry" newer:"true" doc:"When to try again, for endpoints and event types that do not say."`
+	AlertEmail   *string               `json:"alertEmail" newer:"true" doc:"Where its customer wants a mail when one of its endpoints fails or is disabled. Portal sessions, and those who are let into some channels only, are not shown it here."`
 	CreatedAt    time.Time             `json:"createdAt"`
 	UpdatedAt    time.Time             `json:"updatedAt"`
 }
 
-func showApplication(app *fanfare.Application) (*applicationOut, error) {
-	return &applicationOut{
+func (c *call) showApplication(app *fanfare.Application) (*applicationOut, error) {
+	out := &applicationOut{
 		ID: app.ID, UID: pointer(app.UID), Name: app.Name,
 		RateLimit: pointer(app.RateLimit), ThrottleRate: pointer(app.RateLimit), Retry: showRetry(app.Retry),
 		Metadata: app.Metadata, CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt,
-	}, nil
+	}
+	if c.who.session() == nil && len(c.who.channels()) == 0 {
+		out.AlertEmail = pointer(app.AlertEmail)
+	}
+	return out, nil
 }
 
 func (s *server) applicationRoutes() []*route {
@@ -99,7 +106,7 @@ func listApplications(c *call, _ *none) (*list[*applicationOut], error) {
 			f.Page = p
 			return c.hub.ApplicationsBy(c.r.Context(), f)
 		},
-	}, showApplication)
+	}, c.showApplication)
 }
 
 func createApplication(c *call, in *applicationIn) (*applicationOut, error) {
@@ -116,7 +123,7 @@ func createApplication(c *call, in *applicationIn) (*applicationOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return showApplication(app)
+	return c.showApplication(app)
 }
 
 func readApplication(c *call, _ *none) (*applicationOut, error) {
@@ -124,7 +131,7 @@ func readApplication(c *call, _ *none) (*applicationOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return showApplication(app)
+	return c.showApplication(app)
 }
 
 // replaceApplication creates what does not exist with 201, under the uid of the
@@ -149,7 +156,7 @@ func replaceApplication(c *call, in *applicationIn) (*applicationOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return showApplication(app)
+	return c.showApplication(app)
 }
 
 // create makes an application under the uid that a path has, unless it brings
@@ -171,7 +178,7 @@ func changeApplication(c *call, in *applicationPatch) (*applicationOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return showApplication(app)
+	return c.showApplication(app)
 }
 
 func deleteApplication(c *call, _ *none) (none, error) {

@@ -192,6 +192,7 @@ type endpointOut struct {
 	OnPause        string             `json:"onPause" newer:"true" enum:"hold,cancel" doc:"What becomes of messages while it is paused."`
 	FailingSince   *time.Time         `json:"failingSince" newer:"true" doc:"When the present run of failures began."`
 	DisabledReason *string            `json:"disabledReason" newer:"true" doc:"In words, when it was not the owner who disabled it."`
+	Activity       []hourOut          `json:"activity,omitzero" newer:"true" doc:"If with_activity asks for it: the hours of the last 24, by age, in which it was sent anything but tests."`
 	CreatedAt      time.Time          `json:"createdAt"`
 	UpdatedAt      time.Time          `json:"updatedAt"`
 }
@@ -243,9 +244,9 @@ func someOf(list []string) *[]string {
 
 func (s *server) endpointRoutes() []*route {
 	return []*route{
-		on("GET /app/{app}/endpoint", "List an application's endpoints", listEndpoints, params(fareParam)...).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/endpoint", "List an application's endpoints", listEndpoints, params(fareParam, activityParam)...).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
 		on("POST /app/{app}/endpoint", "Create an endpoint", createEndpoint).answering(http.StatusCreated).needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.create"),
-		on("GET /app/{app}/endpoint/{endpoint}", "Read an endpoint", readEndpoint).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/endpoint/{endpoint}", "Read an endpoint", readEndpoint, activityParam).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
 		on("PUT /app/{app}/endpoint/{endpoint}", "Replace an endpoint, or create it under this uid", replaceEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.replace"),
 		on("PATCH /app/{app}/endpoint/{endpoint}", "Change an endpoint", changeEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.update"),
 		on("DELETE /app/{app}/endpoint/{endpoint}", "Delete an endpoint; what waits for it is cancelled", deleteEndpoint).amending().needs(fanfare.ScopeWriteEndpoints, fanfare.ManageEndpoint).inChannels().doing("endpoint.delete"),
@@ -258,13 +259,15 @@ func listEndpoints(c *call, _ *none) (*list[*endpointOut], error) {
 		return nil, err
 	}
 	which := c.fareAsked()
+	var sent activity
 	return paged(c, listing[*fanfare.Endpoint]{
 		scope:      []string{string(app.ID)},
 		descending: true,
 		id:         func(ep *fanfare.Endpoint) string { return string(ep.ID) },
 		fetch:      func(p fanfare.Page) ([]*fanfare.Endpoint, error) { return c.endpointsFaring(app.ID, which, p) },
+		load:       func(page []*fanfare.Endpoint) (err error) { sent, err = c.activityAsked(page...); return err },
 		looks:      which != fanfare.AnyEndpoint,
-	}, c.showEndpoint)
+	}, func(ep *fanfare.Endpoint) (*endpointOut, error) { return c.showActive(ep, sent) })
 }
 
 // endpointsFaring is a page of an application's endpoints that fare so, found in a piece of
@@ -313,7 +316,11 @@ func readEndpoint(c *call, _ *none) (*endpointOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.showEndpoint(ep)
+	sent, err := c.activityAsked(ep)
+	if err != nil {
+		return nil, err
+	}
+	return c.showActive(ep, sent)
 }
 
 // replaceEndpoint creates what does not exist with 201, under the uid of the

@@ -166,6 +166,13 @@ var grants = map[string]string{
 	"GET /api-key/{key}":    "admin -",
 	"DELETE /api-key/{key}": "admin -",
 
+	"GET /app/{app}/key":          "admin ManageKeys in channels",
+	"POST /app/{app}/key":         "admin ManageKeys in channels",
+	"DELETE /app/{app}/key/{key}": "admin ManageKeys in channels",
+
+	"GET /app/{app}/alert-email": "applications:read ManageEndpoint",
+	"PUT /app/{app}/alert-email": "applications:write ManageEndpoint",
+
 	"POST /auth/app-portal-access/{app}": "portal - in channels",
 	"POST /auth/dashboard-access/{app}":  "portal - in channels",
 	"POST /auth/app/{app}/expire-all":    "portal -",
@@ -191,6 +198,8 @@ var grants = map[string]string{
 // bodies reach what a route does with its path; the others need none.
 var bodies = map[string]string{
 	"PUT /app/{app}":                                     `{"name":"x"}`,
+	"POST /app/{app}/key":                                `{"name":"x","scopes":["messages:read"]}`,
+	"PUT /app/{app}/alert-email":                         `{"alertEmail":"yogi@example.com"}`,
 	"POST /app/{app}/endpoint":                           `{"url":"https://example.com/"}`,
 	"PUT /app/{app}/endpoint/{endpoint}":                 `{"url":"https://example.com/"}`,
 	"PUT /app/{app}/endpoint/{endpoint}/headers":         `{"headers":{}}`,

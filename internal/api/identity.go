@@ -25,12 +25,17 @@ func (who identity) application() fanfare.ApplicationID {
 	return who.bearer.Application()
 }
 
-// session is the portal session the request is made in; nil: none.
+// session is the portal session the request is made in, or of which a portal's key opens
+// no more; nil: none.
 func (who identity) session() *fanfare.Session {
-	if who.bearer == nil {
+	switch b := who.bearer; {
+	case b == nil:
 		return nil
+	case b.Key != nil:
+		return b.Key.PortalSession()
+	default:
+		return b.Session
 	}
-	return who.bearer.Session
 }
 
 // An access says who may call a route. The zero value is keys with the scope
@@ -114,12 +119,16 @@ func (who identity) may(a access) error {
 		return unauthenticated
 	case a.anyone:
 		return nil
-	case who.bearer.Session != nil && a.capability == noSession:
-		return insufficient("A portal session cannot do this.")
-	case who.bearer.Session != nil:
-		if !who.bearer.Session.Has(a.capability) {
+	}
+	if s := who.session(); s != nil {
+		switch {
+		case a.capability == noSession:
+			return insufficient("Neither a portal session nor a key made in one can do this.")
+		case !s.Has(a.capability):
 			return insufficient(`This needs a portal session with the capability "` + string(a.capability) + `".`)
 		}
+	}
+	if who.bearer.Key == nil {
 		return nil
 	}
 	if scopes := who.bearer.Key.Scopes; slices.Contains(scopes, fanfare.ScopeAdmin) || slices.Contains(scopes, a.role()) {

@@ -24,6 +24,7 @@ type keyOut struct {
 	Scopes      []fanfare.Scope        `json:"scopes"`
 	Application *fanfare.ApplicationID `json:"application"`
 	Channels    *[]string              `json:"channels" doc:"The only ones that it is let into; null: all."`
+	Portal      bool                   `json:"portal" doc:"Made in the portal of its application: it opens no more than a portal session, within its scopes."`
 	CreatedAt   time.Time              `json:"createdAt"`
 	ExpiresAt   *time.Time             `json:"expiresAt"`
 	LastUsedAt  *time.Time             `json:"lastUsedAt" doc:"To about a minute; null: never."`
@@ -37,7 +38,7 @@ type keyMade struct {
 
 func showKey(k *fanfare.Key) (*keyOut, error) {
 	return &keyOut{
-		ID: k.ID, Name: k.Name, Scopes: k.Scopes, Application: pointer(k.Application), Channels: someOf(k.Channels),
+		ID: k.ID, Name: k.Name, Scopes: k.Scopes, Application: pointer(k.Application), Channels: someOf(k.Channels), Portal: k.Portal,
 		CreatedAt: k.CreatedAt, ExpiresAt: pointer(k.ExpiresAt), LastUsedAt: pointer(k.UsedAt),
 	}, nil
 }
@@ -74,9 +75,6 @@ func createKey(c *call, in *keyIn) (*keyMade, error) {
 	if in.Channels.value != nil && len(in.Channels.value) == 0 {
 		return nil, &fanfare.InvalidError{Field: "channels", Reason: "must name one; leave it out for all"}
 	}
-	if strings.HasPrefix(in.Name, LoginPrefix) {
-		return nil, &fanfare.InvalidError{Field: "name", Reason: fmt.Sprintf("must not begin with %q, as those of logins do", LoginPrefix)}
-	}
 	for _, scope := range in.Scopes {
 		k.Scopes = append(k.Scopes, fanfare.Scope(scope))
 	}
@@ -90,10 +88,19 @@ func createKey(c *call, in *keyIn) (*keyMade, error) {
 		}
 		k.Application = app.ID
 	}
-	secret, err := c.hub.CreateKey(c.r.Context(), k)
+	made, err := c.makeKey(k)
 	if errors.Is(err, fanfare.ErrTooMany) {
 		return nil, refuse(http.StatusConflict, "conflict", "There are as many keys as there can be; revoke some that are not used any more.")
 	}
+	return made, err
+}
+
+// makeKey makes one that is not of a login.
+func (c *call) makeKey(k *fanfare.Key) (*keyMade, error) {
+	if strings.HasPrefix(k.Name, LoginPrefix) {
+		return nil, &fanfare.InvalidError{Field: "name", Reason: fmt.Sprintf("must not begin with %q, as those of logins do", LoginPrefix)}
+	}
+	secret, err := c.hub.CreateKey(c.r.Context(), k)
 	if err != nil {
 		return nil, err
 	}

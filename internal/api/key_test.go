@@ -31,7 +31,7 @@ func TestKeysAreMadeListedAndRevoked(t *testing.T) {
 	read := w.do("GET", "/api/v1/api-key/"+id, "").want(200)
 	out := read.object()
 	delete(out, "createdAt")
-	want := `{"application":"` + acme + `","channels":null,"expiresAt":"2999-01-02T03:04:05Z","id":"` + id + `","lastUsedAt":null,"name":"bill","scopes":["messages:write","endpoints:read"]}`
+	want := `{"application":"` + acme + `","channels":null,"expiresAt":"2999-01-02T03:04:05Z","id":"` + id + `","lastUsedAt":null,"name":"bill","portal":false,"scopes":["messages:write","endpoints:read"]}`
 	if got := asJSON(t, out); got != want {
 		t.Errorf("the key is %s, want %s", got, want)
 	}

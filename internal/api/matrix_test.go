@@ -21,6 +21,7 @@ type caller struct {
 	capabilities []fanfare.Capability
 	only         string // uid of the application let into; "": all
 	narrow       bool   // is let into some channels only
+	portal       bool   // has a portal's key, which needs both scope and capability
 }
 
 // want is the status that a route answers a caller, about the application of that
@@ -44,6 +45,9 @@ func (who *caller) want(grant, path, app string) int {
 		return 403
 	case who.narrow && !strings.HasSuffix(grant, " in channels"):
 		return 403
+	case who.portal && who.scope != fanfare.Scope(words[0]):
+		return 403
+	case who.portal: // what its session could do goes on
 	case who.admin, who.scope == "admin", who.scope == fanfare.Scope(words[0]):
 		return 200
 	}
@@ -55,6 +59,7 @@ func (who *caller) want(grant, path, app string) int {
 		"CreateAttempts":        {"CreateAttempts"},
 		"ManageEndpoint":        {"ManageEndpoint"},
 		"ManageTransformations": {"ManageTransformations"},
+		"ManageKeys":            {"ManageKeys"},
 	}
 	for _, capability := range who.capabilities {
 		if slices.Contains(enough[words[1]], capability) {
@@ -114,6 +119,19 @@ func callers(w *world) []*caller {
 		secret, err := w.hub.CreateKey(w.t.Context(), k)
 		w.ok(err)
 		all = append(all, &caller{name: who.name + " in channels", token: secret, scope: who.scope, only: who.only, narrow: true})
+	}
+	for scope, capability := range map[fanfare.Scope]fanfare.Capability{
+		"messages:read": "ViewBase", "endpoints:read": "ViewBase", "event-types:read": "ViewBase", "messages:write": "CreateAttempts", "endpoints:write": "ManageEndpoint",
+	} {
+		for _, channels := range [][]string{nil, {"eu"}} {
+			k := &fanfare.Key{Name: "k", Scopes: []fanfare.Scope{scope}, Application: app("acme"), Channels: channels, Portal: true}
+			secret, err := w.hub.CreateKey(w.t.Context(), k)
+			w.ok(err)
+			all = append(all, &caller{
+				name: fmt.Sprintf("portal's key with %s in channels %v", scope, channels), token: secret, scope: scope,
+				capabilities: []fanfare.Capability{"ViewBase", capability}, only: "acme", narrow: channels != nil, portal: true,
+			})
+		}
 	}
 	mistyped.name, mistyped.token, mistyped.refused = "mistyped key", mistyped.token[:len(mistyped.token)-1]+"!", true
 	expired, _ := key("expired key", "", "admin", time.Now().Add(time.Hour))

@@ -101,16 +101,6 @@ func notifyFailing(c *call, in *notifyIn) (none, error) {
 	if len(in.Reason) > maxReason {
 		return none{}, &fanfare.InvalidError{Field: "reason", Reason: "at most 1000 bytes"}
 	}
-	if in.Reason == "" {
-		page := fanfare.Page{Limit: 1}
-		newest, err := c.hub.Attempts(c.r.Context(), ep.Application, fanfare.AttemptFilter{Endpoint: ep.ID, Outcome: fanfare.OnlyFailures, Page: page})
-		if err != nil {
-			return none{}, err
-		}
-		for _, a := range newest {
-			in.Reason = a.Explanation()
-		}
-	}
 	err = c.hub.NotifyFailing(c.r.Context(), ep, in.Reason)
 	if errors.Is(err, fanfare.ErrNotFound) {
 		return none{}, refuse(http.StatusConflict, "conflict", "Nobody is told: there is no operational endpoint that wants endpoint.failing. Create one with POST /operational-webhook/endpoint.")

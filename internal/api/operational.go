@@ -11,9 +11,9 @@ import (
 func (s *server) operationalRoutes() []*route {
 	const all, one = "/operational-webhook/endpoint", "/operational-webhook/endpoint/{endpoint}"
 	routes := []*route{
-		on("GET "+all, "List the endpoints that are told of endpoints and deliveries", listEndpoints, params(fareParam)...),
+		on("GET "+all, "List the endpoints that are told of endpoints and deliveries", listEndpoints, params(fareParam, activityParam)...),
 		on("POST "+all, "Create an endpoint that is told of endpoints and deliveries", createEndpoint).answering(http.StatusCreated).doing("operational-endpoint.create"),
-		on("GET "+one, "Read an operational endpoint", readEndpoint),
+		on("GET "+one, "Read an operational endpoint", readEndpoint, activityParam),
 		on("PUT "+one, "Replace an operational endpoint, or create it under this uid", replaceEndpoint).amending().doing("operational-endpoint.replace"),
 		on("PATCH "+one, "Change an operational endpoint", changeEndpoint).amending().doing("operational-endpoint.update"),
 		on("DELETE "+one, "Delete an operational endpoint", deleteEndpoint).amending().doing("operational-endpoint.delete"),

@@ -10,7 +10,7 @@ import (
 
 type portalIn struct {
 	Application  field[applicationIn] `json:"application,omitzero" doc:"Creates the application first if it does not exist."`
-	Capabilities field[[]string]      `json:"capabilities,omitzero" doc:"ViewBase, which every session has, ViewEndpointSecret, ManageEndpointSecret, ManageTransformations, CreateAttempts, ManageEndpoint; all unless told."`
+	Capabilities field[[]string]      `json:"capabilities,omitzero" doc:"ViewBase, which every session has, ViewEndpointSecret, ManageEndpointSecret, ManageTransformations, CreateAttempts, ManageEndpoint, and ManageKeys, which lets make API keys that stay good when the session has ended; all but ManageKeys unless told."`
 	Channels     field[[]string]      `json:"channels,omitzero" doc:"The only ones that it is let into: it sees messages that have one of them, and endpoints that have no others. All that you are let into unless told."`
 	Expiry       field[int64]         `json:"expiry,omitzero" doc:"Seconds, from an hour to 7 days; 7 days unless told."`
 	FeatureFlags field[[]string]      `json:"featureFlags,omitzero" doc:"Event types that have flags are shown to those who have one of them."`
@@ -53,7 +53,7 @@ func beginSession(c *call, in *portalIn) (*portalOut, error) {
 		ttl = time.Duration(max(-1, min(in.Expiry.value, maxSeconds))) * time.Second
 	}
 	session := &fanfare.Session{
-		Capabilities: fanfare.Capabilities(), FeatureFlags: in.FeatureFlags.value, Label: in.SessionID.value,
+		Capabilities: fanfare.UsualCapabilities(), FeatureFlags: in.FeatureFlags.value, Label: in.SessionID.value,
 	}
 	if err := c.narrow(session, in.Channels); err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func beginSession(c *call, in *portalIn) (*portalOut, error) {
 // writes are the capabilities that let change something.
 var writes = map[fanfare.Capability]bool{
 	fanfare.ManageEndpointSecret: true, fanfare.ManageTransformations: true,
-	fanfare.CreateAttempts: true, fanfare.ManageEndpoint: true,
+	fanfare.CreateAttempts: true, fanfare.ManageEndpoint: true, fanfare.ManageKeys: true,
 }
 
 func beginDashboard(c *call, _ *none) (*portalOut, error) {
@@ -127,9 +127,8 @@ func expireSessions(c *call, in *expireIn) (none, error) {
 }
 
 func logout(c *call, _ *none) (none, error) {
-	session := c.who.session()
-	if session == nil {
+	if c.who.bearer == nil || c.who.bearer.Session == nil {
 		return none{}, insufficient("Only a portal session can be logged out; revoke a key with DELETE /api-key/{key}.")
 	}
-	return none{}, c.hub.EndSession(c.r.Context(), session)
+	return none{}, c.hub.EndSession(c.r.Context(), c.who.bearer.Session)
 }

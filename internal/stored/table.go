@@ -42,7 +42,7 @@ var Tables = []Table{
 	{"setting", []Column{{"name", Text}, {"value", Bytes}, {"sealed_by", Text}}},
 	{"application", []Column{
 		{"id", ID}, {"uid", Text}, {"name", Text}, {"rate_limit", Number}, {"metadata", Text}, {"retry", Text},
-		{"revision", Number}, {"created_at", Number}, {"updated_at", Number},
+		{"alert_email", Text}, {"revision", Number}, {"created_at", Number}, {"updated_at", Number},
 	}},
 	{"endpoint", []Column{
 		{"id", ID}, {"application", ID}, {"uid", Text}, {"url", Text}, {"ordered", Truth}, {"disabled", Truth}, {"paused", Truth}, {"channels", Texts},
@@ -57,13 +57,14 @@ var Tables = []Table{
 	{"tally", []Column{
 		{"begins_at", Number}, {"hub", ID}, {"accepted", Number}, {"delivered", Number}, {"given_up", Number}, {"failed", Number},
 	}},
+	{"endpoint_tally", []Column{{"begins_at", Number}, {"endpoint", ID}, {"sheet", ID}, {"succeeded", Number}, {"failed", Number}}},
 	{"event_type", []Column{
 		{"name", Text}, {"id", ID}, {"description", Text}, {"group_name", Text}, {"schemas", Bytes}, {"examples", Bytes},
 		{"validation", Text}, {"feature_flags", Text}, {"retry", Text}, {"lifecycle", Text}, {"archived", Truth}, {"deprecated", Truth},
 		{"revision", Number}, {"created_at", Number}, {"updated_at", Number},
 	}},
 	{"key", []Column{
-		{"id", ID}, {"hash", Bytes}, {"name", Text}, {"scopes", Text}, {"application", ID}, {"channels", Text}, {"expires_at", Number},
+		{"id", ID}, {"hash", Bytes}, {"name", Text}, {"scopes", Text}, {"application", ID}, {"channels", Text}, {"portal", Truth}, {"expires_at", Number},
 		{"used_at", Number}, {"created_at", Number},
 	}},
 	{"session", []Column{

@@ -33,14 +33,15 @@ type chartBar struct {
 	Title           string
 }
 
+// A chartMark is an hour, so far along the width.
 type chartMark struct {
-	X    int
-	Text string
+	X, Anchor string
+	Text      string
 }
 
 const (
 	barWidth    = 7
-	chartHeight = 120
+	chartHeight = 160
 )
 
 // day is the chart of the last 24 hours.
@@ -71,7 +72,13 @@ func newChart(day []slot) *chart {
 	}
 	for i, s := range day {
 		if s.Begins.Hour()%6 == 0 && s.Begins.Minute() == 0 {
-			c.Marks = append(c.Marks, chartMark{i * barWidth, s.Begins.UTC().Format("15:04")})
+			m := chartMark{along(i, len(day)), "middle", s.Begins.UTC().Format("15:04")}
+			if i < len(day)/12 { // there is no room before it
+				m.Anchor = "start"
+			} else if i > len(day)*11/12 {
+				m.Anchor = "end"
+			}
+			c.Marks = append(c.Marks, m)
 		}
 		if n := len(c.Hours); n == 0 || !c.Hours[n-1].Begins.Equal(s.Begins.Truncate(time.Hour)) {
 			c.Hours = append(c.Hours, slot{Begins: s.Begins.Truncate(time.Hour)})
@@ -81,7 +88,7 @@ func newChart(day []slot) *chart {
 		if s.Delivered+s.Failed == 0 {
 			continue
 		}
-		b := chartBar{X: i * barWidth, Height: scaled(s.Delivered, most), BadHeight: scaled(s.Failed, most)}
+		b := chartBar{X: i * barWidth, Height: scaled(s.Delivered, most, chartHeight), BadHeight: scaled(s.Failed, most, chartHeight)}
 		b.Y = chartHeight - b.Height
 		b.BadY = b.Y - b.BadHeight
 		b.Title = fmt.Sprintf("%s UTC: %d succeeded, %d failed", s.Begins.UTC().Format("15:04"), s.Delivered, s.Failed)
@@ -99,12 +106,15 @@ func newChart(day []slot) *chart {
 	return c
 }
 
-// scaled is how high n is where most is all of the height; what there is at all is seen.
-func scaled(n, most int64) int {
+// along is how far along a width something is that is n of all.
+func along(n, all int) string { return fmt.Sprintf("%.2f%%", 100*float64(n)/float64(all)) }
+
+// scaled is how high n is where most is all of a height; what there is at all is seen.
+func scaled(n, most int64, height int) int {
 	if n == 0 {
 		return 0
 	}
-	return max(2, int(n*(chartHeight-4)/most))
+	return max(2, int(n*int64(height-4)/most))
 }
 
 // Hour is such as "13:00".

@@ -20,6 +20,9 @@ type badge struct {
 	Word string
 }
 
+// Long reports whether its word may take two lines where there is little room.
+func (b badge) Long() bool { return len(b.Word) > 12 }
+
 // When is a moment, shown by how long ago it is or how long it takes until then.
 type when struct {
 	At, Now time.Time
@@ -90,7 +93,7 @@ func (p *pager) none(text string) string {
 // A field is one of a form.
 type field struct {
 	Name, Label, Value string
-	Kind               string // of the input: text, url, password, number, textarea, select, checkbox
+	Kind               string // of the input: text, url, email, password, number, textarea, select, checkbox
 	Hint               string
 	Problem            string // what is wrong with the value
 	Placeholder        string
@@ -184,37 +187,6 @@ func cut(s string, n int) string {
 		n--
 	}
 	return s[:n] + "…"
-}
-
-// A strip shows how a number of attempts went, the oldest first.
-type strip struct {
-	Bars  []bar
-	Width int
-	Text  string // the same in words
-}
-
-type bar struct {
-	X, Y, Height int
-	Tone         string
-}
-
-// newStrip draws attempts, of which the newest is the first.
-func newStrip(attempts []attemptOut) *strip {
-	good, n := 0, min(20, len(attempts))
-	s := &strip{Width: n * 6}
-	for i, a := range attempts[:n] {
-		b := bar{X: 6 * (n - 1 - i), Height: 16, Tone: "bad"}
-		if a.Status == 0 {
-			good++
-			b.Tone, b.Height = "ok", 6+min(10, int(a.DurationMs/100))
-		}
-		b.Y = 18 - b.Height
-		s.Bars = append(s.Bars, b)
-	}
-	if len(s.Bars) > 0 {
-		s.Text = fmt.Sprintf("%d of the last %s succeeded", good, count(n, "attempt", "attempts"))
-	}
-	return s
 }
 
 // funcs are what templates can call.

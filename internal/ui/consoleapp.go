@@ -51,6 +51,8 @@ type applicationOut struct {
 	RateLimit *int
 	Metadata  map[string]string
 	CreatedAt time.Time
+
+	AlertEmail string
 }
 
 // Called is what people call it by.
@@ -157,11 +159,11 @@ func newApplication(v *visit) error { return v.showApplicationForm(http.StatusOK
 func (v *visit) showApplicationForm(status int, app *applicationOut, told *refusal) error {
 	body := applicationForm{Action: v.root + "/app/new", Button: "Add application", Once: once()}
 	title := "Add an application"
-	name, uid, rate := v.said("name"), v.said("uid"), v.said("rateLimit")
+	name, uid, rate, alert := v.said("name"), v.said("uid"), v.said("rateLimit"), v.said("alertEmail")
 	if app != nil {
 		body.applicationOut, body.Action, body.Button, body.Delete, title = *app, v.base+"/settings", "Save", v.base+"/delete", "Settings of "+app.Called()
 		if told == nil {
-			name, uid, rate = app.Name, app.UID, ""
+			name, uid, rate, alert = app.Name, app.UID, "", app.AlertEmail
 			if app.RateLimit != nil {
 				rate = fmt.Sprint(*app.RateLimit)
 			}
@@ -171,6 +173,7 @@ func (v *visit) showApplicationForm(status int, app *applicationOut, told *refus
 		{Name: "name", Label: "Name", Kind: "text", Value: name, Required: true},
 		{Name: "uid", Label: "Your own id for it", Kind: "text", Value: uid, Code: true, Hint: "It may stand wherever the application's id may, such as in addresses of the API."},
 		{Name: "rateLimit", Label: "At most a second", Kind: "number", Value: rate, Hint: "Deliveries, over all its endpoints. No limit unless you say so."},
+		{Name: "alertEmail", Label: "Alert e-mail", Kind: "email", Value: alert, Hint: "Where its customer wants a mail when an endpoint fails or is disabled. An operational endpoint sends it; customers can say it in the portal."},
 	}
 	if told != nil {
 		body.Problems = placed(body.Fields, told)
@@ -199,7 +202,7 @@ func placed(fields []field, told *refusal) (rest string) {
 
 // applicationSaid is what the form says, as the API takes it.
 func (v *visit) applicationSaid() map[string]any {
-	return map[string]any{"name": v.said("name"), "uid": orNull(v.said("uid")), "rateLimit": numberOf(v.said("rateLimit"))}
+	return map[string]any{"name": v.said("name"), "uid": orNull(v.said("uid")), "rateLimit": numberOf(v.said("rateLimit")), "alertEmail": orNull(v.said("alertEmail"))}
 }
 
 func addApplication(v *visit) error {

@@ -19,14 +19,15 @@ func TestApplicationIsAddedChangedAndDeleted(t *testing.T) {
 	w.submit(422, d, "Add application", "name", "").says("Not yet")
 	w.submit(409, d, "Add application", "name", "Second", "uid", "acme").says("is taken by another application")
 	w.submit(422, d, "Add application", "name", "Second", "rateLimit", "many").says("Not yet")
-	w.submit(303, d, "Add application", "name", "Second", "uid", "second", "rateLimit", "7").says("The application is there", "Second", "7 deliveries a second", "No endpoints yet")
+	w.submit(303, d, "Add application", "name", "Second", "uid", "second", "rateLimit", "7", "alertEmail", "yogi@example.com").says("The application is there", "Second", "7 deliveries a second", "yogi@example.com", "No endpoints yet")
 	app, err := w.hub.Application(t.Context(), "second")
-	if err != nil || app.Name != "Second" || app.RateLimit != 7 {
+	if err != nil || app.Name != "Second" || app.RateLimit != 7 || app.AlertEmail != "yogi@example.com" {
 		t.Fatalf("the application is %+v, %v", app, err)
 	}
 	d = w.get(200, "/app/second/settings")
-	w.submit(303, d, "Save", "name", "Third", "uid", "", "rateLimit", "").says("The application is saved", "Third").lacks("second")
-	if app, err = w.hub.Application(t.Context(), string(app.ID)); err != nil || app.Name != "Third" || app.UID != "" || app.RateLimit != 0 {
+	w.submit(422, d, "Save", "alertEmail", "yogi").says("must be one address")
+	w.submit(303, d, "Save", "name", "Third", "uid", "", "rateLimit", "", "alertEmail", "").says("The application is saved", "Third").lacks("second", "yogi")
+	if app, err = w.hub.Application(t.Context(), string(app.ID)); err != nil || app.Name != "Third" || app.UID != "" || app.RateLimit != 0 || app.AlertEmail != "" {
 		t.Fatalf("the application is %+v, %v", app, err)
 	}
 	at := "/app/" + string(app.ID)
@@ -115,7 +116,7 @@ func TestPortalLinksAreMadeAndEnded(t *testing.T) {
 		w.cookie = "fanfare_portal=" + key
 		return b.Session
 	}
-	if s := open(); !s.Has(fanfare.ManageEndpoint) || time.Until(s.ExpiresAt) > time.Hour {
+	if s := open(); !s.Has(fanfare.ManageEndpoint) || s.Has(fanfare.ManageKeys) || time.Until(s.ExpiresAt) > time.Hour {
 		t.Errorf("the session is %+v", s)
 	}
 	w.get(200, "/portal").says("Add endpoint")
@@ -125,6 +126,10 @@ func TestPortalLinksAreMadeAndEnded(t *testing.T) {
 	}
 	session := w.cookie
 	w.get(200, "/portal").lacks("Add endpoint")
+	w.cookie = operator
+	if s := open("ManageKeys", "on"); !s.Has(fanfare.ManageKeys) || !s.Has(fanfare.ManageEndpoint) {
+		t.Errorf("a link to make keys too has %q", s.Capabilities)
+	}
 	w.cookie = operator
 	w.post(422, "/app/acme/link", "expiry", "999999999").says("Choose how long")
 	w.submit(303, w.get(200, "/app/acme/expire").says("End all links"), "End all links").says("All links to the portal have ended")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fanfarehq/fanfare"
@@ -54,7 +56,7 @@ func (v *visit) showApplication(link, usage string) error {
 	}
 	for _, l := range lets {
 		_, chosen := v.r.PostForm[string(l.may)]
-		body.Lets = append(body.Lets, field{Name: string(l.may), Label: l.text, Kind: "checkbox", Checked: chosen || link == ""})
+		body.Lets = append(body.Lets, field{Name: string(l.may), Label: l.text, Kind: "checkbox", Checked: chosen || link == "" && slices.Contains(fanfare.UsualCapabilities(), l.may)})
 	}
 	if v.reaches("GET /auth/app/{app}/session") {
 		list, err := v.links(appLinks, "")
@@ -79,6 +81,7 @@ var lets = []struct {
 	{fanfare.ManageEndpointSecret, "Make new signing secrets"},
 	{fanfare.ManageTransformations, "Change scripts"},
 	{fanfare.CreateAttempts, "Send again, and send examples"},
+	{fanfare.ManageKeys, "Make API keys, which stay good when the link has ended"},
 }
 
 // usageSpan is how far back what an application has used is counted.
@@ -105,20 +108,16 @@ func countUsage(v *visit) error {
 // someEndpoints are those of the visit's application, a page of them, as in the portal.
 func (v *visit) someEndpoints() (body endpointsBody, err error) {
 	var list listOf[endpointOut]
-	if err := v.read(&list, v.of("endpoint"), "limit", "20", "iterator", v.asked("at")); err != nil {
+	if err := v.read(&list, v.of("endpoint"), "limit", "20", "iterator", v.asked("at"), "with_activity", "true"); err != nil {
 		return body, err
 	}
 	body.Pager = list.pager(v, "")
 	for _, ep := range list.Data {
-		row := endpointRow{endpointOut: ep, State: ep.state(v)}
-		attempts, err := v.newest(ep.ID, 20)
+		row, err := v.endpointRow(&ep)
 		if err != nil {
 			return body, err
 		}
-		if row.Strip = newStrip(attempts); len(attempts) > 0 {
-			row.Last = v.when(attempts[0].Timestamp)
-		}
-		body.Rows = append(body.Rows, row)
+		body.Rows, body.Daily = append(body.Rows, row), body.Daily || row.Spark != nil
 	}
 	body.Empty = empty{"No endpoints yet", "Add one, or give its customer a link to the portal, where they can.", []place{{Text: "Add endpoint", URL: v.base + "/endpoint/new"}}}
 	return body, nil
@@ -171,7 +170,7 @@ func confirmExpire(v *visit) error {
 	}
 	return v.show("console/applicationask", "End all links?", appQuestion{
 		applicationOut: *app, Heading: "End all links to the portal?",
-		Text: "Whoever is in the portal of " + app.Called() + " is let in no longer, at once. Endpoints and messages stay as they are.",
+		Text: "Whoever is in the portal of " + app.Called() + " is let in no longer, at once. Endpoints, messages and API keys stay as they are.",
 		Do:   v.act("/expire", "End all links", "danger"),
 	})
 }
@@ -181,6 +180,11 @@ func expireLinks(v *visit) error {
 		return err
 	}
 	return v.to("", "expired")
+}
+
+// Labels are its tags but for those that keep headers of the request that it came with.
+func (m *messageOut) Labels() []string {
+	return slices.DeleteFunc(slices.Clone(m.Tags), func(tag string) bool { return strings.HasPrefix(tag, "fanfare-header:") })
 }
 
 // A messageRow is a message in a list, and what became of it.

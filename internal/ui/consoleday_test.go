@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // with what the one has counted that is asked.
 func TestTheDayIsOfAllServers(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
-	w.get(200, "/").says("In the last 24 hours: 0 messages accepted, 0 deliveries that succeeded, 0 attempts that failed.", "Nothing has happened.")
+	w.get(200, "/").says("In the last 24 hours: 0 messages accepted, 0 deliveries that succeeded, 0 attempts that failed.", "Nothing has happened.").lacks("Deliveries that succeeded")
 	now := time.Now().UTC().Truncate(fanfare.TallyLasts)
 	then := now.Truncate(time.Hour).Add(-3 * time.Hour)
 	err := w.store.KeepTallies(t.Context(), [16]byte{1}, []fanfare.Tally{
@@ -32,6 +33,14 @@ func TestTheDayIsOfAllServers(t *testing.T) {
 	}
 	if n := len(d.all("rect", "")); n != 3 {
 		t.Errorf("%d bars are drawn, want 2 that succeeded and one that failed", n)
+	}
+	d.says("Deliveries that succeeded, below Attempts that failed, on top of them")
+	if at := d.all("text", "x"); len(at) != 4 || slices.ContainsFunc(at, func(x string) bool { return !strings.HasSuffix(x, "%") }) {
+		t.Errorf("the hours stand at %q", at)
+	}
+	marks := slices.DeleteFunc(d.all("path", "class"), func(class string) bool { return class == "" })
+	if want := []string{"ok", "bad"}; !slices.Equal(marks, want) {
+		t.Errorf("the legend has the marks %q, want %q", marks, want)
 	}
 	w.visitor(nil, fanfare.ScopeReadMessages, fanfare.ScopeReadEndpoints)
 	w.get(200, "/").lacks("The last 24 hours", "7 messages")

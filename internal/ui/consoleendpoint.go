@@ -8,7 +8,7 @@ import (
 )
 
 func endpointPages() map[string]func(*visit) error {
-	return map[string]func(*visit) error{"GET /endpoint": listEveryEndpoint}
+	return map[string]func(*visit) error{"GET /endpoint": listEveryEndpoint, "GET /endpoint/confirm/{act}": confirmListed}
 }
 
 // An everyRow is an endpoint among those of all applications.
@@ -27,7 +27,7 @@ type everyRow struct {
 type everyBody struct {
 	Fields []field
 	Rows   []*everyRow
-	Resume *act // of all that are listed, where they are paused; nil: it is not offered
+	All    []place // what can be done with all that are listed, after a page that asks
 	Pager  pager
 	Empty  empty
 }
@@ -39,14 +39,7 @@ func listEveryEndpoint(v *visit) error {
 		return ownEndpoints(v)
 	}
 	chosen := v.asked("state")
-	f := fanfare.EndpointFilter{Before: fanfare.EndpointID(v.asked("at")), Which: whichEndpoints[chosen], Limit: pageSize, Look: issuesLook}
-	list := v.everyOf
-	if words := strings.Fields(strings.ToLower(v.asked("search"))); len(words) > 0 {
-		list = func(f fanfare.EndpointFilter) ([]*everyRow, fanfare.EndpointID, error) {
-			return v.findEvery(f, func(ep *fanfare.Endpoint) bool { return holds(ep, words) })
-		}
-	}
-	rows, next, err := list(f)
+	rows, next, err := v.everyAsked(chosen)
 	if err != nil {
 		return err
 	}
@@ -77,14 +70,19 @@ func listEveryEndpoint(v *visit) error {
 			}
 		}
 	}
-	if chosen == "paused" && len(rows) > 1 && v.reaches("POST /app/{app}/endpoint/{endpoint}/resume") {
-		hidden := []place{}
-		for _, row := range rows {
-			hidden = append(hidden, inGroup(row, ""))
-		}
-		body.Resume = v.act("/issue/group/do/"+resumeAll, "Resume these "+count(len(rows), "endpoint", "endpoints"), "", hidden...)
-	}
+	body.All = v.listedActs(chosen, len(rows))
 	return v.show("console/endpoints", "Endpoints", body)
+}
+
+// everyAsked lists endpoints of all applications as the address asks for them: with words in
+// what they are called by, at a host, and behind one.
+func (v *visit) everyAsked(state string) (rows []*everyRow, next fanfare.EndpointID, err error) {
+	f := fanfare.EndpointFilter{Before: fanfare.EndpointID(v.asked("at")), Which: whichEndpoints[state], Limit: pageSize, Look: issuesLook}
+	words, host := strings.Fields(strings.ToLower(v.asked("search"))), v.asked("host")
+	if len(words) == 0 && host == "" {
+		return v.everyOf(f)
+	}
+	return v.findEvery(f, func(ep *fanfare.Endpoint) bool { return (host == "" || hostOf(ep.URL) == host) && holds(ep, words) })
 }
 
 // everyOf lists endpoints of all applications, as the API does: pages with it are for

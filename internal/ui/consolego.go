@@ -3,6 +3,7 @@ package ui
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -147,13 +148,28 @@ func (v *visit) named(name string, add func(text, path string)) error {
 
 type helpBody struct{ Keys []place }
 
+// keysOfLists are the keys of console and portal alike.
+var keysOfLists = []place{
+	{Text: "j, k", URL: "The next or the one before of a list"}, {Text: "Enter", URL: "Open it"}, {Text: "Esc", URL: "Close what was opened, and be back where you were"},
+	{Text: "/", URL: "To the filter"}, {Text: "n, p", URL: "Older, or back to the newest"}, {Text: "r", URL: "Resend, on the page of a delivery"}, {Text: "c", URL: "Copy the request as curl"},
+}
+
 func showHelp(v *visit) error {
-	return v.show("console/help", "Keys", helpBody{[]place{
-		{Text: "Ctrl K, or ⌘ K", URL: "Go to a page, or to whatever has an id"}, {Text: "j, k", URL: "The next or the one before of a list"},
-		{Text: "Enter", URL: "Open it"}, {Text: "Esc", URL: "Close what was opened, and be back where you were"}, {Text: "/", URL: "To the filter"}, {Text: "n, p", URL: "Older, or back to the newest"},
-		{Text: "r", URL: "Resend, on the page of a delivery"}, {Text: "c", URL: "Copy the request as curl"},
-		{Text: "g h", URL: "Home"}, {Text: "g i", URL: "Issues"}, {Text: "g a", URL: "Applications"}, {Text: "g m", URL: "Messages"}, {Text: "g d", URL: "Deliveries"},
-		{Text: "g e", URL: "Endpoints"}, {Text: "g t", URL: "Event types"}, {Text: "g s", URL: "Sources"}, {Text: "g q", URL: "Queue"}, {Text: "g b", URL: "Bulk operations"},
-		{Text: "g x", URL: "Inspector"}, {Text: "?", URL: "This page"},
-	}})
+	return v.tellKeys(append([]place{{Text: "Ctrl K, or ⌘ K", URL: "Go to a page, or to whatever has an id"}}, keysOfLists...),
+		place{Text: "g h", URL: "Home"}, place{Text: "g i", URL: "Issues"}, place{Text: "g a", URL: "Applications"}, place{Text: "g m", URL: "Messages"}, place{Text: "g d", URL: "Deliveries"},
+		place{Text: "g e", URL: "Endpoints"}, place{Text: "g t", URL: "Event types"}, place{Text: "g s", URL: "Sources"}, place{Text: "g r", URL: "Recipes"}, place{Text: "g q", URL: "Queue"},
+		place{Text: "g b", URL: "Bulk operations"}, place{Text: "g x", URL: "Inspector"}, place{Text: "g p", URL: "Settings"})
+}
+
+func showPortalHelp(v *visit) error {
+	ways := []place{{Text: "g e", URL: "Endpoints"}, {Text: "g d", URL: "Deliveries"}, {Text: "g t", URL: "Event types"}}
+	if v.inboxes {
+		ways = append(ways, place{Text: "g i", URL: "Test inboxes"})
+	}
+	return v.tellKeys(keysOfLists, append(ways, place{Text: "g p", URL: "Settings"})...)
+}
+
+// tellKeys lists keys, and after them those that lead somewhere.
+func (v *visit) tellKeys(keys []place, ways ...place) error {
+	return v.show("console/help", "Keys", helpBody{slices.Concat(keys, ways, []place{{Text: "?", URL: "This page"}})})
 }

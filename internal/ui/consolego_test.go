@@ -49,7 +49,11 @@ func TestGoLeadsWhereItIsAsked(t *testing.T) {
 	}
 	w.get(200, "/app/acme/recover?since=2h").says("Of messages accepted since " + time.Now().Add(-2*time.Hour).UTC().Format("2006-01-02 15:"))
 	w.get(200, "/task/new?app=acme&kind=missing&since=2h").says("New bulk operation")
-	w.get(200, "/help").says("Ctrl K", "g q", "Queue")
+	w.get(200, "/help").says("Ctrl K", "g q", "Queue", "g r", "Recipes", "g p", "Settings")
+	w.enter(fanfare.ViewBase)
+	w.get(200, w.link(w.get(200, "/portal"), "Keys")).says("g d", "Deliveries", "g i", "Test inboxes", "j, k").lacks("Ctrl K", "Queue")
+	w.cookie = ""
+	w.get(401, "/portal/help")
 }
 
 // TestGoToFindsEventIdsAndEndpoints by what they are called.

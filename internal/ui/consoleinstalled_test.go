@@ -1,8 +1,12 @@
 package ui_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -51,7 +55,7 @@ func TestWhatCameByASourceIsListed(t *testing.T) {
 	}
 	d := w.get(200, at)
 	rows := d.all("tr", "")
-	if len(rows) != 3 || !strings.Contains(rows[1], "There alreadyshop.sold") || !strings.Contains(rows[2], "Keptshop.sold") {
+	if len(rows) != 3 || !strings.HasPrefix(rows[1], "shop.sold") || !strings.HasSuffix(rows[1], "There alreadyNo endpoint wanted it.") || !strings.HasSuffix(rows[2], "KeptNo endpoint wanted it.") {
 		t.Errorf("the rows are %q", rows)
 	}
 	for _, href := range d.all("a", "href") {
@@ -59,6 +63,52 @@ func TestWhatCameByASourceIsListed(t *testing.T) {
 			w.get(200, href).says("shop:1")
 		}
 	}
+}
+
+// TestWhatBecameOfWhatCameIsShown has a recipe and an endpoint of one's own take what comes
+// by a source.
+func TestWhatBecameOfWhatCameIsShown(t *testing.T) {
+	w := newWorld(t, nil)
+	w.logIn(adminKey)
+	const name = "messages-to-receiver"
+	w.submit(200, w.get(200, "/recipe/"+name), "Install", "app", "acme", "in.EVENT_TYPES", "shop.*", "in.RECEIVER_URL", w.rcv.URL+"/hook", "in.WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").says("It is installed")
+	elsewhere := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(elsewhere.Close)
+	w.endpoint(func(ep *fanfare.Endpoint) {
+		ep.Description, ep.URL, ep.EventTypes = "Books", elsewhere.URL, []string{"shop.sold"}
+	})
+	src := &fanfare.Source{Application: w.app.ID, Name: "Shop", Profile: "none"}
+	if err := w.hub.CreateSource(t.Context(), src); err != nil {
+		t.Fatal(err)
+	}
+	for n, msg := range map[int]*fanfare.Message{1: {EventType: "shop.opened", Payload: []byte(`{}`)}, 2: {EventType: "shop.sold", EventID: "shop:1", Payload: []byte(`{}`)}} {
+		msg.KeepHeaders(http.Header{"User-Agent": {"Till/1"}})
+		if _, err := w.hub.Receive(t.Context(), src, []*fanfare.Message{msg}); err != nil {
+			t.Fatal(err)
+		}
+		w.attempts(msg, n)
+	}
+	w.get(200, "/message").says("shop.sold", "shop.opened").lacks("fanfare-header", "Till/1")
+	at := "/app/" + string(w.app.ID) + "/source/" + string(src.ID)
+	d := w.comes(at, "KeptDelivered A receiver of one's own, of the recipe "+name+"Given up Books", "shop.opened")
+	w.get(200, w.link(d, "Books")).says("shop.sold", "Given up")
+	w.get(200, w.link(d, name)).says("shop.opened", "A receiver of one's own")
+	for i := range 6 {
+		w.endpoint(func(ep *fanfare.Endpoint) {
+			ep.Description, ep.EventTypes = fmt.Sprintf("Shelf %d", i), []string{"till.closed"}
+		})
+	}
+	if _, err := w.hub.Receive(t.Context(), src, []*fanfare.Message{{EventType: "till.closed", Payload: []byte(`{}`)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.get(200, at).says("Shelf 4", "Shelf 0", "and others: see the message").lacks("Shelf 5")
+
+	w.visitor(nil, fanfare.ScopeReadApplications, fanfare.ScopeReadMessages, fanfare.ScopeWriteMessages)
+	w.get(200, at).says("shop.sold", "Books").lacks("is not kept")
+	if n, err := w.store.Prune(t.Context(), time.Now().Add(time.Hour), 100); err != nil || n < 2 {
+		t.Fatalf("%d are removed, %v", n, err)
+	}
+	w.get(200, at).says("It is not kept any more.", "shop.sold").lacks("Books")
 }
 
 func TestARecipeIsWrittenTriedAndInstalled(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 func issuePages() map[string]func(*visit) error {
 	return map[string]func(*visit) error{
-		"GET /issue": listIssues, "GET /issue/muted": listMuted, "GET /issue/of/{app}/{endpoint}": readIssue,
+		"GET /issue": listIssues, "GET /issue/muted": listMuted, "GET /issue/muted/confirm": confirmUnmute, "GET /issue/of/{app}/{endpoint}": readIssue,
 		"GET /issue/group": readGroup, "GET /issue/group/confirm/{act}": confirmGroup, "POST /issue/group/do/{act}": actOnGroup,
 	}
 }
@@ -41,6 +41,7 @@ type issueRow struct {
 type issuesBody struct {
 	Rows     []issueRow
 	Disabled []issueRow // endpoints that were disabled for nothing but failures
+	Enable   []place    // of several at one host: what enables all of them
 	Pager    pager
 	Partial  bool   // there are more endpoints than were looked at
 	Muted    string // how many mutes there are; "": none
@@ -90,6 +91,7 @@ func listIssues(v *visit) error {
 		if body.Disabled, err = v.disabledForFailing(look); err != nil {
 			return err
 		}
+		body.Enable = v.enables(body.Disabled)
 	}
 	body.Untold = look.untold && len(body.Rows) > 0
 	return v.show("console/issues", "Issues", body)

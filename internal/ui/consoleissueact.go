@@ -17,6 +17,8 @@ type groupAct struct {
 	heading string
 	button  string // before how many endpoints they are
 	done    string // one of notices
+	issues  bool   // it is done with issues, of which an endpoint may have several
+	state   string // of the endpoints of their list that it is done with; "": it is not done from there
 	do      func(of *visit, endpoint, since, cause string) error
 }
 
@@ -41,23 +43,48 @@ var groupActs = []*groupAct{
 		do: func(of *visit, ep, _, _ string) error {
 			return of.ask(http.MethodPost, of.of("endpoint", ep, "notify"), nil, struct{}{}, nil)
 		}},
-	{name: resumeAll, done: "groupresumed",
+	{name: resumeAll, heading: "Resume these endpoints?", button: "Resume", done: "groupresumed", state: "paused",
 		do: func(of *visit, ep, _, _ string) error {
 			return of.ask(http.MethodPost, of.of("endpoint", ep, "resume"), nil, struct{}{}, nil)
 		}},
+	{name: enableAll, heading: "Enable these endpoints?", button: "Enable", done: "groupenabled", state: "disabled",
+		do: func(of *visit, ep, _, _ string) error {
+			return of.ask(http.MethodPatch, of.of("endpoint", ep), nil, map[string]any{"disabled": false}, nil)
+		}},
+	{name: unmuteAll, heading: "Unmute these issues?", button: "Unmute", done: "groupunmuted", issues: true,
+		do: func(of *visit, ep, mute, _ string) error {
+			err := of.ask(http.MethodDelete, of.of("endpoint", ep, "mute", mute), nil, nil, nil)
+			if gone(err) {
+				return nil // somebody else has unmuted it, or it went with its endpoint
+			}
+			return err
+		}},
 }
 
-// Of the acts notifyAll is offered only where somebody is told, and resumeAll on the list
-// of endpoints that are paused, without a page before it.
+// Of the acts notifyAll is offered only where somebody is told, resumeAll and enableAll
+// where endpoints are listed that are paused or disabled, and unmuteAll on the list of
+// what is muted.
 const (
 	notifyAll = "notify"
 	resumeAll = "resume"
+	enableAll = "enable"
+	unmuteAll = "unmute"
 )
 
+// count is of how many something is done with.
+func (a *groupAct) count(n int) string {
+	if a.issues {
+		return count(n, "issue", "issues")
+	}
+	return count(n, "endpoint", "endpoints")
+}
+
 // groupAct is the one that the path names; nil: there is none.
-func (v *visit) groupAct() *groupAct {
+func (v *visit) groupAct() *groupAct { return actNamed(v.r.PathValue("act")) }
+
+func actNamed(name string) *groupAct {
 	for _, a := range groupActs {
-		if a.name == v.r.PathValue("act") {
+		if a.name == name {
 			return a
 		}
 	}
@@ -219,14 +246,14 @@ func actOnGroup(v *visit) error {
 	}
 	named := v.r.PostForm["endpoint"]
 	if len(named) == 0 || len(named) > groupMost {
-		return &refusal{Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("Name between 1 and %d endpoints: go back, and load the page anew.", groupMost)}
+		return &refusal{Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("Name between 1 and %s: go back, and load the page anew.", a.count(groupMost))}
 	}
 	of, err := v.actOnEach(a, named)
 	switch {
 	case err != nil:
 		return err
 	case of.first != nil || of.done == 0:
-		return of.notAll(len(named))
+		return of.notAll(a, len(named))
 	case of.gone > 0:
 		return v.afterGroup(a, "groupgone")
 	}
@@ -272,21 +299,23 @@ func (v *visit) actOnEach(a *groupAct, named []string) (of outcomesOf, err error
 }
 
 // afterGroup leads on after something was done with several endpoints: from where they are
-// paused to where all of them are resumed.
+// paused to where all of them are resumed, and else to where it was asked for.
 func (v *visit) afterGroup(a *groupAct, done string) error {
 	v.base = v.root
 	switch a.name {
 	case "pause":
 		return v.to(address("/endpoint", url.Values{"state": {"paused"}, "search": {"//" + v.said("host")}}.Encode()), done)
-	case resumeAll:
+	case resumeAll, enableAll:
 		return v.to("/endpoint", done)
+	case unmuteAll:
+		return v.to("/issue/muted", done)
 	}
 	return v.to("/issue", done)
 }
 
 // notAll says that something was not done with some of several endpoints.
-func (of outcomesOf) notAll(all int) *refusal {
-	text := fmt.Sprintf("It was done with %d of %s.", of.done, count(all, "endpoint", "endpoints"))
+func (of outcomesOf) notAll(a *groupAct, all int) *refusal {
+	text := fmt.Sprintf("It was done with %d of %s.", of.done, a.count(all))
 	if of.gone > 0 {
 		text += fmt.Sprintf(" %s not there any more.", count(of.gone, "endpoint is", "endpoints are"))
 	}

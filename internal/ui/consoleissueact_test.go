@@ -53,8 +53,12 @@ func TestEndpointsThatWerePausedTogetherAreResumedTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := w.submit(303, w.get(200, w.link(w.get(200, "/issue"), "Pause all…")), "Pause 3 endpoints").says("The endpoints are paused", "Books", "Stock", "Shelf").lacks("Elsewhere")
-	w.get(200, "/endpoint?state=paused").says("Books", "Elsewhere", "Resume these 4 endpoints")
-	w.submit(303, d, "Resume these 3 endpoints").says("The endpoints are resumed")
+	w.get(200, "/endpoint?state=paused").says("Books", "Elsewhere", "Resume these 4 endpoints…")
+	d = w.get(200, w.link(d, "Resume these 3 endpoints…")).says("Resume these endpoints?", "3 endpoints of 2 applications.", "Nothing waits for them", "Shelf of Other").lacks("Elsewhere")
+	if !w.stored(three[0]).Paused {
+		t.Error("the page that asks has resumed it")
+	}
+	w.submit(303, d, "Resume 3 endpoints").says("The endpoints are resumed")
 	for _, ep := range three {
 		if w.stored(ep).Paused {
 			t.Errorf("%s is still paused", ep.Description)

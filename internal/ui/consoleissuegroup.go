@@ -223,5 +223,12 @@ func readGroup(v *visit) error {
 		others, _ := apart(rows)
 		body.Links = groupLinks(v.root, v.askedSite(), v.asked("cause"), look, more || len(others) > 0)
 	}
+	off, err := v.anyDisabledAt(v.asked("host"))
+	if err != nil {
+		return err
+	}
+	if off {
+		body.Links = append(body.Links, v.enableAt(v.asked("host")))
+	}
 	return v.show("console/issue", body.Heading, body)
 }

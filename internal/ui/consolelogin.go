@@ -78,8 +78,8 @@ func logIn(v *visit) error {
 	}
 	who := v.rights
 	v.rights = nil
-	if who.Kind == "session" {
-		return v.showLogin(http.StatusForbidden, loginBody{Problem: "That opens a portal, not the console. Log in with an API key."})
+	if who.Kind == "session" || who.Portal {
+		return v.showLogin(http.StatusForbidden, loginBody{Problem: "That opens a portal, not the console. Log in with an API key of the provider's."})
 	}
 	k := &fanfare.Key{Name: loginOf + loginAdmin, Scopes: who.Scopes, Application: who.Application, Channels: who.Channels, ExpiresAt: v.now.Add(loginLasts)}
 	actor := "admin"

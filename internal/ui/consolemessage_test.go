@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fanfarehq/fanfare"
@@ -26,6 +27,9 @@ func TestMessageIsSentFromThePage(t *testing.T) {
 	}
 	w.attempts(msg, 1)
 	w.get(200, "/app/acme/message/"+string(msg.ID)).says("In the order of time", "1 attempt within", "at 1 endpoint", "200 OK", "Delivered").lacks("Cancel what waits")
+	if at := w.get(200, "/app/acme/message/"+string(msg.ID)).all("circle", "cx"); !slices.ContainsFunc(at, func(x string) bool { return strings.HasSuffix(x, "%") }) {
+		t.Errorf("the only attempt stands at %q, and not on its line however wide that is", at)
+	}
 	d = w.get(200, "/app/acme/send?copy="+string(msg.ID)).says("12345678901234567890")
 	d = w.submit(409, d, "Send it", "eventId", "e1").says("is taken by another message")
 	w.submit(303, d, "Send it", "eventId", "").says("The message is accepted", "Books")

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -181,10 +182,13 @@ type mutedRow struct {
 	State       badge
 	Since       when
 	Unmute      *act
+
+	mute muteOut
 }
 
 type mutedBody struct {
 	Rows  []mutedRow
+	All   place // to what unmutes all of them, after a page that asks; none: there are not several
 	Pager pager
 	Empty empty
 }
@@ -195,9 +199,21 @@ func listMuted(v *visit) error {
 		return err
 	}
 	body := mutedBody{Pager: list.pager(v, "/issue/muted")}
+	if len(list.Data) > 1 || v.asked("at") != "" {
+		body.All = place{Text: "Unmute all…", URL: v.root + "/issue/muted/confirm"}
+	}
 	body.Empty = empty{"Nothing is muted", "An issue that nobody need be reminded of can be muted where it is listed. When the endpoint fails for another cause, that is listed.", []place{{Text: "See the issues", URL: v.root + "/issue"}}}
+	var err error
+	if body.Rows, err = v.mutedRows(list.Data); err != nil {
+		return err
+	}
+	return v.show("console/muted", "Muted issues", body)
+}
+
+// mutedRows leaves out what was muted of endpoints that are deleted.
+func (v *visit) mutedRows(mutes []muteOut) (rows []mutedRow, err error) {
 	names := v.names()
-	for _, m := range list.Data {
+	for _, m := range mutes {
 		of := v.within(m.AppID)
 		var ep endpointOut
 		err := of.read(&ep, of.of("endpoint", m.EndpointID))
@@ -205,18 +221,48 @@ func listMuted(v *visit) error {
 			continue // it was deleted just now
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		row := mutedRow{ID: m.ID, Heading: causeWords(m.Cause), State: ep.state(v), Since: v.when(m.CreatedAt)}
+		row := mutedRow{ID: m.ID, Heading: causeWords(m.Cause), State: ep.state(v), Since: v.when(m.CreatedAt), mute: m}
 		row.Endpoint = place{Text: ep.Name(), URL: of.base + "/endpoint/" + m.EndpointID}
 		row.Application.URL = of.base
 		if row.Application.Text, err = names(of.app); err != nil {
-			return err
+			return nil, err
 		}
 		row.Unmute = of.act("/endpoint/"+m.EndpointID+"/unmute", "Unmute", "quiet", place{Text: "mute", URL: m.ID})
-		body.Rows = append(body.Rows, row)
+		rows = append(rows, row)
 	}
-	return v.show("console/muted", "Muted issues", body)
+	return rows, nil
+}
+
+// confirmUnmute says how many issues are listed again if all that is muted no longer is.
+func confirmUnmute(v *visit) error {
+	a := actNamed(unmuteAll)
+	var list listOf[muteOut]
+	if err := v.read(&list, "/mute", "limit", strconv.Itoa(groupMost)); err != nil {
+		return err
+	}
+	rows, err := v.mutedRows(list.Data)
+	if err != nil {
+		return err
+	}
+	body := groupBody{Heading: a.heading, Back: v.root + "/issue/muted"}
+	if len(rows) == 0 {
+		body.Heading, body.Text = "Nothing is muted", "There is nothing to unmute."
+		return v.show("console/groupask", body.Heading, body)
+	}
+	of, hidden := map[string]bool{}, []place{}
+	for _, row := range rows {
+		of[row.mute.EndpointID] = true
+		body.Endpoints = append(body.Endpoints, place{Text: row.Heading + ": " + row.Endpoint.Text + " of " + row.Application.Text, URL: row.Endpoint.URL})
+		hidden = append(hidden, place{Text: "endpoint", URL: row.mute.AppID + " " + row.mute.EndpointID + " " + row.mute.ID})
+	}
+	body.Text = a.count(len(rows)) + " of " + count(len(of), "endpoint", "endpoints") + ": each is listed again as long as its endpoint fails for it. Nothing else changes."
+	if !list.Done {
+		body.Text += fmt.Sprintf(" These are the %d that were muted last; do it again for those that are left.", groupMost)
+	}
+	body.Do = v.act("/issue/group/do/"+a.name, a.button+" "+a.count(len(rows)), "main", hidden...)
+	return v.show("console/groupask", body.Heading, body)
 }
 
 // cause names why an attempt failed.

@@ -12,6 +12,7 @@ import (
 // Rights are what the API says of whose key a visit is made with, and what that opens.
 type rights struct {
 	Kind, ID, Name string
+	Portal         bool // it is a key of a portal
 	Scopes         []fanfare.Scope
 	Application    fanfare.ApplicationID
 	Channels       []string
@@ -156,9 +157,12 @@ var consoleNeeds = map[string][]string{
 	"GET /issue/group/confirm/mute":   {"GET /endpoint", "GET /app/{app}/attempt/endpoint/{endpoint}", "POST /app/{app}/endpoint/{endpoint}/mute"},
 	"GET /issue/group/confirm/retry":  {"GET /endpoint", "GET /app/{app}/attempt/endpoint/{endpoint}", "POST /app/{app}/endpoint/{endpoint}/recover"},
 	"GET /issue/group/confirm/notify": {"GET /endpoint", "GET /app/{app}/attempt/endpoint/{endpoint}", "POST /app/{app}/endpoint/{endpoint}/notify"},
+	"GET /issue/muted/confirm":        {"GET /mute", "DELETE /app/{app}/endpoint/{endpoint}/mute/{mute}"},
 	"POST /issue/group/do/{act}":      nil,
 	"POST /issue/group/do/notify":     {"POST /app/{app}/endpoint/{endpoint}/notify"},
 	"POST /issue/group/do/resume":     {"POST /app/{app}/endpoint/{endpoint}/resume"},
+	"POST /issue/group/do/enable":     {"PATCH /app/{app}/endpoint/{endpoint}"},
+	"POST /issue/group/do/unmute":     {"DELETE /app/{app}/endpoint/{endpoint}/mute/{mute}"},
 	"POST /issue/group/do/pause":      {"POST /app/{app}/endpoint/{endpoint}/pause"},
 	"POST /issue/group/do/mute":       {"POST /app/{app}/endpoint/{endpoint}/mute"},
 	"POST /issue/group/do/retry":      {"POST /app/{app}/endpoint/{endpoint}/recover"},
@@ -167,6 +171,10 @@ var consoleNeeds = map[string][]string{
 	"GET /message":  {"GET /message"},
 	"GET /delivery": {"GET /attempt"},
 	"GET /endpoint": {"GET /endpoint"},
+
+	"GET /endpoint/confirm/{act}":  {"GET /endpoint"},
+	"GET /endpoint/confirm/resume": {"GET /endpoint", "POST /app/{app}/endpoint/{endpoint}/resume"},
+	"GET /endpoint/confirm/enable": {"GET /endpoint", "PATCH /app/{app}/endpoint/{endpoint}"},
 
 	"GET /catalogue":     {"GET /event-type"},
 	"GET /catalogue/new": {"POST /event-type"}, "POST /catalogue/new": {"POST /event-type"},

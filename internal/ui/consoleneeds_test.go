@@ -23,6 +23,8 @@ var consoleTakes = map[string]string{
 	"GET /issue":       "endpoints:read messages:read",
 	"GET /issue/muted": "admin",
 
+	"GET /issue/muted/confirm": "admin",
+
 	"GET /issue/of/{app}/{endpoint}":  "endpoints:read messages:read",
 	"GET /issue/group":                "endpoints:read messages:read",
 	"GET /issue/group/confirm/pause":  "endpoints:read messages:read endpoints:write",
@@ -31,6 +33,8 @@ var consoleTakes = map[string]string{
 	"GET /issue/group/confirm/notify": "admin",
 	"POST /issue/group/do/pause":      "endpoints:write",
 	"POST /issue/group/do/resume":     "endpoints:write",
+	"POST /issue/group/do/enable":     "endpoints:write",
+	"POST /issue/group/do/unmute":     "admin",
 	"POST /issue/group/do/notify":     "admin",
 	"POST /issue/group/do/mute":       "admin",
 	"POST /issue/group/do/retry":      "messages:write",
@@ -41,6 +45,9 @@ var consoleTakes = map[string]string{
 	"GET /message":  "messages:read",
 	"GET /delivery": "messages:read",
 	"GET /endpoint": "endpoints:read",
+
+	"GET /endpoint/confirm/resume": "endpoints:read endpoints:write",
+	"GET /endpoint/confirm/enable": "endpoints:read endpoints:write",
 
 	"GET /catalogue":                         "event-types:read",
 	"GET /catalogue/new":                     "event-types:write",

@@ -108,7 +108,7 @@ func (v *visit) showRecipe(status int, told *refusal, body recipeBody) error {
 	}
 	body.Fields = append(body.Fields, app)
 	for _, in := range body.Inputs {
-		f := field{Name: "in." + in.Name, Label: in.Name, Kind: "text", Hint: in.About, Value: v.said("in." + in.Name)}
+		f := field{Name: "in." + in.Name, Label: in.Name, Kind: "text", Hint: sentence(in.About), Value: v.said("in." + in.Name)}
 		if in.Example != nil {
 			f.Placeholder = *in.Example
 		}
@@ -136,6 +136,14 @@ func (v *visit) showRecipe(status int, told *refusal, body recipeBody) error {
 		}
 	}
 	return v.showAs(status, "console/recipe", body.Name, body)
+}
+
+// sentence is what begins in small letters and ends with no point, as a sentence.
+func sentence(words string) string {
+	if words == "" {
+		return ""
+	}
+	return strings.TrimSuffix(capital(words), ".") + "."
 }
 
 // asAndLast are the fields that the forms of all recipes end with.

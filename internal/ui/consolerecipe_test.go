@@ -12,7 +12,7 @@ func TestRecipesAreTriedAndInstalled(t *testing.T) {
 	w.logIn(adminKey)
 	const name = "github-to-slack"
 	w.get(200, "/recipe").says("Recipes", name)
-	w.submit(422, w.get(200, "/recipe/"+name), "Dry run").says("of which application")
+	w.submit(422, w.get(200, "/recipe/"+name), "Dry run").says("of which application", "What GitHub signs with. Left empty, one is made up.", "The incoming webhook of the channel.")
 	w.submit(200, w.get(200, "/recipe/"+name), "Dry run", "app", "acme").says("What would be sent", "github.issues.opened")
 	if eps, _ := w.hub.Endpoints(t.Context(), w.app.ID, fanfare.Page{Limit: 10}); len(eps) != 0 {
 		t.Errorf("the dry run has made %d endpoints", len(eps))

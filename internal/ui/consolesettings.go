@@ -86,6 +86,7 @@ type keyOut struct {
 	Scopes      []string
 	Application string
 	Channels    []string
+	Portal      bool // made there
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
 	LastUsedAt  time.Time

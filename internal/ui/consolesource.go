@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -144,24 +143,13 @@ type sourceBody struct {
 	Acts     []*act
 	Activity struct {
 		Accepted, Repeated, Filtered, Refused int64
-		Newest                                []struct {
-			Timestamp                          time.Time
-			Outcome, MsgID, EventID, EventType string
-		}
+		Newest                                []arrivedOut
 	}
 	Kept    []keptRow
 	Refused []refusedRow
 	Secret  field
 	Problem string
 	Once    string
-}
-
-// A keptRow is a message that came.
-type keptRow struct {
-	At        when
-	State     badge
-	EventType string
-	URL       string // of the message; "": there is none known
 }
 
 type refusedRow struct {
@@ -192,15 +180,8 @@ func (v *visit) showSource(status int, told *refusal) error {
 	if err := v.read(&body.Activity, v.of("source", id, "activity")); err != nil {
 		return err
 	}
-	for _, m := range body.Activity.Newest {
-		row := keptRow{At: v.when(m.Timestamp), State: badge{"ok", "Kept"}, EventType: m.EventType}
-		if m.Outcome == string(fanfare.ReceivedRepeated) {
-			row.State = badge{"idle", "There already"}
-		}
-		if ref := cmp.Or(m.MsgID, m.EventID); ref != "" {
-			row.URL = v.base + "/message/" + url.PathEscape(ref)
-		}
-		body.Kept = append(body.Kept, row)
+	if body.Kept, err = v.keptRows(body.Activity.Newest); err != nil {
+		return err
 	}
 	var list listOf[struct {
 		Timestamp       time.Time

@@ -109,9 +109,9 @@ func cancelMessage(v *visit) error {
 // A timeline is the attempts at a message, drawn: a line for each endpoint, and a mark
 // for each attempt where it was made. What it shows stands in a table too.
 type timeline struct {
-	Width, Height int
-	Lines         []timeLine
-	Text          string
+	Height int
+	Lines  []timeLine
+	Text   string
 }
 
 type timeLine struct {
@@ -121,15 +121,14 @@ type timeLine struct {
 }
 
 type timeMark struct {
-	X, Y  int
+	X     string // along the line
+	Y     int
 	Tone  string
 	Title string
 }
 
 const (
-	lineHeight = 26
-	lineStarts = 200
-	lineWidth  = 480
+	lineHeight = 34 // that of its name above it included
 	mostLines  = 20
 )
 
@@ -139,7 +138,7 @@ func newTimeline(from time.Time, attempts []fanAttempt) *timeline {
 		return nil
 	}
 	whole := max(time.Millisecond, attempts[len(attempts)-1].Timestamp.Sub(from))
-	t := &timeline{Width: lineStarts + lineWidth + 20}
+	t := &timeline{}
 	at := map[string]int{}
 	for i := range attempts {
 		a := &attempts[i]
@@ -150,10 +149,10 @@ func newTimeline(from time.Time, attempts []fanAttempt) *timeline {
 			}
 			n = len(t.Lines)
 			at[a.EndpointID] = n
-			t.Lines = append(t.Lines, timeLine{Y: n*lineHeight + lineHeight/2, Label: n*lineHeight + lineHeight/2 + 4, Name: cut(a.Endpoint, 26)})
+			t.Lines = append(t.Lines, timeLine{Y: n*lineHeight + 24, Label: n*lineHeight + 12, Name: cut(a.Endpoint, 36)})
 		}
 		line := &t.Lines[n]
-		x := lineStarts + 8 + int(int64(lineWidth)*int64(max(0, a.Timestamp.Sub(from)))/int64(whole))
+		x := along(30+int(940*float64(max(0, a.Timestamp.Sub(from)))/float64(whole)), 1000) // with room for a mark at each end
 		line.Marks = append(line.Marks, timeMark{x, line.Y, a.Badge().Tone, a.After + ": " + a.Answer()})
 	}
 	t.Height = len(t.Lines) * lineHeight

@@ -32,12 +32,12 @@ const slow = 50 * time.Millisecond
 // The pages that BenchmarkConsole opens. What is in braces it fills in, as load says.
 var (
 	ofAll = strings.Fields(`/ /help /go /go?q=shop /go?q=none /go?q={msg} /go?q={endpoint} /go?q={attempt}
-		/issue /issue/muted /issue/of/{badapp}/{bad} /issue/group?host=example.com&cause={cause} /issue/group/confirm/pause?host=example.com&cause={cause}
+		/issue /issue/muted /issue/muted/confirm /issue/of/{badapp}/{bad} /issue/group?host=example.com&cause={cause} /issue/group/confirm/pause?host=example.com&cause={cause}
 		/app /app?search=shop /app?search=none /app/new
 		/message /message?text=none /message?tag=none /message?type=none /message?id=none /message?status=2 /message?from=2h&to=1h
 		/message?app={app} /message?app={app}&status=1 /message?app={app}&status=2 /message?app={app}&text=none
 		/delivery /delivery?outcome=failed /delivery?outcome=succeeded
-		/endpoint /endpoint?state=failing /endpoint?state=disabled /endpoint?state=paused /endpoint?search=example /endpoint?search=none
+		/endpoint /endpoint?state=failing /endpoint?state=disabled /endpoint?state=paused /endpoint?search=example /endpoint?search=none /endpoint/confirm/resume /endpoint/confirm/enable
 		/catalogue /catalogue/new /catalogue/import /catalogue/type/order.paid /catalogue/type/order.paid/compare /catalogue/type/order.paid/confirm
 		/task /task?status=running /task/new /task/{task} /queue /source /recipe /recipe/new /recipe/github-to-slack
 		/setting /key /key/{key}/revoke /audit /audit?actor=none /audit?object=none

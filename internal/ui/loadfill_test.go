@@ -99,6 +99,7 @@ func fillStore(b *testing.B, store fanfare.Store, n int) *filled {
 			next++
 		}
 	}
+	must(s.tally(b, store))
 	if *database != "" { // as the server does by itself within some minutes
 		conn, err := pgx.Connect(b.Context(), *database)
 		must(err)
@@ -107,6 +108,21 @@ func fillStore(b *testing.B, store fanfare.Store, n int) *filled {
 		must(err)
 	}
 	return s
+}
+
+// tally has every endpoint have been sent something in each hour of a day.
+func (s *filled) tally(b *testing.B, store fanfare.Store) error {
+	hour := time.Now().UTC().Truncate(fanfare.EndpointTallyLasts)
+	for n := range 24 {
+		var some []fanfare.EndpointTally
+		for i, to := range append(s.others, owned{s.app, s.endpoint, false}, owned{s.app, s.held, false}) {
+			some = append(some, fanfare.EndpointTally{Endpoint: to.ep, Begins: hour.Add(-time.Duration(n) * fanfare.EndpointTallyLasts), Succeeded: int64(i), Failed: 1})
+		}
+		if err := store.KeepEndpointTallies(b.Context(), [16]byte{byte(n)}, some); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *filled) message(to owned) *fanfare.Intake {

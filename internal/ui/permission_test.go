@@ -38,6 +38,8 @@ var actions = []action{
 	{fanfare.CreateAttempts, "/portal/message/{msg}/to/{ep}", "/portal/message/{msg}/to/{ep}/resend", "x=1"},
 	{fanfare.CreateAttempts, "/portal/message/{msg}/to/{ep}", "/portal/message/{msg}/to/{ep}/edit", ""},
 	{fanfare.CreateAttempts, "/portal/message/{msg}/to/{ep}/edit", "/portal/message/{msg}/to/{ep}/edit", "where=&payload={}"},
+	{fanfare.ManageEndpoint, "/portal/settings", "/portal/settings/alert", "alertEmail=yogi@example.com"},
+	{fanfare.ManageKeys, "/portal/settings", "/portal/settings/key", "name=k&scope=messages:read&days=30"},
 	{fanfare.ManageEndpoint, "/portal/inbox/start", "/portal/inbox/start", "x=1"},
 	{fanfare.CreateAttempts, "/portal/catalogue/record.created", "/portal/catalogue/record.created/send", "endpoint={ep}"},
 }

@@ -21,6 +21,7 @@ func (h *Handler) portalRoutes() {
 			h.mux.HandleFunc(method+" "+portalPath+path, h.inPortal(serve))
 		}
 	}
+	h.mux.HandleFunc("GET "+portalPath+"/help", h.inPortal(showPortalHelp))
 	h.mux.HandleFunc("POST "+portalPath+"/leave", h.atDoor(leave))
 	h.mux.HandleFunc("POST "+portalPath+"/theme", h.inPortal(setTheme))
 }
@@ -127,12 +128,13 @@ type endpointRow struct {
 	endpointOut
 	State badge
 	Last  when
-	Strip *strip
+	Spark *sparkline
 }
 
 type endpointsBody struct {
 	Fields []field // none: there is nothing to choose from
 	Rows   []endpointRow
+	Daily  bool // it is known what some of them were sent in a day
 	Pager  pager
 	MayAdd bool
 	Empty  empty
@@ -144,7 +146,7 @@ const pageSize = 50
 func listEndpoints(v *visit) error {
 	var list listOf[endpointOut]
 	chosen := v.asked("state")
-	if err := v.read(&list, v.of("endpoint"), "limit", "20", "state", chosen, "iterator", v.asked("at")); err != nil {
+	if err := v.read(&list, v.of("endpoint"), "limit", "20", "state", chosen, "iterator", v.asked("at"), "with_activity", "true"); err != nil {
 		return err
 	}
 	body := endpointsBody{Pager: list.pager(v, ""), MayAdd: v.may(fanfare.ManageEndpoint)}
@@ -152,15 +154,11 @@ func listEndpoints(v *visit) error {
 		body.Fields = []field{fareField(chosen)}
 	}
 	for _, ep := range list.Data {
-		row := endpointRow{endpointOut: ep, State: ep.state(v)}
-		attempts, err := v.newest(ep.ID, 20)
+		row, err := v.endpointRow(&ep)
 		if err != nil {
 			return err
 		}
-		if row.Strip = newStrip(attempts); len(attempts) > 0 {
-			row.Last = v.when(attempts[0].Timestamp)
-		}
-		body.Rows = append(body.Rows, row)
+		body.Rows, body.Daily = append(body.Rows, row), body.Daily || row.Spark != nil
 	}
 	body.Empty = empty{"Nothing is listening yet", "An endpoint is a URL of yours that is told when something happens. Whoever gave you this link can add one.", nil}
 	if body.MayAdd {
@@ -175,6 +173,16 @@ func listEndpoints(v *visit) error {
 		body.Empty = empty{"Nothing like that", "No endpoint is " + chosen + ".", []place{{Text: "Show all", URL: v.base}}}
 	}
 	return v.show("portal/endpoints", "Endpoints", body)
+}
+
+// endpointRow is of an endpoint, read with its activity.
+func (v *visit) endpointRow(ep *endpointOut) (endpointRow, error) {
+	row := endpointRow{endpointOut: *ep, State: ep.state(v), Spark: ep.sparkline(v.now)}
+	attempts, err := v.newest(ep.ID, 1)
+	if len(attempts) > 0 {
+		row.Last = v.when(attempts[0].Timestamp)
+	}
+	return row, err
 }
 
 // fareField asks how endpoints are to fare that are listed.

@@ -33,7 +33,7 @@ func TestEndpointsAreListedWithTheirState(t *testing.T) {
 		ep.EventTypes = []string{"a", "b", "c", "d"}
 	})
 	w.message(1, `{"a":1}`)
-	w.get(200, "/portal").says("Books", "Healthy", "Everything", "Stock", "Paused", "a, b, c and 1 more", "No attempts yet")
+	w.get(200, "/portal").says("Books", "Healthy", "Everything", "Stock", "Paused", "a, b, c and 1 more", "Nothing in 24 hours")
 }
 
 func TestAddingAnEndpointSendsItAPing(t *testing.T) {

@@ -179,9 +179,14 @@ func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
+	return thousands(n) + " " + many
+}
+
+// thousands is n as people write it.
+func thousands(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
 		text = text[:i] + "," + text[i:]
 	}
-	return text + " " + many
+	return text
 }

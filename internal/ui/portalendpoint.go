@@ -18,7 +18,7 @@ type endpointHead struct {
 	Banner *why    // what keeps it from being sent to; nil: nothing
 	Took   string  // half of the newest answers came within; "": there are none
 	Rate   string  // how much of a day's deliveries succeeded; "": there are none
-	Strip  *strip
+	Spark  *sparkline
 
 	turn *turn // nil: it does not fail, or that is not known
 }
@@ -26,8 +26,13 @@ type endpointHead struct {
 // headOf reads what pages of an endpoint begin with.
 func (v *visit) headOf(ep *endpointOut, tab string) (*endpointHead, error) {
 	at := "/endpoint/" + ep.ID
-	head := &endpointHead{endpointOut: *ep, State: ep.state(v)}
+	head := &endpointHead{endpointOut: *ep, State: ep.state(v), Spark: ep.sparkline(v.now)}
 	head.Tabs = []place{{"Deliveries", v.base + at, tab == "deliveries"}, {"Settings", v.base + at + "/settings", tab == "settings"}}
+	if ep.Kind == fanfare.KindPoller { // it is sent nothing
+		head.Tabs[0].Text = "Poll"
+		head.Tabs = v.offered(head.Tabs)
+		return head, nil
+	}
 	if v.may(fanfare.CreateAttempts) {
 		head.Tabs = append(head.Tabs, place{"Test", v.base + at + "/test", tab == "test"})
 	}
@@ -43,7 +48,7 @@ func (v *visit) headOf(ep *endpointOut, tab string) (*endpointHead, error) {
 	if err != nil {
 		return nil, err
 	}
-	head.Strip, head.Took = newStrip(attempts), median(attempts)
+	head.Took = median(attempts)
 	if head.Rate, err = v.rate(ep.ID); err != nil {
 		return nil, err
 	}
@@ -110,6 +115,9 @@ func endpointDeliveries(v *visit) error {
 	ep, err := v.endpoint()
 	if err != nil {
 		return err
+	}
+	if ep.Kind == fanfare.KindPoller {
+		return v.showPoller(ep)
 	}
 	head, err := v.headOf(ep, "deliveries")
 	if err != nil {

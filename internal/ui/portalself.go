@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -11,12 +12,15 @@ import (
 // selfPages are about the visitor of the portal: what their link may do, and what they can
 // take with them. The console has others in their place.
 func selfPages() map[string]func(*visit) error {
-	return map[string]func(*visit) error{
+	all := portalKeyPages()
+	maps.Copy(all, map[string]func(*visit) error{
 		"GET /settings":        readSelf,
+		"POST /settings/alert": saveAlert,
 		"GET /settings/export": exportLog,
 		"GET /settings/end":    confirmEnd,
 		"POST /settings/end":   endSelf,
-	}
+	})
+	return all
 }
 
 type selfBody struct {
@@ -26,6 +30,14 @@ type selfBody struct {
 	Egress []string
 	Export []field
 	Looks  []lookChoice
+	Alerts *alerts  // nil: they are not the visitor's
+	Keys   *ownKeys // likewise
+}
+
+// selfSaid is what came of a form of the page.
+type selfSaid struct {
+	alert, key *refusal // what was wrong
+	made       string   // the secret of a key
 }
 
 // A lookChoice is a choice of colours.
@@ -45,9 +57,12 @@ var allows = []struct {
 	{fanfare.ManageEndpointSecret, "Make new signing secrets"},
 	{fanfare.ManageTransformations, "Write transformations"},
 	{fanfare.CreateAttempts, "Send again, and send examples"},
+	{fanfare.ManageKeys, "Make and revoke API keys"},
 }
 
-func readSelf(v *visit) error {
+func readSelf(v *visit) error { return v.showSelf(http.StatusOK, selfSaid{}) }
+
+func (v *visit) showSelf(status int, said selfSaid) (err error) {
 	var meta struct{ Egress []string }
 	if err := v.read(&meta, "/meta"); err != nil {
 		return err
@@ -67,7 +82,17 @@ func readSelf(v *visit) error {
 		{Name: "span", Label: "Accepted", Kind: "select", Options: options("24h", "24h", "In the last 24 hours", "7d", "In the last 7 days", "", "At any time")},
 		{Name: "type", Label: "Event type", Kind: "text", Code: true, Placeholder: "record.*"},
 	}
-	return v.show("portal/self", "Settings", body)
+	if v.mayAlert() {
+		if body.Alerts, err = v.alertsOwned(said.alert); err != nil {
+			return err
+		}
+	}
+	if v.may(fanfare.ManageKeys) {
+		if body.Keys, err = v.keysOwned(said.key, said.made); err != nil {
+			return err
+		}
+	}
+	return v.showAs(status, "portal/self", "Settings", body)
 }
 
 // A confirmation is a page that asks before something is done that nobody can undo.

@@ -15,7 +15,7 @@ import (
 
 func TestVisitorsSeeWhatTheirLinkLets(t *testing.T) {
 	w := newWorld(t, nil)
-	w.get(200, "/portal/settings").says("Addresses to let in", "has not named", "See signing secrets", "Add, change, pause", "As the system", "Go to the filter")
+	w.get(200, "/portal/settings").says("Addresses to let in", "has not named", "See signing secrets", "Add, change, pause", "As the system")
 	w.enter(fanfare.CreateAttempts)
 	d := w.get(200, "/portal/settings").says("Send again").lacks("See signing secrets", "Add, change")
 	w.submit(303, d, "Dark")

@@ -34,7 +34,7 @@ func (v *visit) showTest(status int, told *refusal) error {
 		return err
 	}
 	chosen := v.said("eventType")
-	all := []option{{ping, "ping, a message that says nothing", chosen == ping}}
+	all := []option{{ping, "ping, which says nothing", chosen == ping}}
 	for _, t := range types {
 		if t.Name != ping {
 			all = append(all, option{t.Name, t.Name, chosen == t.Name})

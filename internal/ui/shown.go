@@ -70,6 +70,7 @@ type endpointOut struct {
 	Unusable       string
 	FailingSince   time.Time
 	DisabledReason string
+	Activity       []hour // of the last 24, where it was asked for
 	CreatedAt      time.Time
 }
 
@@ -289,7 +290,7 @@ func (v *visit) endpoints() ([]endpointOut, error) {
 // endpoint reads the one that the path names.
 func (v *visit) endpoint() (*endpointOut, error) {
 	ep := &endpointOut{}
-	return ep, v.read(ep, v.of("endpoint", v.r.PathValue("endpoint")))
+	return ep, v.read(ep, v.of("endpoint", v.r.PathValue("endpoint")), "with_activity", "true")
 }
 
 // endpointOrID is the one that the path names, with no more than its id if the visitor

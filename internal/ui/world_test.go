@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/connect/email"
 	"github.com/fanfarehq/fanfare/connect/slack"
 	"github.com/fanfarehq/fanfare/internal/api"
 	"github.com/fanfarehq/fanfare/internal/inspect"
@@ -86,7 +87,7 @@ func newWorld(t *testing.T, opt *ui.Options) *world {
 	opt.Bins = inspect.New(at)
 	store := &register{Model: storetest.NewModel(), runs: make(chan struct{})}
 	w.store = store
-	w.hub = fanfare.New(store, &fanfare.Options{Bins: &fanfare.Bins{At: at + inspect.Path, Serve: opt.Bins}, Logger: log, AllowLoopback: true, Transformer: upper{}, Connectors: map[string]fanfare.Connector{"slack": slack.Connector()}})
+	w.hub = fanfare.New(store, &fanfare.Options{Bins: &fanfare.Bins{At: at + inspect.Path, Serve: opt.Bins}, Logger: log, AllowLoopback: true, Transformer: upper{}, Connectors: map[string]fanfare.Connector{"slack": slack.Connector(), "smtp": email.Connector()}})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.hub.Run(ctx) }()

@@ -115,6 +115,11 @@ func TestHostileText(t *testing.T) {
 		w.post(422, "/portal/endpoint/new", "url", text, "description", text, "filter", text, "headers", text, "rateLimit", text, "do", "add").inert(t)
 		w.post(200, "/portal/endpoint/new", "do", "row", "member", text, "relation", text, "value", text, "auth", "oauth2", "auth.basic.username", text, "auth.oauth2.tokenUrl", text).inert(t)
 		w.post(200, at+"/settings", "do", "try", "events", "some", "type", name, "filter", "payload.said == "+string(said)).inert(t)
+		w.post(422, "/portal/settings/alert", "alertEmail", text).inert(t)
+		w.post(422, "/portal/settings/key", "name", text, "days", "30").inert(t)
+		if _, err := w.hub.CreateKey(t.Context(), &fanfare.Key{Name: strings.Map(ascii, text), Portal: true, Application: w.app.ID, Scopes: []fanfare.Scope{"messages:read"}}); err != nil {
+			t.Fatal(err)
+		}
 		w.post(200, at+"/transform", "do", "try", "code", text+" wrong", "message", string(msg.ID)).inert(t)
 	}
 	w.get(200, "/portal").inert(t)

@@ -292,16 +292,20 @@
     input.focus();
     look();
   }
-  const ways = { h: "/", i: "/issue", a: "/app", m: "/message", d: "/delivery", e: "/endpoint", t: "/catalogue", s: "/source", q: "/queue", b: "/task", x: "/inspector" };
+  // g and a letter lead to what the navigation has, ? to the page about keys.
+  const ways = palette
+    ? { h: "/", i: "/issue", a: "/app", m: "/message", d: "/delivery", e: "/endpoint", t: "/catalogue", s: "/source", r: "/recipe", q: "/queue", b: "/task", x: "/inspector", p: "/setting" }
+    : { e: "", d: "/log", t: "/catalogue", i: "/inbox", p: "/settings" };
   let going = 0;
-  if (palette) document.addEventListener("keydown", e => {
-    if ((e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === "k") { e.preventDefault(); choose(); return; }
+  if ($("header nav")) document.addEventListener("keydown", e => {
+    if (palette && (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === "k") { e.preventDefault(); choose(); return; }
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, dialog.palette")) return;
-    const site = palette.replace(/\/go$/, ""), gone = Date.now() - going < 1500;
+    const base = $("a.brand").pathname.replace(/\/$/, ""), gone = Date.now() - going < 1500;
+    const to = gone && $$("header nav a").find(a => a.pathname === base + ways[e.key]);
     going = 0;
-    if (gone && ways[e.key]) { e.preventDefault(); e.stopImmediatePropagation(); location.href = site + ways[e.key]; }
+    if (to) { e.preventDefault(); e.stopImmediatePropagation(); location.href = to.href; }
     else if (e.key === "g") going = Date.now();
-    else if (e.key === "?") location.href = site + "/help";
+    else if (e.key === "?") location.href = base + "/help";
   });
 
   // Keys: j and k go through rows, / to the first field of a filter, n and p through
