@@ -11,7 +11,7 @@ import (
 
 // TestAPlanIsCountedForSomeTime, and says that there may be more.
 func TestAPlanIsCountedForSomeTime(t *testing.T) {
-	const many = 10_500
+	const many = 5500
 	hub := fanfare.New(storetest.NewModel(), nil)
 	app := &fanfare.Application{Name: "Acme"}
 	if err := hub.CreateApplication(t.Context(), app); err != nil {
@@ -35,8 +35,8 @@ func TestAPlanIsCountedForSomeTime(t *testing.T) {
 		long time.Duration
 		want string
 	}{
-		{fanfare.TaskPurge, 0, "10500 false"}, {fanfare.TaskPurge, time.Hour, "10500 false"}, {fanfare.TaskPurge, 1, "10000 true"},
-		{fanfare.TaskReplayMissing, 0, "10500 false"}, {fanfare.TaskReplayMissing, 1, "10000 true"},
+		{fanfare.TaskPurge, 0, "5500 false"}, {fanfare.TaskPurge, time.Hour, "5500 false"}, {fanfare.TaskPurge, 1, "5000 true"},
+		{fanfare.TaskReplayMissing, 0, "5500 false"}, {fanfare.TaskReplayMissing, 1, "5000 true"},
 	} {
 		task := &fanfare.Task{Kind: c.kind, Application: app.ID}
 		if c.kind == fanfare.TaskReplayMissing {

@@ -30,9 +30,8 @@ const (
 // EncodeID writes the 16 bytes of an identifier behind its prefix, which
 // includes the underscore. Stores use it; callers have no need to.
 func EncodeID(prefix string, raw [16]byte) string {
-	var digits [idDigits]byte
-	crockford.Encode(digits[:], raw[:])
-	return prefix + string(digits[:])
+	b := append(make([]byte, 0, 16+idDigits), prefix...)
+	return string(crockford.AppendEncode(b, raw[:]))
 }
 
 // DecodeID gives the 16 bytes of an identifier, and false if text is not

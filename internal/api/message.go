@@ -5,6 +5,7 @@ import (
 	stdjson "encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -173,8 +174,12 @@ func (c *call) accept(ctx context.Context, ref string, msgs []*fanfare.Message, 
 	return c.hub.SendBatch(ctx, ref, msgs, key)
 }
 
+// answerSize is about how long a message is as JSON, without its payload.
+const answerSize = 384
+
 // appendJSON implements appender.
 func (m *messageOut) appendJSON(b []byte) ([]byte, error) {
+	b = slices.Grow(b, answerSize+len(m.Payload))
 	b = quote(append(b, `{"id":`...), m.ID)
 	b = appendOptional(append(b, `,"eventId":`...), m.EventID)
 	b = quote(append(b, `,"eventType":`...), m.EventType)

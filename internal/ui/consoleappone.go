@@ -112,12 +112,8 @@ func (v *visit) someEndpoints() (body endpointsBody, err error) {
 		return body, err
 	}
 	body.Pager = list.pager(v, "")
-	for _, ep := range list.Data {
-		row, err := v.endpointRow(&ep)
-		if err != nil {
-			return body, err
-		}
-		body.Rows, body.Daily = append(body.Rows, row), body.Daily || row.Spark != nil
+	if err := v.addRows(&body, list.Data); err != nil {
+		return body, err
 	}
 	body.Empty = empty{"No endpoints yet", "Add one, or give its customer a link to the portal, where they can.", []place{{Text: "Add endpoint", URL: v.base + "/endpoint/new"}}}
 	return body, nil

@@ -46,6 +46,9 @@ func readIssue(v *visit) error {
 	return v.show("console/issue", body.Heading, body)
 }
 
+// besideRead is how many endpoints at its host an issue is compared with.
+const besideRead = 10
+
 // besideIssue leads on to the other endpoints that fail at the same host for what this one
 // does, a way for each cause.
 func (v *visit) besideIssue(body *issueBody, address string, look *issueLook) error {
@@ -57,7 +60,7 @@ func (v *visit) besideIssue(body *issueBody, address string, look *issueLook) er
 	if err != nil || s == nil || len(s.eps) < 2 {
 		return err
 	}
-	all, err := v.issuesOfSite(s, look, issuesRead)
+	all, err := v.issuesOfSite(s, look, besideRead)
 	if err != nil {
 		return err
 	}

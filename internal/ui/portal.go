@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/fanfarehq/fanfare"
 )
 
@@ -153,12 +155,8 @@ func listEndpoints(v *visit) error {
 	if chosen != "" || len(list.Data) > 0 {
 		body.Fields = []field{fareField(chosen)}
 	}
-	for _, ep := range list.Data {
-		row, err := v.endpointRow(&ep)
-		if err != nil {
-			return err
-		}
-		body.Rows, body.Daily = append(body.Rows, row), body.Daily || row.Spark != nil
+	if err := v.addRows(&body, list.Data); err != nil {
+		return err
 	}
 	body.Empty = empty{"Nothing is listening yet", "An endpoint is a URL of yours that is told when something happens. Whoever gave you this link can add one.", nil}
 	if body.MayAdd {
@@ -175,7 +173,22 @@ func listEndpoints(v *visit) error {
 	return v.show("portal/endpoints", "Endpoints", body)
 }
 
-// endpointRow is of an endpoint, read with its activity.
+// addRows adds rows of endpoints that were read with their activity.
+func (v *visit) addRows(body *endpointsBody, eps []endpointOut) error {
+	body.Rows = make([]endpointRow, len(eps))
+	var reading errgroup.Group
+	reading.SetLimit(readsAtOnce)
+	for i := range eps {
+		reading.Go(func() (err error) {
+			body.Rows[i], err = v.endpointRow(&eps[i])
+			return err
+		})
+	}
+	err := reading.Wait()
+	body.Daily = slices.ContainsFunc(body.Rows, func(row endpointRow) bool { return row.Spark != nil })
+	return err
+}
+
 func (v *visit) endpointRow(ep *endpointOut) (endpointRow, error) {
 	row := endpointRow{endpointOut: *ep, State: ep.state(v), Spark: ep.sparkline(v.now)}
 	attempts, err := v.newest(ep.ID, 1)
