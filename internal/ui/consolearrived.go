@@ -78,7 +78,7 @@ func (v *visit) wentFrom(row *keptRow, ref string) error {
 		return err
 	}
 	if row.Further = !to.Done; len(to.Data) == 0 {
-		row.Nowhere = "No endpoint wanted it."
+		row.Nowhere = "It was sent to no endpoint. Those that poll ask for it themselves."
 	}
 	for _, d := range to.Data {
 		s := standing{Status: d.Status, StatusText: d.StatusText}

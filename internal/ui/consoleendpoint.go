@@ -51,7 +51,13 @@ func listEveryEndpoint(v *visit) error {
 		Rows: rows, Pager: v.pagerTo("/endpoint", string(next)),
 	}
 	body.Empty = empty{"There are no endpoints yet", "An endpoint belongs to an application: it is added on the application's page, or by its customer in the portal.", []place{{Text: "See the applications", URL: v.root + "/app"}}}
+	host := v.asked("host")
+	if host != "" {
+		body.Fields = append(body.Fields, field{Name: "host", Label: "Host", Kind: "text", Value: host})
+	}
 	switch {
+	case host != "":
+		body.Empty = empty{"Nothing like that", "No endpoint that was looked at is at that host, and as the filters say.", []place{{Text: "Show all", URL: v.root + "/endpoint"}}}
 	case v.asked("search") != "":
 		body.Empty = empty{"Nothing like that", "No endpoint that was looked at has these words in its URL, description or id.", []place{{Text: "Show all", URL: v.root + "/endpoint"}}}
 	case chosen != "":

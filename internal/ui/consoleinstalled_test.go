@@ -55,7 +55,7 @@ func TestWhatCameByASourceIsListed(t *testing.T) {
 	}
 	d := w.get(200, at)
 	rows := d.all("tr", "")
-	if len(rows) != 3 || !strings.HasPrefix(rows[1], "shop.sold") || !strings.HasSuffix(rows[1], "There alreadyNo endpoint wanted it.") || !strings.HasSuffix(rows[2], "KeptNo endpoint wanted it.") {
+	if len(rows) != 3 || !strings.HasPrefix(rows[1], "shop.sold") || !strings.HasSuffix(rows[1], "There alreadyIt was sent to no endpoint. Those that poll ask for it themselves.") || !strings.HasSuffix(rows[2], "KeptIt was sent to no endpoint. Those that poll ask for it themselves.") {
 		t.Errorf("the rows are %q", rows)
 	}
 	for _, href := range d.all("a", "href") {

@@ -18,7 +18,11 @@ func (v *visit) listedActs(state string, n int) (all []place) {
 		}
 		q := v.r.URL.Query()
 		q.Del("done")
-		all = append(all, place{Text: a.button + " these " + a.count(n) + "…", URL: address(v.root+"/endpoint/confirm/"+a.name, q.Encode())})
+		these := " these "
+		if n > groupMost {
+			these, n = " the newest ", groupMost
+		}
+		all = append(all, place{Text: a.button + these + a.count(n) + "…", URL: address(v.root+"/endpoint/confirm/"+a.name, q.Encode())})
 	}
 	return all
 }
@@ -34,6 +38,9 @@ func confirmListed(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if a.name == enableAll && v.asked("host") != "" { // as it is offered for what was disabled for failing
+		eps = slices.DeleteFunc(eps, func(ep *everyRow) bool { return ep.DisabledReason == "" })
+	}
 	more := next != "" || len(eps) > groupMost
 	eps = eps[:min(groupMost, len(eps))]
 	back := v.r.URL.Query()
@@ -41,7 +48,7 @@ func confirmListed(v *visit) error {
 	body := groupBody{Heading: a.heading, Back: address(v.root+"/endpoint", back.Encode())}
 	if len(eps) == 0 {
 		body.Heading = "Nothing to do"
-		body.Text = "No endpoint that was looked at is " + a.state + "."
+		body.Text = "No endpoint that was asked for and looked at is " + a.state + "."
 		return v.show("console/groupask", body.Heading, body)
 	}
 	what, err := v.wouldStart(a, eps)
@@ -74,14 +81,18 @@ func confirmListed(v *visit) error {
 func (v *visit) wouldStart(a *groupAct, eps []*everyRow) (what string, err error) {
 	waiting, more, ours := 0, false, 0
 	for _, ep := range eps {
+		if ep.DisabledReason != "" {
+			ours++
+		}
+		if more || a.name == enableAll && ep.Paused { // which is enough to know, or stays as it is
+			continue
+		}
 		n, err := v.within(string(ep.Application)).waiting(ep.ID)
 		if err != nil && !gone(err) {
 			return "", err
 		}
-		waiting, more = waiting+n, more || n == waitingCounted
-		if ep.DisabledReason != "" {
-			ours++
-		}
+		waiting += n
+		more = waiting >= waitingCounted
 	}
 	if what = "Nothing waits for them."; waiting > 0 {
 		what = capital(planned(waiting, more, "delivery waits", "deliveries wait")) + " for them, to be sent at once."
@@ -117,12 +128,12 @@ func (v *visit) enables(rows []issueRow) (all []place) {
 	return all
 }
 
-// anyDisabledAt reports whether there is an endpoint at a host that is disabled, of those
-// that are looked at.
+// anyDisabledAt reports whether there is an endpoint at a host that was disabled for
+// failing, of those that are looked at.
 func (v *visit) anyDisabledAt(host string) (bool, error) {
 	if host == "" || !v.opens(http.MethodGet, v.root+"/endpoint/confirm/"+enableAll) {
 		return false, nil
 	}
 	off, _, err := v.everyEndpoint(fanfare.EndpointFilter{Which: fanfare.DisabledEndpoints, Limit: issuesMost, Look: issuesLook})
-	return slices.ContainsFunc(off, func(ep *fanfare.Endpoint) bool { return hostOf(ep.URL) == host }), err
+	return slices.ContainsFunc(off, func(ep *fanfare.Endpoint) bool { return ep.DisabledReason != "" && hostOf(ep.URL) == host }), err
 }

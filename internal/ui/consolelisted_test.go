@@ -26,6 +26,7 @@ func (w *world) disabled(all ...*fanfare.Endpoint) {
 func TestEndpointsOfAHostAreEnabledTogether(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
 	three, alone := w.several(503)
+	byHand := w.endpoint(func(ep *fanfare.Endpoint) { ep.Description, ep.Disabled = "Put aside", true })
 	w.get(200, "/issue/group?cause=status-503&host="+w.host()).lacks("Enable all")
 	w.disabled(three...)
 	ep := w.stored(alone)
@@ -38,7 +39,7 @@ func TestEndpointsOfAHostAreEnabledTogether(t *testing.T) {
 		t.Errorf("the issues lead to %s", at)
 	}
 	d = w.get(200, w.link(d, "Enable all at "+w.host()+"…")).says("Enable these endpoints?", "3 endpoints of 2 applications at "+w.host()+". Fanfare has disabled them itself.",
-		"Nothing waits for them.", "was not kept for them", "Books of Acme: ", "Shelf of Other: ", "410").lacks("Elsewhere")
+		"Nothing waits for them.", "was not kept for them", "Books of Acme: ", "Shelf of Other: ", "410").lacks("Elsewhere", "Put aside")
 	if !w.stored(three[0]).Disabled {
 		t.Error("the page that asks has enabled it")
 	}
@@ -49,9 +50,14 @@ func TestEndpointsOfAHostAreEnabledTogether(t *testing.T) {
 	if w.stored(three[0]).Disabled || w.stored(three[1]).Disabled || !w.stored(alone).Disabled {
 		t.Error("others are disabled than should be")
 	}
+	if !w.stored(byHand).Disabled {
+		t.Error("what somebody has disabled is enabled too")
+	}
 	w.get(200, "/issue").lacks("Enable all")
-	w.get(200, "/endpoint/confirm/enable?host="+w.host()).says("No endpoint that was looked at is disabled.").lacks("Enable 3")
-	w.get(200, "/endpoint/confirm/enable").says("1 endpoint of 1 application. Somebody has disabled them.", "Elsewhere of Acme")
+	w.get(200, "/endpoint?host="+w.host()).says("Put aside", "Host")
+	w.get(200, "/endpoint?host=nowhere.example").says("No endpoint that was looked at is at that host")
+	w.get(200, "/endpoint/confirm/enable?host="+w.host()).says("No endpoint that was asked for and looked at is disabled.").lacks("Enable 3")
+	w.get(200, "/endpoint/confirm/enable").says("2 endpoints of 1 application. Somebody has disabled them.", "Elsewhere of Acme", "Put aside")
 	w.get(404, "/endpoint/confirm/pause")
 	w.get(404, "/endpoint/confirm/delete")
 }
@@ -66,7 +72,7 @@ func TestWhatAListIsAskedForIsBounded(t *testing.T) {
 	}
 	w.message(0, `{}`)
 	d := w.get(200, "/endpoint?state=paused&search=shop")
-	d = w.get(200, w.link(d, "Resume these 27 endpoints…")).says("Resume these endpoints?", "25 endpoints of 1 application. 25 deliveries wait for them",
+	d = w.get(200, w.link(d, "Resume the newest 25 endpoints…")).says("Resume these endpoints?", "25 endpoints of 1 application. 25 deliveries wait for them",
 		"25 at most; do it again for those that are left", "Shop 26 of Acme", "Shop 02 of Acme").lacks("Shop 01")
 	if back := w.link(d, "Leave it as it is"); !strings.HasPrefix(back, "/endpoint?") || !strings.Contains(back, "state=paused") || !strings.Contains(back, "search=shop") {
 		t.Errorf("it leads back to %s", back)

@@ -31,6 +31,13 @@ func (v *visit) headOf(ep *endpointOut, tab string) (*endpointHead, error) {
 	if ep.Kind == fanfare.KindPoller { // it is sent nothing
 		head.Tabs[0].Text = "Poll"
 		head.Tabs = v.offered(head.Tabs)
+		switch {
+		case !v.may(fanfare.ManageEndpoint):
+		case ep.Disabled:
+			head.Acts = []*act{v.act(at+"/do/enable", "Enable again", "main")}
+		case ep.Paused:
+			head.Acts = []*act{v.act(at+"/do/resume", "Resume", "")}
+		}
 		return head, nil
 	}
 	if v.may(fanfare.CreateAttempts) {

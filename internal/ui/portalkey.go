@@ -50,6 +50,19 @@ var inOwnWords = map[fanfare.Scope]string{
 // usualScopes are chosen unless the visitor chooses others.
 var usualScopes = []string{string(fanfare.ScopeReadMessages), string(fanfare.ScopeReadEndpoints)}
 
+// firstRequest is something that a key with the chosen scopes may ask for, if it may ask for
+// anything.
+func (v *visit) firstRequest() string {
+	chosen := func(s fanfare.Scope) bool { return slices.Contains(v.r.PostForm["scope"], string(s)) }
+	switch {
+	case chosen(fanfare.ScopeReadEndpoints) || !chosen(fanfare.ScopeReadMessages) && !chosen(fanfare.ScopeReadEventTypes):
+		return v.of("endpoint")
+	case chosen(fanfare.ScopeReadMessages):
+		return v.of("msg")
+	}
+	return "/event-type"
+}
+
 // keysOwned are the keys as the page has them, with what was wrong with a new one and the
 // secret of one that was made.
 func (v *visit) keysOwned(told *refusal, made string) (*ownKeys, error) {
@@ -63,7 +76,7 @@ func (v *visit) keysOwned(told *refusal, made string) (*ownKeys, error) {
 		Lasts: field{Name: "days", Label: "It is good for", Kind: "select", Options: []option{
 			{"30", "30 days", false}, {"90", "90 days", false}, {"365", "A year", false}, {"0", "Ever, until it is revoked", false}}},
 		API: copyable{Text: v.site + "/api/v1", Label: "the API's address"},
-		Try: copyable{Text: `curl -H "Authorization: Bearer $KEY" ` + v.site + "/api/v1" + v.of("endpoint"), Label: "a first request", Block: true},
+		Try: copyable{Text: `curl -H "Authorization: Bearer $KEY" ` + v.site + "/api/v1" + v.firstRequest(), Label: "a first request", Block: true},
 	}
 	for _, out := range all {
 		row := ownKeyRow{out, badge{"ok", "Good"}, v.past(out.LastUsedAt), v.when(out.ExpiresAt)}

@@ -96,6 +96,16 @@ func TestAPollersPageSaysHowToPoll(t *testing.T) {
 			w.polls(t, ep, program.run, name, strings.NewReplacer("NAME", consumer).Replace(here(program.code)), token, consumer)
 		})
 	}
+	at := "/portal/endpoint/" + string(ep.ID)
+	w.get(200, at+"/settings").lacks("Disable…")
+	ep.Disabled = true
+	if err := w.hub.UpdateEndpoint(t.Context(), ep); err != nil {
+		t.Fatal(err)
+	}
+	w.submit(303, w.get(200, at), "Enable again")
+	if ep = w.stored(ep); ep.Disabled {
+		t.Error("it is disabled still")
+	}
 	w.enter(fanfare.ViewBase)
 	w.get(200, "/portal/endpoint/"+string(ep.ID)).says("whoever gave you this link can give you one")
 	w.enter(fanfare.ViewBase, fanfare.ManageKeys)
@@ -103,7 +113,9 @@ func TestAPollersPageSaysHowToPoll(t *testing.T) {
 	if at := w.link(d, "API keys"); at != "/portal/settings#apikeys" {
 		t.Errorf("keys are made at %s", at)
 	}
-	made := w.submit(200, w.get(200, "/portal/settings"), "Make the key", "name", "Night run", "scope", "messages:read")
+	made := w.submit(200, w.get(200, "/portal/settings"), "Make the key", "name", "Night run", "scope", "messages:read").says("/msg")
+	w.get(200, "/portal/settings/key").says("New key").lacks("Keep it now")
+	w.get(200, "/portal/settings/end").says("API keys that were made with it stay good")
 	first = w.run(t, strings.NewReplacer(home, site.URL, "Bearer KEY", "Bearer "+codeWith(t, made, "fan_")).Replace(codeWith(t, d, "curl", "wait=30'")))
 	if err := json.Unmarshal(first, &answer); err != nil || len(answer.Data) != 2 {
 		t.Errorf("with a key of the portal the command is answered %s, %v", first, err)

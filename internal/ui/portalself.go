@@ -15,6 +15,8 @@ func selfPages() map[string]func(*visit) error {
 	all := portalKeyPages()
 	maps.Copy(all, map[string]func(*visit) error{
 		"GET /settings":        readSelf,
+		"GET /settings/key":    readSelf, // as a form's answer leads back there
+		"GET /settings/alert":  readSelf,
 		"POST /settings/alert": saveAlert,
 		"GET /settings/export": exportLog,
 		"GET /settings/end":    confirmEnd,
@@ -103,8 +105,12 @@ type confirmation struct {
 }
 
 func confirmEnd(v *visit) error {
+	text := "Whoever has it, you too, is let in no more, at once. That cannot be undone: ask whoever gave it to you for another."
+	if v.may(fanfare.ManageKeys) {
+		text += " API keys that were made with it stay good: revoke them first, if it is in the wrong hands."
+	}
 	return v.show("ask", "End this link?", confirmation{
-		Heading: "End this link?", Text: "Whoever has it, you too, is let in no more, at once. That cannot be undone: ask whoever gave it to you for another.",
+		Heading: "End this link?", Text: text,
 		Do: v.act("/settings/end", "End this link", "danger"), Back: v.base + "/settings",
 	})
 }

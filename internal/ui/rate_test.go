@@ -18,7 +18,7 @@ func TestHeadSaysHowMuchSucceeds(t *testing.T) {
 	if _, err := w.store.Accept(t.Context(), w.app.ID, []*fanfare.Intake{in}, nil); err != nil || in.Err != nil {
 		t.Fatal(err, in.Err)
 	}
-	w.get(200, page).lacks("deliveries in 24 hours")
+	w.get(200, page).lacks("delivery in 24 hours", "deliveries in 24 hours")
 	for range 2 {
 		w.message(1, `{}`)
 	}
