@@ -40,6 +40,9 @@ const (
 	// memory if the store takes none.
 	sheetMost  = 4096
 	sheetsMost = 64
+	// sheetsKept is how many are kept though they are full, until their hour is over: of an
+	// endpoint on one that is gone there is another row.
+	sheetsKept = 32
 	// sheetPiece is how much of a sheet is stored at once: others wait for as long.
 	sheetPiece = 1000
 )
@@ -138,12 +141,14 @@ func (s *sheets) noteStored(on *sheet, some []EndpointTally) {
 	}
 }
 
-// drop lets go of sheets that are stored: those of hours that are over, and full ones.
+// drop lets go of sheets that are stored: those of hours that are over, and full ones where
+// there are many.
 func (s *sheets) drop(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	left := len(s.all)
 	s.all = slices.DeleteFunc(s.all, func(one *sheet) bool {
-		if len(one.counts) < sheetMost && now.Before(one.begins.Add(EndpointTallyLasts)) {
+		if now.Before(one.begins.Add(EndpointTallyLasts)) && (len(one.counts) < sheetMost || left <= sheetsKept) {
 			return false
 		}
 		for _, c := range one.counts {
@@ -151,6 +156,7 @@ func (s *sheets) drop(now time.Time) {
 				return false
 			}
 		}
+		left--
 		return true
 	})
 }

@@ -29,13 +29,32 @@ func TestSheetsAreBounded(t *testing.T) {
 			s.noteStored(on, some)
 		}
 		s.drop(now)
-		if n := len(s.all); n > 1 {
+		if n := len(s.all); n > sheetsKept+1 {
 			t.Fatalf("there are %d sheets, of which all are stored", n)
 		}
 	}
 	s.drop(now.Add(EndpointTallyLasts))
 	if n := len(s.all); n != 0 {
 		t.Errorf("there are %d sheets when the hour is over", n)
+	}
+}
+
+// TestMoreEndpointsThanASheetHas are counted on the same sheets all the hour.
+func TestMoreEndpointsThanASheetHas(t *testing.T) {
+	var s sheets
+	s.begin()
+	now := time.Now().UTC()
+	for range 3 {
+		for n := range 2 * sheetMost {
+			s.count(&Attempt{Endpoint: EndpointID(fmt.Sprint("ep_", n)), StartedAt: now, Class: ClassSuccess})
+		}
+		for on, some := range s.unstored() {
+			s.noteStored(on, some)
+		}
+		s.drop(now)
+	}
+	if n := len(s.all); n != 2 {
+		t.Errorf("they stand on %d sheets", n)
 	}
 }
 

@@ -55,7 +55,7 @@ var (
 	listAttemptsTo = inBounds(attemptsWhere+`
 		AND attempt.endpoint = @endpoint`, `
 	FROM attempt
-	WHERE attempt.endpoint = @endpoint`, "attempt.id")
+	WHERE attempt.endpoint = @endpoint`, "attempt.id").readByIndex()
 	listAttemptsOf = inOrder(attemptsWhere+`
 		AND attempt.message = @message
 		AND (@endpoint::uuid IS NULL OR attempt.endpoint = @endpoint)`, "attempt.id")

@@ -152,10 +152,7 @@ func (s *Store) countWalk(ctx context.Context, query string, args pgx.NamedArgs,
 	looked := 0
 	var last *id
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		return readByIndex(ctx, conn, func(r pgx.Rows) error {
-			_, err := pgx.ForEachRow(r, []any{&n, &looked, &last, &expunged}, func() error { return nil })
-			return err
-		}, query, args)
+		return conn.QueryRow(ctx, query, args).Scan(&n, &looked, &last, &expunged)
 	})
 	if looked == w.Look {
 		next = fanfare.MessageID(nameOf(messagePrefix, last))

@@ -71,10 +71,28 @@ func (s *Store) EndpointTallies(ctx context.Context, but [][16]byte, eps []fanfa
 	return all, err
 }
 
+// tallyPiece is how many counts one transaction removes, so that it does not take long.
+const tallyPiece = 10_000
+
+const deleteEndpointTallies = `
+	DELETE FROM endpoint_tally
+	WHERE (endpoint, begins_at, sheet) IN (
+		SELECT endpoint, begins_at, sheet
+		FROM endpoint_tally
+		WHERE begins_at < $1
+		LIMIT $2)`
+
 // PruneEndpointTallies implements [fanfare.EndpointTallies].
 func (s *Store) PruneEndpointTallies(ctx context.Context, t time.Time) error {
-	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM endpoint_tally WHERE begins_at < $1", stored.Ceil(t))
-		return err
-	})
+	for removed := int64(tallyPiece); removed == tallyPiece; {
+		err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, deleteEndpointTallies, stored.Ceil(t), tallyPiece)
+			removed = tag.RowsAffected()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

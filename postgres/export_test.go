@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,15 +48,21 @@ func (s *Store) Twin() *Store {
 // Warn has the COMMIT of tx taken for one that the database warned of.
 func (s *Store) Warn(tx pgx.Tx) { s.warned.Store(tx.Conn().PgConn(), true) }
 
-// PlanWaiting is how the database goes about Waiting.
+// PlanWaiting is how the database goes about Waiting, as it plans once for all endpoints.
 func (s *Store) PlanWaiting(ctx context.Context, q fanfare.WaitingQuery) (plan string, err error) {
 	ep, _ := parse(endpointPrefix, q.Endpoint)
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		return readByIndex(ctx, conn, func(r pgx.Rows) error {
+		if _, err := conn.Exec(ctx, "PREPARE planned AS "+selectWaiting); err != nil {
+			return err
+		}
+		explain := fmt.Sprintf("EXPLAIN (ANALYZE, TIMING OFF) EXECUTE planned ('%x', 0, '%x', %d, %d)", ep, id{}, q.Limit, shardOf(ep))
+		err := readByIndex(ctx, conn, func(r pgx.Rows) error {
 			var line string
 			_, err := pgx.ForEachRow(r, []any{&line}, func() error { plan += line + "\n"; return nil })
 			return err
-		}, "EXPLAIN (ANALYZE, TIMING OFF) "+selectWaiting, ep, 0, id{}, q.Limit, shardOf(ep))
+		}, explain)
+		_, wrong := conn.Exec(ctx, "DEALLOCATE planned")
+		return cmp.Or(err, wrong)
 	})
 	return plan, err
 }

@@ -12,7 +12,10 @@ import (
 )
 
 // A list is a query whose rows come in order of one column, a page at a time.
-type list struct{ up, down string }
+type list struct {
+	up, down string
+	byIndex  bool // see readByIndex
+}
 
 // inOrder makes one of a query that ends in a condition.
 func inOrder(query, by string) list {
@@ -34,9 +37,15 @@ func inBounds(query, from, by string) bounded {
 	reach := inOrder("SELECT "+by+" "+from, by)
 	return bounded{
 		list:  inOrder(query, by),
-		reach: list{reach.up + " OFFSET @most", reach.down + " OFFSET @most"},
-		to:    list{inOrder(query+" AND "+by+" <= @to", by).up, inOrder(query+" AND "+by+" >= @to", by).down},
+		reach: list{up: reach.up + " OFFSET @most", down: reach.down + " OFFSET @most"},
+		to:    list{up: inOrder(query+" AND "+by+" <= @to", by).up, down: inOrder(query+" AND "+by+" >= @to", by).down},
 	}
+}
+
+// readByIndex makes it one that is read so.
+func (l bounded) readByIndex() bounded {
+	l.list.byIndex, l.reach.byIndex, l.to.byIndex = true, true, true
+	return l
 }
 
 // asFar gives the list for a page, sets in args where it ends, and in c where it begins if
@@ -137,10 +146,15 @@ func readPage[T any](ctx context.Context, s *Store, l list, c cursor, args pgx.N
 	}
 	query, all := l.at(c, args)
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		return readByIndex(ctx, conn, func(r pgx.Rows) (err error) {
-			page, err = rows(r, nil, scan)
-			return err
-		}, query, all)
+		if l.byIndex {
+			return readByIndex(ctx, conn, func(r pgx.Rows) (err error) {
+				page, err = rows(r, nil, scan)
+				return err
+			}, query, all)
+		}
+		r, err := conn.Query(ctx, query, all)
+		page, err = rows(r, err, scan)
+		return err
 	})
 	return page, unlessNone(err)
 }

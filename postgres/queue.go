@@ -127,7 +127,8 @@ func (s *Store) Waiting(ctx context.Context, q fanfare.WaitingQuery) (ds []*fanf
 	return ds, err
 }
 
-// readByIndex asks for the first of many rows in the order of an index. Left to itself the
+// readByIndex asks for the first of many rows in the order of an index, where there is one
+// index only that has them so: how often a value is there is not looked at. Left to itself the
 // planner may well sort all of them, as it knows little of one endpoint among partitions.
 func readByIndex(ctx context.Context, conn *pgx.Conn, read func(pgx.Rows) error, query string, args ...any) error {
 	batch := &pgx.Batch{}

@@ -57,10 +57,9 @@ func (s *Store) WalkDeliveries(ctx context.Context, application fanfare.Applicat
 		query, args["state"] = walkEnded, int16(state)
 	}
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		return readByIndex(ctx, conn, func(r pgx.Rows) (err error) {
-			found, next, err = walk(r, &w, scanWalked)
-			return err
-		}, query, args)
+		r, err := conn.Query(ctx, query, args)
+		found, next, err = walk(r, err, &w, scanWalked)
+		return err
 	})
 	return found, next, unlessNone(err)
 }
@@ -76,7 +75,11 @@ func scanWalked(r pgx.Rows) (*fanfare.Delivery, fanfare.MessageID, error) {
 
 // walk scans rows until enough is found, and says where to go on; "": there are no
 // more. What scan gives of one that is not found is nil.
-func walk[T any](r pgx.Rows, w *fanfare.Walk, scan func(r pgx.Rows) (*T, fanfare.MessageID, error)) (found []*T, next fanfare.MessageID, _ error) {
+func walk[T any](r pgx.Rows, err error, w *fanfare.Walk, scan func(r pgx.Rows) (*T, fanfare.MessageID, error)) (found []*T, next fanfare.MessageID, _ error) {
+	if err != nil {
+		return nil, "", err
+	}
+	defer r.Close()
 	looked := 0
 	for len(found) < w.Limit && r.Next() {
 		v, at, err := scan(r)
@@ -144,10 +147,9 @@ func (s *Store) WalkMessages(ctx context.Context, application fanfare.Applicatio
 		return msg, msg.ID, nil
 	}
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		return readByIndex(ctx, conn, func(r pgx.Rows) (err error) {
-			found, next, err = walk(r, &w, scan)
-			return err
-		}, walkMessages, args)
+		r, err := conn.Query(ctx, walkMessages, args)
+		found, next, err = walk(r, err, &w, scan)
+		return err
 	})
 	return found, next, unlessNone(err)
 }

@@ -53,7 +53,7 @@ const countWithin = `
 	JOIN endpoint ON endpoint.id = delivery.endpoint
 	WHERE delivery.created_at >= @since
 		AND delivery.created_at < @until
-		AND delivery.message NOT IN (` + testsOf + `@application)
+		AND NOT EXISTS (SELECT 1 FROM message WHERE ` + isTest + ` AND message.application = @application AND message.id = delivery.message OFFSET 0)
 		AND endpoint.application = @application` + endpointIs + `
 		AND (@within::text[] IS NULL OR EXISTS (
 			SELECT 1

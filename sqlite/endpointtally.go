@@ -100,9 +100,9 @@ func hexadecimal(all [][16]byte) string {
 	return string(text)
 }
 
-// deletePiece is how many counts one transaction removes, so that others get their turn in
+// tallyPiece is how many counts one transaction removes, so that others get their turn in
 // between.
-const deletePiece = 1000
+const tallyPiece = 1000
 
 const deleteEndpointTallies = `
 	DELETE FROM endpoint_tally
@@ -115,11 +115,11 @@ const deleteEndpointTallies = `
 
 // PruneEndpointTallies implements [fanfare.EndpointTallies].
 func (s *Store) PruneEndpointTallies(ctx context.Context, t time.Time) error {
-	for removed := deletePiece; removed == deletePiece; {
+	for removed := tallyPiece; removed == tallyPiece; {
 		err := s.note(ctx, func(w *writer) error {
 			err := w.exec(deleteEndpointTallies, func(bind *binder) {
 				bind.number(stored.Ceil(t))
-				bind.number(deletePiece)
+				bind.number(tallyPiece)
 			})
 			removed = w.conn.Changes()
 			return err

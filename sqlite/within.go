@@ -87,7 +87,7 @@ const countWithin = `
 		LIMIT :limit) AS delivery
 	WHERE delivery.created_at >= :since
 		AND delivery.created_at < :until
-		AND delivery.message NOT IN (` + testsOf + `:application)
+		AND NOT EXISTS (SELECT 1 FROM message INDEXED BY message_test WHERE ` + isTest + ` AND message.application = :application AND message.id = delivery.message)
 		AND EXISTS (SELECT 1 FROM endpoint WHERE id = :endpoint AND application = :application` + endpointIs + `)
 		AND (:within IS NULL OR EXISTS (
 			SELECT 1

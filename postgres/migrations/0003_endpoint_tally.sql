@@ -7,3 +7,5 @@ CREATE TABLE endpoint_tally (
 	failed bigint NOT NULL,
 	PRIMARY KEY (endpoint, begins_at, sheet)
 );
+
+CREATE INDEX endpoint_tally_age ON endpoint_tally (begins_at);
