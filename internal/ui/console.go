@@ -25,6 +25,7 @@ const loginPath = "/login"
 func consolePages() map[string]func(*visit) error {
 	all := map[string]func(*visit) error{
 		"POST /theme": setConsoleTheme,
+		"POST /keys":  setKeys,
 		"GET /stream": followAll,
 	}
 	for _, some := range []map[string]func(*visit) error{

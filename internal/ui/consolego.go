@@ -40,7 +40,7 @@ func showWays(v *visit) error {
 // morePlaces can be gone to beside those of the navigation.
 var morePlaces = []place{
 	{Text: "New application", URL: "/app/new"}, {Text: "New event type", URL: "/catalogue/new"}, {Text: "Import OpenAPI or AsyncAPI", URL: "/catalogue/import"},
-	{Text: "New bulk operation", URL: "/task/new"}, {Text: "API keys", URL: "/key"}, {Text: "Audit log", URL: "/audit"}, {Text: "Keys of the keyboard", URL: "/help"},
+	{Text: "New bulk operation", URL: "/task/new"}, {Text: "API keys", URL: "/key"}, {Text: "Audit log", URL: "/audit"}, {Text: "Keyboard", URL: "/help"},
 }
 
 func (v *visit) ways(query string) (ways []place, err error) {
@@ -171,5 +171,5 @@ func showPortalHelp(v *visit) error {
 
 // tellKeys lists keys, and after them those that lead somewhere.
 func (v *visit) tellKeys(keys []place, ways ...place) error {
-	return v.show("console/help", "Keys", helpBody{slices.Concat(keys, ways, []place{{Text: "?", URL: "This page"}})})
+	return v.show("console/help", "Keyboard", helpBody{slices.Concat(keys, ways, []place{{Text: "?", URL: "This page"}})})
 }

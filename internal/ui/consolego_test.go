@@ -51,7 +51,7 @@ func TestGoLeadsWhereItIsAsked(t *testing.T) {
 	w.get(200, "/task/new?app=acme&kind=missing&since=2h").says("New bulk operation")
 	w.get(200, "/help").says("Ctrl K", "g q", "Queue", "g r", "Recipes", "g p", "Settings")
 	w.enter(fanfare.ViewBase)
-	w.get(200, w.link(w.get(200, "/portal"), "Keys")).says("g d", "Deliveries", "g i", "Test inboxes", "j, k").lacks("Ctrl K", "Queue")
+	w.get(200, w.link(w.get(200, "/portal"), "Keyboard")).says("g d", "Deliveries", "g i", "Test inboxes", "j, k").lacks("Ctrl K", "Queue")
 	w.cookie = ""
 	w.get(401, "/portal/help")
 }

@@ -145,6 +145,7 @@ var consoleNeeds = map[string][]string{
 	"GET /go":                         nil,
 	"GET /help":                       nil,
 	"POST /theme":                     nil,
+	"POST /keys":                      nil,
 	"POST /leave":                     nil,
 	"GET /app/":                       nil,
 	"GET /stream":                     {"GET /events/stream"},

@@ -18,7 +18,7 @@ import (
 // consoleTakes is what it takes to be let to each page of the console, by its pattern: the
 // scopes of a key; "" for nothing but a login. Where acts differ they stand by themselves.
 var consoleTakes = map[string]string{
-	"GET /{$}": "", "GET /go": "", "GET /help": "", "POST /theme": "",
+	"GET /{$}": "", "GET /go": "", "GET /help": "", "POST /theme": "", "POST /keys": "",
 	"GET /stream":      "messages:read",
 	"GET /issue":       "endpoints:read messages:read",
 	"GET /issue/muted": "admin",

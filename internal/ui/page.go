@@ -22,6 +22,7 @@ type page struct {
 	Nav     []place
 	Notice  string // what was just done
 	Theme   string // light, dark or "", as the browser has it
+	Keyless bool   // keys of one letter do nothing
 	Stream  string // where news come from; "": nowhere
 	Palette string // what addresses of the console begin with, if it is that: there is a palette
 	Parent  string // the origin of the page around this one, which is told the height; "": none
@@ -77,7 +78,7 @@ func (v *visit) show(name, title string, body any) error {
 
 func (v *visit) showAs(status int, name, title string, body any) error {
 	p := &page{
-		Title: title, Root: v.root, Base: v.base, Home: v.base, Start: v.base, Brand: v.look.name, Logo: v.look.logo, Night: v.look.logoDark, Theme: v.theme(), Asset: v.asset,
+		Title: title, Root: v.root, Base: v.base, Home: v.base, Start: v.base, Brand: v.look.name, Logo: v.look.logo, Night: v.look.logoDark, Theme: v.theme(), Keyless: v.keyless(), Asset: v.asset,
 		Here: v.r.URL.RequestURI(), Body: body, Notice: v.notice(),
 	}
 	if v.token != "" {

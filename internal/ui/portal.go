@@ -26,6 +26,7 @@ func (h *Handler) portalRoutes() {
 	h.mux.HandleFunc("GET "+portalPath+"/help", h.inPortal(showPortalHelp))
 	h.mux.HandleFunc("POST "+portalPath+"/leave", h.atDoor(leave))
 	h.mux.HandleFunc("POST "+portalPath+"/theme", h.inPortal(setTheme))
+	h.mux.HandleFunc("POST "+portalPath+"/keys", h.inPortal(setKeys))
 }
 
 // portalPages are the pages about one application, below wherever they are served.

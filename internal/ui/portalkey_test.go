@@ -24,7 +24,7 @@ func (w *world) asksWith(key, method, path string) int {
 	return a.Code
 }
 
-var keySecret = regexp.MustCompile(`fan_key_\w+`)
+var keySecret = regexp.MustCompile(`fan_own_\w+`)
 
 func TestCustomersMakeAndRevokeKeys(t *testing.T) {
 	w := newWorld(t, nil)

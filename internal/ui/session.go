@@ -14,6 +14,7 @@ import (
 const (
 	sessionCookie = "fanfare_portal"
 	themeCookie   = "fanfare_theme"
+	keysCookie    = "fanfare_keys"
 )
 
 // portalPath is where the portal is, behind the site's root.
@@ -110,6 +111,25 @@ func setTheme(v *visit) error {
 
 func (v *visit) keepTheme(theme string) {
 	http.SetCookie(v.w, v.cookie(themeCookie, theme, v.now.AddDate(1, 0, 0)))
+}
+
+// keyless reports whether the visitor has turned off the keys of one letter.
+func (v *visit) keyless() bool {
+	c, err := v.r.Cookie(keysCookie)
+	return err == nil && c.Value == "off"
+}
+
+// setKeys keeps whether the visitor wants them.
+func setKeys(v *visit) error {
+	cookie, keys := v.cookie, "on"
+	if v.console {
+		cookie = v.consoleCookie
+	}
+	if v.said("keys") == "off" {
+		keys = "off"
+	}
+	http.SetCookie(v.w, cookie(keysCookie, keys, v.now.AddDate(1, 0, 0)))
+	return v.to(v.back(), "")
 }
 
 // back is the page that a form was on, as it says itself, below v.base.

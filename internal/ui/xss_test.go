@@ -101,6 +101,10 @@ func TestHostileText(t *testing.T) {
 			t.Fatal(err, errs)
 		}
 		w.attempts(msg, 1)
+		poller := w.endpoint(func(ep *fanfare.Endpoint) {
+			ep.URL, ep.Kind, ep.Description, ep.EventTypes = "", fanfare.KindPoller, text, []string{name}
+		})
+		w.get(200, "/portal/endpoint/"+string(poller.ID)).inert(t)
 		at := "/portal/endpoint/" + string(ep.ID)
 		for _, path := range []string{
 			at, at + "/settings", at + "/test", at + "/transform", at + "/welcome?ping=" + string(msg.ID), at + "/confirm/delete",

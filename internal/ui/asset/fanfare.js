@@ -296,22 +296,22 @@
   const ways = palette
     ? { h: "/", i: "/issue", a: "/app", m: "/message", d: "/delivery", e: "/endpoint", t: "/catalogue", s: "/source", r: "/recipe", q: "/queue", b: "/task", x: "/inspector", p: "/setting" }
     : { e: "", d: "/log", t: "/catalogue", i: "/inbox", p: "/settings" };
+  const keyless = "keyless" in root.dataset; // the visitor has turned off what follows, but for Ctrl K
   let going = 0;
   if ($("header nav")) document.addEventListener("keydown", e => {
     if (palette && (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === "k") { e.preventDefault(); choose(); return; }
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, dialog.palette")) return;
-    const base = $("a.brand").pathname.replace(/\/$/, ""), gone = Date.now() - going < 1500;
+    if (keyless || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, dialog.palette")) return;
+    const base = $("a.brand").pathname.replace(/\/$/, ""), gone = Date.now() - going < 1500 && /^[a-z]$/.test(e.key);
     const to = gone && $$("header nav a").find(a => a.pathname === base + ways[e.key]);
-    going = 0;
-    if (to) { e.preventDefault(); e.stopImmediatePropagation(); location.href = to.href; }
-    else if (e.key === "g") going = Date.now();
+    going = e.key === "g" ? Date.now() : 0;
+    if (gone) { e.preventDefault(); e.stopImmediatePropagation(); if (to) location.href = to.href; }
     else if (e.key === "?") location.href = base + "/help";
   });
 
   // Keys: j and k go through rows, / to the first field of a filter, n and p through
   // pages, r and c press what says so.
   document.addEventListener("keydown", e => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, [contenteditable]")) return;
+    if (keyless || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, [contenteditable]")) return;
     const within = $("dialog[open]") || document;
     const press = s => { const t = $(s, within); if (t) { e.preventDefault(); t.focus(); t.click(); } };
     if (e.key === "j" || e.key === "k") {
