@@ -102,7 +102,13 @@ func TestSecretsAreKnownByTheirHash(t *testing.T) {
 	if b := w.letsIn(token, true); b.Key != nil || b.Session.Hash != s.Hash || b.Application() != w.app.ID {
 		t.Errorf("the session is %+v", b)
 	}
-	for text, prefix := range map[string]string{secret: "fan_key_", token: "fan_sess_"} {
+	own := &fanfare.Key{Name: "own", Portal: true, Application: w.app.ID, Scopes: []fanfare.Scope{fanfare.ScopeReadMessages}}
+	portal, err := w.hub.CreateKey(t.Context(), own)
+	w.ok(err)
+	if b := w.letsIn(portal, true); b.Key.ID != own.ID || !b.Key.Portal {
+		t.Errorf("the key of a portal is %+v", b.Key)
+	}
+	for text, prefix := range map[string]string{secret: "fan_key_", token: "fan_sess_", portal: "fan_own_"} {
 		if !strings.HasPrefix(text, prefix) || len(text) != len(prefix)+49 {
 			t.Errorf("a secret is %q", text)
 		}

@@ -83,6 +83,109 @@ func TestCustomersAreMailed(t *testing.T) {
 	})
 }
 
+// mailed are the addresses that news of a type had, and the names in all news of endpoints.
+func mailed(t *testing.T, op *operator, kind string) (to, names []string) {
+	t.Helper()
+	synctest.Wait()
+	for _, r := range op.requests() {
+		var one struct {
+			Type string
+			Data struct{ AlertEmail, EndpointName string }
+		}
+		ok(t, json.Unmarshal([]byte(r.body), &one))
+		if one.Type == kind && one.Data.AlertEmail != "" {
+			to = append(to, one.Data.AlertEmail)
+		}
+		if strings.HasPrefix(one.Type, "endpoint.") {
+			names = append(names, one.Data.EndpointName)
+		}
+	}
+	return to, names
+}
+
+// TestNobodyMailsOthers as often as they like and what they like, by an address that is
+// not theirs and a description.
+func TestNobodyMailsOthers(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		op := w.operator(nil)
+		w.app.AlertEmail = "yogi@example.com"
+		ok(t, w.hub.UpdateApplication(t.Context(), w.app))
+		rcv := w.receiver("receiver.example", func(_ int, rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(410) })
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Description: " Buy\n\n at\u2028once " + strings.Repeat("ö", 2000)})
+		again := func(times int) {
+			t.Helper()
+			for range times {
+				for range 5 { // all of which are answered 410 at once
+					_, err := w.hub.Send(t.Context(), "acme", "a.b", []byte("1"))
+					ok(t, err)
+				}
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				now, err := w.hub.Endpoint(t.Context(), w.app.ID, string(ep.ID))
+				ok(t, err)
+				if !now.Disabled {
+					t.Fatal("it is not disabled")
+				}
+				_, err = w.hub.CancelWaiting(t.Context(), now)
+				ok(t, err)
+				now.Disabled = false
+				ok(t, w.hub.UpdateEndpoint(t.Context(), now))
+			}
+		}
+		again(20)
+		to, names := mailed(t, op, fanfare.EndpointDisabled)
+		if len(to) != 10 {
+			t.Errorf("there are %d mails in an hour, want 10", len(to))
+		}
+		want := "Buy at once " + strings.Repeat("ö", 87) + "…"
+		if i := slices.IndexFunc(names, func(name string) bool { return name != want }); i >= 0 || len(names) < 60 {
+			t.Errorf("of %d names one is %q, want %q", len(names), names[max(0, i)], want)
+		}
+		for _, kind := range []string{fanfare.EndpointCreated, fanfare.EndpointUpdated, fanfare.EndpointEnabled} {
+			if to, _ := mailed(t, op, kind); len(to) != 0 {
+				t.Errorf("%s has the address %d times", kind, len(to))
+			}
+		}
+		time.Sleep(time.Hour)
+		again(2)
+		if to, _ := mailed(t, op, fanfare.EndpointDisabled); len(to) != 12 {
+			t.Errorf("an hour later there are %d mails, want 12", len(to))
+		}
+	})
+}
+
+// TestManyEndpointsAreMailedOf, the first few, when all at one host fail; and what an
+// operator has told counts with them.
+func TestManyEndpointsAreMailedOf(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		op := w.operator(nil)
+		w.app.AlertEmail = "yogi@example.com"
+		ok(t, w.hub.UpdateApplication(t.Context(), w.app))
+		rcv := w.receiver("receiver.example", func(_ int, rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(500) })
+		var ep fanfare.EndpointID
+		for range 8 {
+			ep = w.endpoint(fanfare.Endpoint{URL: rcv.url}).ID
+		}
+		for range 15 {
+			_, err := w.hub.Send(t.Context(), "acme", "a.b", []byte("1"))
+			ok(t, err)
+		}
+		time.Sleep(10 * time.Minute)
+		if to, _ := mailed(t, op, fanfare.EndpointFailing); len(to) != 8 {
+			t.Errorf("there are %d mails, want 8", len(to))
+		}
+		for range 5 {
+			failing, err := w.hub.Endpoint(t.Context(), w.app.ID, string(ep))
+			ok(t, err)
+			ok(t, w.hub.NotifyFailing(t.Context(), failing, "look at it"))
+		}
+		time.Sleep(time.Minute)
+		if to, _ := mailed(t, op, fanfare.EndpointFailing); len(to) != 10 {
+			t.Errorf("there are %d mails, want 10", len(to))
+		}
+	})
+}
+
 func TestAlertEmailsAreAddresses(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, w *world) {
 		for text, good := range map[string]bool{

@@ -54,9 +54,11 @@ func (b *Bearer) Ended() <-chan struct{} { return b.ended }
 
 // Secrets look like "fan_key_", 32 random bytes and a checksum over all that, in
 // letters and digits. The prefix tells people and secret scanners what they see,
-// and the checksum keeps what was mistyped or made up from being looked up.
+// and the checksum keeps what was mistyped or made up from being looked up. Keys of
+// portals have their own, so that versions that do not know them let nobody in by one.
 const (
 	keySecret     = "fan_key_"
+	portalSecret  = "fan_own_"
 	sessionSecret = "fan_sess_"
 
 	secretDigits = 43 // of 32 bytes in base 62
@@ -196,7 +198,7 @@ func (s *bearers) of(ctx context.Context, secret string) (*Bearer, error) {
 
 // lookUp asks the store, if the secret may be one at all.
 func (s *bearers) lookUp(ctx context.Context, secret string) (*Bearer, error) {
-	isKey := wellFormed(keySecret, secret)
+	isKey := wellFormed(keySecret, secret) || wellFormed(portalSecret, secret)
 	if !isKey && !wellFormed(sessionSecret, secret) {
 		return nil, ErrNotFound
 	}

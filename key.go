@@ -103,7 +103,11 @@ func (h *Hub) CreateKey(ctx context.Context, k *Key) (secret string, err error) 
 	if err := k.check(now); err != nil {
 		return "", err
 	}
-	secret = newSecret(keySecret)
+	prefix, most := keySecret, maxKeys
+	if k.Portal {
+		prefix, most = portalSecret, MaxPortalKeys
+	}
+	secret = newSecret(prefix)
 	if k.Hash, err = h.bearers.hash(ctx, secret); err != nil {
 		return "", fmt.Errorf("key %q: %w", k.Name, err)
 	}
@@ -112,10 +116,6 @@ func (h *Hub) CreateKey(ctx context.Context, k *Key) (secret string, err error) 
 	}
 	k.ID = KeyID(h.ids.next(now, "key_"))
 	k.CreatedAt, k.UsedAt = now, time.Time{}
-	most := maxKeys
-	if k.Portal {
-		most = MaxPortalKeys
-	}
 	if err := h.store.CreateKey(ctx, k, most); err != nil {
 		return "", fmt.Errorf("key %q: %w", k.Name, err)
 	}

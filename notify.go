@@ -25,5 +25,6 @@ func (h *Hub) NotifyFailing(ctx context.Context, ep *Endpoint, reason string) er
 	n, data := h.newsOf(ctx, EndpointFailing, ep)
 	since := ep.FailingSince
 	data.FailSince, data.Trigger, data.Reason = &since, "manual", cmp.Or(reason, h.whyFailing(ctx, ep))
+	h.mail(n, data)
 	return h.tell(ctx, n)
 }

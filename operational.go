@@ -1,7 +1,6 @@
 package fanfare
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,6 +79,10 @@ const maxTallies = 10_000
 func (o *operations) allow(of tallied, now time.Time) (n int, end time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.allowLocked(of, now)
+}
+
+func (o *operations) allowLocked(of tallied, now time.Time) (n int, end time.Time) {
 	t := o.tally[of]
 	if t.told == 0 || now.Sub(t.since) >= tellWindow || now.Before(t.since) {
 		t = tally{since: now}
@@ -201,11 +204,13 @@ type endpointNews struct {
 	AppUID      string        `json:"appUid,omitempty"`
 	Endpoint    EndpointID    `json:"endpointId"`
 	EndpointUID string        `json:"endpointUid,omitempty"`
-	Name        string        `json:"endpointName"`         // for people: what it is described as, or where it is without what may be secret
-	AlertEmail  string        `json:"alertEmail,omitempty"` // of the application: where its customer wants to be told
+	Name        string        `json:"endpointName"`         // for people: see [Endpoint.oneLine]
+	AlertEmail  string        `json:"alertEmail,omitempty"` // of the application, where its customer is to be told: see [Hub.mail]
 	FailSince   *time.Time    `json:"failSince,omitempty"`
 	Trigger     string        `json:"trigger,omitempty"` // of EndpointDisabled: manual or automatic; of EndpointFailing manual, if somebody had it told
 	Reason      string        `json:"reason,omitempty"`  // in words, of EndpointFailing and of an EndpointDisabled that is not manual
+
+	address string // the application's, which only Hub.mail lets out
 }
 
 type attemptNews struct {
@@ -228,9 +233,9 @@ type lastAttempt struct {
 
 // newsOf is news of an endpoint, whose application may be gone already.
 func (h *Hub) newsOf(ctx context.Context, kind string, ep *Endpoint) (*news, *endpointNews) {
-	data := &endpointNews{App: ep.Application, Endpoint: ep.ID, EndpointUID: ep.UID, Name: cmp.Or(ep.Description, MaskURL(ep.URL), ep.Kind)}
+	data := &endpointNews{App: ep.Application, Endpoint: ep.ID, EndpointUID: ep.UID, Name: ep.oneLine()}
 	if app, err := h.store.Application(ctx, string(ep.Application)); err == nil {
-		data.AppUID, data.AlertEmail = app.UID, app.AlertEmail
+		data.AppUID, data.address = app.UID, app.AlertEmail
 	}
 	return &news{Type: kind, Data: data}, data
 }
@@ -292,6 +297,7 @@ func (h *Hub) announceDisabling(ctx context.Context, ep *Endpoint, reason string
 	}
 	data.FailSince, data.Trigger, data.Reason = &since, "automatic", reason
 	n.once = fmt.Sprintf("%s:%s:%d", EndpointDisabled, ep.ID, ep.UpdatedAt.UnixMicro())
+	h.mail(n, data)
 	return h.tell(ctx, n)
 }
 

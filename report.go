@@ -86,6 +86,7 @@ func (d *dispatcher) watchHealth(ctx context.Context, t *target, now time.Time) 
 	d.work.Go(func() {
 		n, data := d.h.newsOf(ctx, EndpointFailing, t.Endpoint)
 		data.FailSince, data.Reason, n.once = &since, d.h.whyFailing(ctx, t.Endpoint), healthName(EndpointFailing, t.ID, since)
+		d.h.mail(n, data)
 		d.tell(ctx, n)
 	})
 }

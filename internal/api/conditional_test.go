@@ -173,6 +173,27 @@ func TestRates(t *testing.T) {
 	})
 }
 
+// TestKeysOfAPortalShareARate, however many the customer makes of them.
+func TestKeysOfAPortalShareARate(t *testing.T) {
+	running(t, nil, func(t *testing.T, w *world) {
+		w.app("acme")
+		w.app("other")
+		const own = `{"name":"k","scopes":["messages:read"]}`
+		_, one := w.keyBy(testKey, own)
+		_, two := w.keyBy(testKey, own)
+		others := w.do("POST", "/api/v1/app/other/key", own).want(201).object()["token"].(string)
+		_, provider := w.makeKey(`{"name":"ours","scopes":["messages:read"],"application":"acme"}`)
+		w.api = New(w.hub, w.store, &Options{KeyHash: HashKey(testKey), RateLimit: 2})
+		for i, want := range []int{200, 200, 429, 429} {
+			w.as([]string{one, two}[i%2], "GET", "/api/v1/app/acme/msg", "").want(want)
+		}
+		w.as(others, "GET", "/api/v1/app/other/msg", "").want(200)
+		for range 2 {
+			w.as(provider, "GET", "/api/v1/app/acme/msg", "").want(200)
+		}
+	})
+}
+
 func TestRatesAreKeptOfSoManyKeys(t *testing.T) {
 	b := buckets{rate: 1}
 	now := time.Now()

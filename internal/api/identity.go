@@ -120,21 +120,16 @@ func (who identity) may(a access) error {
 	case a.anyone:
 		return nil
 	}
-	if s := who.session(); s != nil {
-		switch {
-		case a.capability == noSession:
-			return insufficient("Neither a portal session nor a key made in one can do this.")
-		case !s.Has(a.capability):
-			return insufficient(`This needs a portal session with the capability "` + string(a.capability) + `".`)
-		}
+	s, k := who.session(), who.bearer.Key
+	switch {
+	case s != nil && a.capability == noSession:
+		return insufficient("Neither a portal session nor a key made in one can do this.")
+	case k != nil && !slices.Contains(k.Scopes, fanfare.ScopeAdmin) && !slices.Contains(k.Scopes, a.role()):
+		return insufficient(`This needs a key with the scope "` + string(a.role()) + `".`)
+	case s != nil && !s.Has(a.capability):
+		return insufficient(`This needs a portal session with the capability "` + string(a.capability) + `".`)
 	}
-	if who.bearer.Key == nil {
-		return nil
-	}
-	if scopes := who.bearer.Key.Scopes; slices.Contains(scopes, fanfare.ScopeAdmin) || slices.Contains(scopes, a.role()) {
-		return nil
-	}
-	return insufficient(`This needs a key with the scope "` + string(a.role()) + `".`)
+	return nil
 }
 
 // sees reports whether an event type is shown: those with feature flags are not to

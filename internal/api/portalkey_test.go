@@ -43,7 +43,7 @@ func TestCustomersMakeAndEndKeys(t *testing.T) {
 	first := list.items()[1]
 	delete(first, "createdAt")
 	want := `{"application":"` + acme + `","channels":null,"expiresAt":"2999-01-02T03:04:05Z","id":"` + one + `","lastUsedAt":null,"name":"reports","portal":true,"scopes":["messages:read","endpoints:read"]}`
-	if got := asJSON(t, first); got != want || strings.Contains(string(list.body), "fan_key_") {
+	if got := asJSON(t, first); got != want || strings.Contains(string(list.body), "fan_own_") || !strings.HasPrefix(secret, "fan_own_") {
 		t.Errorf("the key is %s, want %s", got, want)
 	}
 	if got := w.keysOf(token, "?limit=1"); !slices.Equal(got, []string{two}) {
@@ -119,6 +119,14 @@ func TestKeysOfPortalsHaveNoMore(t *testing.T) {
 		t.Errorf("it is shown the event types %v", got)
 	}
 	w.as(key, "GET", "/api/v1/event-type/flagged", "").want(404)
+	_, narrow := w.keyBy(testKey, `{"name":"k","scopes":["messages:read"]}`)
+	for path, want := range map[string]string{ // what it lacks is said as what it can be given
+		"/endpoint": `a key with the scope \"endpoints:write\"`, "/msg": "Neither a portal session nor a key made in one",
+	} {
+		if a := w.as(narrow, "POST", "/api/v1/app/acme"+path, `{}`).want(403); !strings.Contains(string(a.body), want) {
+			t.Errorf("%s is answered %s, want %s", path, a.body, want)
+		}
+	}
 	w.as(key, "POST", "/api/v1/app/acme/msg", `{"eventType":"open","payload":{}}`).want(403)
 	w.as(key, "POST", "/api/v1/app/acme/source", `{"profile":"none"}`).want(403)
 	w.as(key, "POST", "/api/v1/app/acme/msg/export", `{}`).want(403)

@@ -1,18 +1,21 @@
 package api
 
 import (
+	"crypto/sha256"
 	"math"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 // maxBuckets bounds those whose rate is known; beyond it, those go that are full
 // again, and if there are none all begin anew.
 const maxBuckets = 10_000
 
-// buckets hold each key to so many requests a second: a bucket has room for those
+// buckets hold each key, and those of a portal together, to so many requests a second: a bucket has room for those
 // of one second, and is filled evenly. The admin key is held to nothing.
 type buckets struct {
 	rate float64 // a second; 0: there is no limit
@@ -65,6 +68,16 @@ func (b *buckets) makeRoomLocked(now time.Time) {
 	}
 }
 
+// bucketOf is whose bucket b takes from: its own, by its secret and not by the header, where
+// one key can be written in many ways; but keys of a portal share one, since its customer
+// makes as many as they like.
+func bucketOf(b *fanfare.Bearer) [32]byte {
+	if b.Key != nil && b.Key.Portal {
+		return sha256.Sum256([]byte(b.Key.Application))
+	}
+	return b.Hash()
+}
+
 // throttle holds the request to its key's rate. What is left is said twice: in the
 // RateLimit fields of the IETF's draft, which are to be the standard, and in the
 // X-RateLimit ones that clients read today.
@@ -74,7 +87,7 @@ func (c *call) throttle() error {
 		return nil
 	}
 	now := time.Now()
-	left, ok := b.take(c.who.bearer.Hash(), now) // not the header: the same key can be written there in many ways
+	left, ok := b.take(bucketOf(c.who.bearer), now)
 	most, rest := int(b.most()), int(left)
 	next := 0.0 // seconds until there is a token more, or the first
 	if rest < most {
