@@ -29,7 +29,7 @@ func sendCommand(e *env) *cobra.Command {
 			flags.StringVar(&m.EventID, "event-id", "", "your own id for the event; a second one with the same id, and of the same version, is refused")
 			flags.IntVar(&m.Version, "event-type-version", 0, "version of the event type that the payload is of; otherwise it is taken for the current one")
 			flags.StringSliceVar(&m.Channels, "channel", nil, "channels the message is on")
-			flags.StringSliceVar(&m.Tags, "tag", nil, "tags to find it by")
+			flags.StringSliceVar(&m.Tags, "tag", nil, "tags to find it by; fanfare-test makes it a test")
 			flags.StringVar(&m.OrderingKey, "ordering-key", "", "ordered endpoints keep messages with the same key in order")
 			w.flags(flags)
 		},

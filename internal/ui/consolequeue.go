@@ -111,6 +111,9 @@ func readQueue(v *visit) error {
 		if row.AppName, err = names(fanfare.ApplicationID(row.App)); err != nil {
 			return err
 		}
+		if row.App == string(fanfare.OperationalApplication) { // which has no pages
+			row.URL, row.Act, row.AppName = "", nil, "Operational webhooks: see fanfare operational"
+		}
 		body.Rows = append(body.Rows, *row)
 	}
 	body.Further = out.Total - len(body.Rows)

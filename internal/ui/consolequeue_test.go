@@ -103,3 +103,24 @@ func TestAPlanSaysHowLongItTakes(t *testing.T) {
 	w.submit(200, w.get(200, form), "Show how much it is").says("That takes about 3 s, at 1 a second, as its limit has it.")
 	w.submit(200, w.get(200, "/task/new?kind=purge&app=acme&since=1h"), "Show how much it is").says("Remove payloads: 3", "That takes less than a second, at 5000 a second.")
 }
+
+// TestOperationalWebhooksInTheQueue lead nowhere, as they have no pages.
+func TestOperationalWebhooksInTheQueue(t *testing.T) {
+	w := newWorld(t, nil)
+	w.logIn(adminKey)
+	w.answers(500, "no")
+	if _, err := w.hub.Operational(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	op := &fanfare.Endpoint{Application: fanfare.OperationalApplication, URL: w.rcv.URL + "/news", EventTypes: []string{fanfare.EndpointCreated}, Retry: fanfare.Retry{Delays: []time.Duration{time.Hour}}}
+	if err := w.hub.CreateEndpoint(t.Context(), op); err != nil {
+		t.Fatal(err)
+	}
+	w.endpoint()
+	d := w.queue("Operational webhooks").lacks("Pause")
+	for _, at := range d.all("a", "href") {
+		if strings.Contains(at, string(op.ID)) {
+			t.Errorf("a link leads to %s", at)
+		}
+	}
+}
