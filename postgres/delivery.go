@@ -132,13 +132,6 @@ func numbers(states []fanfare.State) []int16 {
 // isTest is what the index message_test has.
 const isTest = `'` + fanfare.TestTag + `' = ANY(message.tags)`
 
-// testsOf are the tests of an application, which its parameter follows.
-const testsOf = `
-	SELECT message.id
-	FROM message
-	WHERE ` + isTest + `
-		AND message.application = `
-
 const selectStats = `
 	SELECT state, count(*)
 	FROM delivery
@@ -146,7 +139,7 @@ const selectStats = `
 		AND created_at >= $2
 		AND created_at < $3
 		AND $4 = (SELECT application FROM endpoint WHERE id = $1)
-		AND message NOT IN (` + testsOf + `$4)
+		AND message NOT IN (SELECT message.id FROM message WHERE ` + isTest + ` AND message.application = $4)
 	GROUP BY state`
 
 // Stats implements [fanfare.Log]; a state without deliveries is not in the map.

@@ -58,19 +58,17 @@ func (s *Store) WalkDeliveries(ctx context.Context, application fanfare.Applicat
 	}
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, query, args)
-		found, next, err = walk(r, err, &w, scanWalked)
+		found, next, err = walk(r, err, &w, func(r pgx.Rows) (*fanfare.Delivery, fanfare.MessageID, error) {
+			wanted := false
+			d, err := scanDeliveryAnd(r, &wanted)
+			if err != nil || !wanted {
+				return nil, d.Message, err
+			}
+			return d, d.Message, nil
+		})
 		return err
 	})
 	return found, next, unlessNone(err)
-}
-
-func scanWalked(r pgx.Rows) (*fanfare.Delivery, fanfare.MessageID, error) {
-	wanted := false
-	d, err := scanDeliveryAnd(r, &wanted)
-	if err != nil || !wanted {
-		return nil, d.Message, err
-	}
-	return d, d.Message, nil
 }
 
 // walk scans rows until enough is found, and says where to go on; "": there are no
@@ -130,25 +128,24 @@ func (s *Store) WalkMessages(ctx context.Context, application fanfare.Applicatio
 	}
 	args := walkArgs(app, &w)
 	args["endpoint"] = idOf(endpointPrefix, endpoint)
-	scan := func(r pgx.Rows) (*fanfare.Message, fanfare.MessageID, error) {
-		msg := &fanfare.Message{Application: application}
-		var raw id
-		var key *string
-		var deliverAt, createdAt int64
-		wanted := false
-		if err := r.Scan(&raw, &msg.EventType, &msg.Channels, &msg.Tags, &key, &deliverAt, &createdAt, &msg.EventTypeVersion, &wanted); err != nil {
-			return nil, "", err
-		}
-		msg.ID = fanfare.MessageID(fanfare.EncodeID(messagePrefix, raw))
-		msg.OrderingKey, msg.DeliverAt, msg.CreatedAt = given(key), stored.Instant(deliverAt), stored.Instant(createdAt)
-		if !wanted {
-			return nil, msg.ID, nil
-		}
-		return msg, msg.ID, nil
-	}
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := conn.Query(ctx, walkMessages, args)
-		found, next, err = walk(r, err, &w, scan)
+		found, next, err = walk(r, err, &w, func(r pgx.Rows) (*fanfare.Message, fanfare.MessageID, error) {
+			msg := &fanfare.Message{Application: application}
+			var raw id
+			var key *string
+			var deliverAt, createdAt int64
+			wanted := false
+			if err := r.Scan(&raw, &msg.EventType, &msg.Channels, &msg.Tags, &key, &deliverAt, &createdAt, &msg.EventTypeVersion, &wanted); err != nil {
+				return nil, "", err
+			}
+			msg.ID = fanfare.MessageID(fanfare.EncodeID(messagePrefix, raw))
+			msg.OrderingKey, msg.DeliverAt, msg.CreatedAt = given(key), stored.Instant(deliverAt), stored.Instant(createdAt)
+			if !wanted {
+				return nil, msg.ID, nil
+			}
+			return msg, msg.ID, nil
+		})
 		return err
 	})
 	return found, next, unlessNone(err)

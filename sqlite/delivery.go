@@ -215,13 +215,6 @@ func endpointsOfMessage(conn *sqlite.Conn, app id, f *fanfare.DeliveryFilter) (e
 // [fanfare.TestTag] among them.
 const isTest = `instr(message.tags, '"` + fanfare.TestTag + `"') > 0`
 
-// testsOf are the tests of an application, which its parameter follows.
-const testsOf = `
-	SELECT message.id
-	FROM message INDEXED BY message_test
-	WHERE ` + isTest + `
-		AND message.application = `
-
 const selectStats = `
 	SELECT state, count(*)
 	FROM delivery
@@ -229,7 +222,7 @@ const selectStats = `
 		AND created_at >= ?2
 		AND created_at < ?3
 		AND ?4 = (SELECT application FROM endpoint WHERE id = ?1)
-		AND message NOT IN (` + testsOf + `?4)
+		AND message NOT IN (SELECT message.id FROM message INDEXED BY message_test WHERE ` + isTest + ` AND message.application = ?4)
 	GROUP BY state`
 
 // Stats implements [fanfare.Log]; a state without deliveries is not in the map.

@@ -114,8 +114,9 @@ func (m *Model) WalkDeliveries(_ context.Context, app fanfare.ApplicationID, ep 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	passed := map[fanfare.MessageID]*fanfare.Delivery{}
+	only := len(w.States) == 1 && w.States[0] > fanfare.Delivered // then the others are not looked at: stores have an index
 	for _, d := range m.deliveries {
-		if d.Endpoint == ep && m.messages[d.Message].Application == app {
+		if d.Endpoint == ep && m.messages[d.Message].Application == app && (!only || d.State == w.States[0]) {
 			passed[d.Message] = d
 		}
 	}
