@@ -17,12 +17,12 @@ const insertEndpoint = `
 	ON CONFLICT DO NOTHING`
 
 // endpointArgs are the parameters of insertEndpoint and updateEndpoint.
-func (s *Store) endpointArgs(ep *fanfare.Endpoint, raw, app id) []any {
-	settings, sealedBy := s.seal(endpointPlace(raw), stored.Settings(ep))
+func (s *Store) endpointArgs(ctx context.Context, tx pgx.Tx, ep *fanfare.Endpoint, raw, app id) ([]any, error) {
+	settings, sealedBy, err := s.seal(ctx, tx, endpointPlace(raw), stored.Settings(ep))
 	return []any{
 		optional(ep.UID), ep.URL, ep.Ordered, ep.Disabled, stored.Micros(ep.FailingSince), settings, sealedBy,
 		stored.Micros(ep.CreatedAt), stored.Micros(ep.UpdatedAt), raw, app, channelsOf(ep), ep.Paused,
-	}
+	}, err
 }
 
 // CreateEndpoint implements [fanfare.Catalogue].
@@ -40,7 +40,11 @@ func (s *Store) CreateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 		if err := mustHaveApplication(ctx, tx, app); err != nil {
 			return err
 		}
-		if err := mustInsert(tx.Exec(ctx, insertEndpoint, s.endpointArgs(ep, raw, app)...)); err != nil {
+		args, err := s.endpointArgs(ctx, tx, ep, raw, app)
+		if err != nil {
+			return err
+		}
+		if err := mustInsert(tx.Exec(ctx, insertEndpoint, args...)); err != nil {
 			return err
 		}
 		return changed(ctx, tx, app)
@@ -141,7 +145,11 @@ func (s *Store) UpdateEndpoint(ctx context.Context, ep *fanfare.Endpoint) error 
 		if next, err = nextRevision(ctx, tx, ep.Revision, lockEndpointRevision, raw, app); err != nil {
 			return err
 		}
-		if err := mustChange(tx.Exec(ctx, updateEndpoint, append(s.endpointArgs(ep, raw, app), next)...)); err != nil {
+		args, err := s.endpointArgs(ctx, tx, ep, raw, app)
+		if err != nil {
+			return err
+		}
+		if err := mustChange(tx.Exec(ctx, updateEndpoint, append(args, next)...)); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, updateRanks, raw, ep.Ordered, shardOf(raw)); err != nil {

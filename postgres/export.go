@@ -27,8 +27,11 @@ func (s *Store) addPart(ctx context.Context, tx pgx.Tx, task id, number int64, p
 	if p == nil {
 		return nil
 	}
-	content, sealedBy := s.seal(partPlace(task, number), p.Content)
-	_, err := tx.Exec(ctx, "INSERT INTO task_part (task, number, sealed_by, content) VALUES ($1, $2, $3, $4)", task, number, sealedBy, content)
+	content, sealedBy, err := s.seal(ctx, tx, partPlace(task, number), p.Content)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO task_part (task, number, sealed_by, content) VALUES ($1, $2, $3, $4)", task, number, sealedBy, content)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,10 @@ func (s *Store) Remember(ctx context.Context, scope, key string, a *fanfare.Answ
 	expires := stored.Micros(now.Add(keyRetention))
 	done := exists("SELECT 1 FROM answer WHERE scope = $1 AND key = $2 AND status = $3 AND expires_at = $4", scope, key, a.Status, expires)
 	return s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
-		body, sealedBy := s.seal(answerPlace(scope, key), a.Body)
+		body, sealedBy, err := s.seal(ctx, tx, answerPlace(scope, key), a.Body)
+		if err != nil {
+			return err
+		}
 		if body == nil {
 			body = []byte{}
 		}
@@ -89,11 +92,14 @@ const upsertSetting = `
 // SetSetting implements [fanfare.Log].
 func (s *Store) SetSetting(ctx context.Context, name string, value []byte) error {
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		sealed, sealedBy := s.seal(settingPlace(name), value)
+		sealed, sealedBy, err := s.seal(ctx, tx, settingPlace(name), value)
+		if err != nil {
+			return err
+		}
 		if sealed == nil {
 			sealed = []byte{}
 		}
-		_, err := tx.Exec(ctx, upsertSetting, name, sealed, sealedBy)
+		_, err = tx.Exec(ctx, upsertSetting, name, sealed, sealedBy)
 		return err
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -77,11 +78,16 @@ const selectNear = `
 	FROM node
 	WHERE starts_with(process, $1)`
 
+// insertNode inserts none that could not read what is sealed.
 const insertNode = `
-	INSERT INTO node (id, name, process, horizon, started_at, expires_at)
-	VALUES ($1, $2, $3, 0, now(), now() + make_interval(secs => $4))
+	INSERT INTO node (id, name, process, horizon, started_at, expires_at, keys)
+	SELECT $1, $2, $3, 0, now(), now() + make_interval(secs => $4), $5
+	WHERE ` + opensSealed + `
 	ON CONFLICT (id) DO UPDATE
 	SET expires_at = excluded.expires_at`
+
+// opensSealed is the condition that the key that seals is among those in $5.
+const opensSealed = `NOT EXISTS (SELECT 1 FROM sealing_key WHERE id <> '' AND id <> ALL($5::text[]))`
 
 // Join implements [fanfare.Shared]. It removes what is known to be no node any more,
 // so that others need not wait for the ends of their leases: what this Store was
@@ -98,16 +104,23 @@ func (s *Store) Join(ctx context.Context, name string) error {
 	var self id
 	_, _ = rand.Read(self[:]) // never fails
 	s.member.former = append(s.member.former, self)
+	let := false
 	err = s.hold(ctx, func(batch *pgx.Batch) {
 		batch.Queue(hurryLocks)
 		batch.Queue("DELETE FROM node WHERE id = ANY($1)", gone)
-		batch.Queue(insertNode, self, name, optional(ownProcess.String()), leaseTime.Seconds())
+		batch.Queue(insertNode, self, name, optional(ownProcess.String()), leaseTime.Seconds(), s.keyIDs()).Exec(func(tag pgconn.CommandTag) error {
+			let = tag.RowsAffected() > 0
+			return nil
+		})
 		batch.Queue(notifyOne, channel, newsRenew)
 	})
 	if err != nil {
 		return err
 	}
 	s.member.former = []id{self}
+	if !let {
+		return s.mustHaveCurrent(ctx)
+	}
 	s.member.mu.Lock()
 	defer s.member.mu.Unlock()
 	s.wasNode.Store(true)

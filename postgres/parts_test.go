@@ -41,6 +41,12 @@ func TestWhatAnExportWritesIsSealed(t *testing.T) {
 			}
 			parts++
 		}
+		if ring != nil {
+			if err := s.Rekey(t.Context(), ring); err != nil {
+				t.Fatal(err)
+			}
+			resealed(t, s, ring.Current())
+		}
 		for n := range parts {
 			if content, err := s.TaskPart(t.Context(), task.ID, n); err != nil || string(content) != telltale {
 				t.Errorf("part %d is %q, %v", n, content, err)

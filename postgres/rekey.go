@@ -1,44 +1,52 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/seal"
 )
 
-// A resealing is the work of bringing everything under a new key.
-type resealing struct {
-	work   sync.WaitGroup
-	runs   atomic.Bool           // there is one at a time, and no other key meanwhile
-	failed atomic.Pointer[error] // why the last one stopped; nil: it did not
-}
-
 var (
-	// ErrResealing is what Rekey returns while the last change of keys is under way.
+	// ErrResealing is what Rekey returns while this Store still reseals everything since
+	// the last change of keys.
 	ErrResealing = errors.New("the secrets are still being resealed since the last change of keys; wait until that has ended")
 
-	// ErrOthers is what Rekey returns while other nodes work on the database: they could
-	// not read what is sealed with a key that they have not been given.
+	// ErrOthers is what MustBeAlone returns while other nodes work on the database.
 	ErrOthers = errors.New("other nodes have the database open, which need the new key too")
 
 	errUnsealed = errors.New("the database was opened without keys; open it with some, and it will be sealed")
 )
 
-// Rekey makes ring the keys of the database, whose first one seals from now on. It
-// must hold the keys that are in use, and this Store be of the only node: several are
-// given a new key by their [Options], one after the other. What is sealed with the old
-// ones is readable all along, and is resealed in the background, some rows at a time;
-// [Store.Sealing] tells when that is done. If it is broken off the next Open goes on
-// with it. If Rekey fails the keys are as they were; ErrResealing: wait.
+// A LackError says which nodes have not been given a key as their first one: they
+// could not read what is sealed with it, or do not want it.
+type LackError struct {
+	Key   string
+	Nodes []string // their names and ids
+}
+
+func (e *LackError) Error() string {
+	return "the key " + e.Key + " is not the first one of " + strings.Join(e.Nodes, " and ")
+}
+
+// Rekey has the first key of the ring seal from now on, on all nodes at once, and makes
+// ring the keys of this Store. It must hold the keys that are in use, and its first one
+// be the first of all other nodes too: a LackError says of which it is not. What is
+// sealed with old ones is readable all along, and is resealed in the background, some
+// rows at a time; [Store.Sealing] tells when that is done. If it is broken off the next
+// Open goes on with it, or another Rekey, of whichever node. If Rekey fails, what seals
+// is as it was; ErrResealing: wait.
 func (s *Store) Rekey(ctx context.Context, ring *seal.Ring) (err error) {
-	if s.keys.Load() == nil {
+	before := s.keys.Load()
+	if before == nil {
 		return errUnsealed
 	}
 	if !s.resealing.runs.CompareAndSwap(false, true) {
@@ -49,48 +57,155 @@ func (s *Store) Rekey(ctx context.Context, ring *seal.Ring) (err error) {
 			s.resealing.runs.Store(false)
 		}
 	}()
-	if err := s.MustBeAlone(ctx); err != nil {
-		return err
-	}
-	used, err := s.keysInUse(ctx)
+	current, old, err := s.sealedWith(ctx)
 	if err != nil {
 		return err
 	}
-	for _, id := range append(used, s.keys.Load().Current()) {
+	for _, id := range append(old, current) {
 		if id != "" && !ring.Has(id) {
 			return fmt.Errorf("the secrets are still sealed with a key that is to go: %w", &seal.MissingKeyError{ID: id})
 		}
 	}
-	s.keys.Store(ring)
+	if next := ring.Current(); next != current {
+		err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error { return s.mustAllHave(ctx, conn, next) })
+		if err != nil {
+			return err
+		}
+	}
+	s.keys.Store(ring) // who asks for the key that seals must have it
+	if err := s.changeKey(ctx, ring.Current()); err != nil {
+		var lack *LackError
+		if errors.As(err, &lack) { // else it may have been changed
+			s.keys.Store(before)
+		}
+		return err
+	}
 	s.resealing.failed.Store(nil)
 	s.resealing.work.Go(s.resealBehind)
 	return nil
 }
 
-// resealBehind seals everything with the present key. It outlives who asked for it, and
-// ends with the Store: hence no context of theirs. What was sealed with another key
-// before and is stored only now is found when it looks again.
-func (s *Store) resealBehind() {
-	defer s.resealing.runs.Store(false)
-	ctx := context.Background()
-	for {
-		err := s.resealAll(ctx)
-		var used []string
-		if err == nil {
-			used, err = s.keysInUse(ctx)
+// changeKey makes a key that all nodes have the one that seals. Who is storing something
+// sealed has stored it by then.
+func (s *Store) changeKey(ctx context.Context, key string) error {
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		// In this order, as one who reseals waits for rows of others who store.
+		if err := serially(ctx, tx, resealLock); err != nil {
+			return err
 		}
-		switch {
-		case errors.Is(err, errClosed):
-			return // the next Open goes on
-		case err != nil:
-			s.resealing.failed.Store(&err)
-			return
+		if err := serially(ctx, tx, sealingLock); err != nil {
+			return err
 		}
-		current := s.keys.Load().Current()
-		if !slices.ContainsFunc(used, func(id string) bool { return id != current }) {
-			return
+		current := ""
+		if err := tx.QueryRow(ctx, selectSealingKey).Scan(&current); err != nil || current == key {
+			return err
+		}
+		if err := s.mustAllHave(ctx, tx, key); err != nil {
+			return err
+		}
+		return setSealingKey(ctx, tx, key)
+	})
+}
+
+const selectFirstKeys = `
+	SELECT id, name, coalesce(keys[1], '')
+	FROM node
+	WHERE expires_at >= now()
+	ORDER BY started_at, id`
+
+// A wish is which key a node has first; "" if its program is too old to say so.
+type wish struct{ node, key string }
+
+// A querier is a connection, or a transaction.
+type querier interface {
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+}
+
+// wishes are those of all nodes; of this one, if it is any, what it is about to be.
+func (s *Store) wishes(ctx context.Context, conn querier, own string) ([]wish, error) {
+	self := s.member.node()
+	r, err := conn.Query(ctx, selectFirstKeys)
+	return rows(r, err, func(r pgx.Rows) (v wish, err error) {
+		var node id
+		err = r.Scan(&node, &v.node, &v.key)
+		v.node = fmt.Sprintf("%s (%s)", v.node, fanfare.EncodeID(nodePrefix, node))
+		if self != nil && *self == node {
+			v.key = own // which its row has a second later
+		}
+		return v, err
+	})
+}
+
+// lacking are the nodes that have another first key.
+func lacking(all []wish, key string) (nodes []string) {
+	for _, v := range all {
+		if v.key != key {
+			nodes = append(nodes, v.node)
 		}
 	}
+	return nodes
+}
+
+// mustAllHave returns a LackError unless a key is the first one of all other nodes.
+func (s *Store) mustAllHave(ctx context.Context, conn querier, key string) error {
+	all, err := s.wishes(ctx, conn, key)
+	if nodes := lacking(all, key); err == nil && nodes != nil {
+		err = &LackError{key, nodes}
+	}
+	return err
+}
+
+// A Sealing is how the secrets of a database are sealed.
+type Sealing struct {
+	Key  string   // the id of the key that seals; "" if none does
+	Old  []string // the ids of other keys that some are sealed with
+	Left int      // how many are
+
+	// Next is a key that does not seal, and is the first one of this node, or else of
+	// another one: Rekey makes it the one that does; "" if there is none.
+	Next string
+	// Lacking are the nodes of which Next, or else Key, is not the first one.
+	Lacking []string
+
+	Err error // why resealing has stopped on this node; nil if it has not
+}
+
+// Sealing tells how the secrets are sealed.
+func (s *Store) Sealing(ctx context.Context) (Sealing, error) {
+	ring := s.keys.Load()
+	if ring == nil {
+		return Sealing{}, nil
+	}
+	current, old, err := s.sealedWith(ctx)
+	if err != nil {
+		return Sealing{}, err
+	}
+	v := Sealing{Key: current}
+	for _, id := range old {
+		if id != "" {
+			v.Old = append(v.Old, id)
+		}
+	}
+	if err := s.resealing.failed.Load(); err != nil {
+		v.Err = *err
+	}
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) (err error) {
+		if v.Left = 0; len(v.Old) > 0 {
+			if err := conn.QueryRow(ctx, countSealed, v.Old).Scan(&v.Left); err != nil {
+				return err
+			}
+		}
+		all, err := s.wishes(ctx, conn, ring.Current())
+		v.Next = ""
+		for _, one := range append([]wish{{key: ring.Current()}}, all...) {
+			if v.Next == "" && one.key != v.Key {
+				v.Next = one.key
+			}
+		}
+		v.Lacking = lacking(all, cmp.Or(v.Next, v.Key))
+		return err
+	})
+	return v, err
 }
 
 // joinWait is how long MustBeAlone waits for a node that is about to join to know

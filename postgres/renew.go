@@ -20,8 +20,8 @@ const (
 
 	extendLease = `
 	UPDATE node
-	SET expires_at = now() + make_interval(secs => $2), horizon = $3, takes = $4
-	WHERE id = $1`
+	SET expires_at = now() + make_interval(secs => $2), horizon = $3, takes = $4, keys = $5
+	WHERE id = $1 AND ` + opensSealed
 
 	// deleteExpired passes over a node that is just writing: it is not gone. It tells the
 	// others, as a part of what it held is theirs.
@@ -101,7 +101,7 @@ func (s *Store) Renew(ctx context.Context, horizon uint64, take bool) (*fanfare.
 	var seen int64
 	err := s.hold(ctx, func(batch *pgx.Batch) {
 		batch.Queue(hurryLocks)
-		batch.Queue(extendLease, *self, leaseTime.Seconds(), int64(horizon), take).Exec(func(tag pgconn.CommandTag) error {
+		batch.Queue(extendLease, *self, leaseTime.Seconds(), int64(horizon), take, s.keyIDs()).Exec(func(tag pgconn.CommandTag) error {
 			lost = tag.RowsAffected() == 0
 			return nil
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -22,14 +23,55 @@ func settingPlace(name string) string { return fmt.Sprintf("setting/%X/value", n
 
 func answerPlace(scope, key string) string { return fmt.Sprintf("answer/%X/%X/body", scope, key) }
 
-// seal gives what is to be stored in a place, and the id of the key it is sealed
-// with; "" if it is not.
-func (s *Store) seal(place string, text []byte) (kept []byte, sealedBy string) {
+// lockSealing has whoever is to change the key that seals wait for this transaction.
+const lockSealing = `
+	SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))`
+
+// sealingLock names that lock.
+const sealingLock = "sealing_key"
+
+// selectSealingKey gives the key that seals, whichever node is asked; "" for none yet.
+const selectSealingKey = `
+	SELECT coalesce(max(id), '')
+	FROM sealing_key`
+
+// sealer gives the keys, first the one that seals until the transaction has ended: a
+// process that was stopped meanwhile, or knows of no change, seals with no other one.
+func (s *Store) sealer(ctx context.Context, tx pgx.Tx) (*seal.Ring, error) {
+	current := ""
+	batch := &pgx.Batch{}
+	batch.Queue(lockSealing, sealingLock)
+	batch.Queue(selectSealingKey).QueryRow(func(r pgx.Row) error { return r.Scan(&current) })
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, err
+	}
 	ring := s.keys.Load()
+	switch {
+	case current == "":
+		return ring, nil
+	case ring == nil:
+		return nil, &seal.MissingKeyError{ID: current}
+	}
+	return ring.Using(current)
+}
+
+// sealWith gives what is to be stored in a place, and the id of the key it is sealed
+// with; "" if there is no ring.
+func sealWith(ring *seal.Ring, place string, text []byte) (kept []byte, sealedBy string) {
 	if ring == nil {
 		return text, ""
 	}
 	return []byte(ring.Seal(place, text)), ring.Current()
+}
+
+// seal is sealWith in a transaction that stores it.
+func (s *Store) seal(ctx context.Context, tx pgx.Tx, place string, text []byte) (kept []byte, sealedBy string, err error) {
+	ring, err := s.sealer(ctx, tx)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: sealing it: %w", place, err)
+	}
+	kept, sealedBy = sealWith(ring, place, text)
+	return kept, sealedBy, nil
 }
 
 // unseal gives what was stored in a place.
@@ -99,135 +141,102 @@ func (s *Store) keysInUse(ctx context.Context) (used []string, err error) {
 	return used, err
 }
 
-// A Sealing is how the secrets of a database are sealed.
-type Sealing struct {
-	Key string   // the id of the key that seals here; "" if none does
-	Old []string // the ids of other keys that some are sealed with
-	Err error    // why resealing has stopped; nil if it has not
-}
-
-// Sealing tells how the secrets are sealed. Old ones are of processes that have not
-// been given the new key yet, or not as the first: the next Open reseals them.
-func (s *Store) Sealing(ctx context.Context) (Sealing, error) {
-	ring := s.keys.Load()
-	if ring == nil {
-		return Sealing{}, nil
-	}
-	v := Sealing{Key: ring.Current()}
-	if err := s.resealing.failed.Load(); err != nil {
-		v.Err = *err
-	}
-	used, err := s.keysInUse(ctx)
-	for _, key := range used {
-		if key != "" && key != v.Key {
-			v.Old = append(v.Old, key)
-		}
-	}
-	return v, err
-}
-
 // takeKeys makes sure, before anyone reads or writes, that the keys open all that is
-// sealed. left reports whether something is not sealed with the first of them.
-func (s *Store) takeKeys(ctx context.Context, ring *seal.Ring) (left bool, err error) {
+// sealed. A database in which nothing is sealed is from now on, with the first of them.
+// plain reports whether something is not sealed that is to be, and left whether
+// something is sealed with another key than the one that seals.
+func (s *Store) takeKeys(ctx context.Context, ring *seal.Ring) (plain, left bool, err error) {
+	s.keys.Store(ring)
 	used, err := s.keysInUse(ctx)
 	if err != nil {
-		return false, err
+		return false, false, err
+	}
+	if err := mustHave(ring, used...); err != nil {
+		return false, false, err
+	}
+	current, err := s.settleKey(ctx, used)
+	if err == nil {
+		err = mustHave(ring, current)
 	}
 	for _, key := range used {
-		if key != "" && (ring == nil || !ring.Has(key)) {
-			return false, fmt.Errorf("its secrets are sealed: %w; give the keys that it was used with before, which no copy of it contains", &seal.MissingKeyError{ID: key})
-		}
-		left = left || ring != nil && key != ring.Current()
+		plain = plain || key != current && key == ""
+		left = left || key != current
 	}
-	s.keys.Store(ring)
-	return left, nil
+	return plain, left, err
 }
 
-// A sealedColumn is where secrets stand: a table, the columns of its key, and the
-// column; place names a row's by the key's columns as text.
-type sealedColumn struct {
-	table, column string
-	key           []string
-	place         func(key []string) string
-}
-
-var sealedColumns = []sealedColumn{
-	{"endpoint", "settings", []string{"id"}, func(key []string) string {
-		return "endpoint/" + strings.ToUpper(strings.ReplaceAll(key[0], "-", "")) + "/settings"
-	}},
-	{"source", "settings", []string{"id"}, func(key []string) string {
-		return "source/" + strings.ToUpper(strings.ReplaceAll(key[0], "-", "")) + "/settings"
-	}},
-	{"setting", "value", []string{"name"}, func(key []string) string { return settingPlace(key[0]) }},
-	{"answer", "body", []string{"scope", "key"}, func(key []string) string { return answerPlace(key[0], key[1]) }},
-	{"task_part", "content", []string{"task", "number"}, func(key []string) string {
-		return "task_part/" + strings.ToUpper(strings.ReplaceAll(key[0], "-", "")) + "/" + key[1] + "/content"
-	}},
-}
-
-// resealChunk is how many rows of a table one transaction reseals.
-const resealChunk = 100
-
-// chunk is fewer rows of those that are large.
-func (c *sealedColumn) chunk() int {
-	if c.table == "task_part" {
-		return resealChunk / 20
-	}
-	return resealChunk
-}
-
-// resealAll seals with the present key what is sealed with others or with none, some
-// rows at a time.
-func (s *Store) resealAll(ctx context.Context) error {
-	for _, c := range sealedColumns {
-		for n := c.chunk(); n == c.chunk(); {
-			err := s.write(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-				n, err = s.reseal(ctx, tx, c)
-				return err
-			})
-			if err != nil {
-				return err
-			}
+// mustHave returns a [seal.MissingKeyError] if the ring has not all of these keys.
+func mustHave(ring *seal.Ring, ids ...string) error {
+	for _, id := range ids {
+		if id != "" && (ring == nil || !ring.Has(id)) {
+			return fmt.Errorf("its secrets are sealed: %w; give the keys that it was used with before, which no copy of it contains", &seal.MissingKeyError{ID: id})
 		}
 	}
 	return nil
 }
 
-func (s *Store) reseal(ctx context.Context, tx pgx.Tx, c sealedColumn) (n int, err error) {
-	columns := make([]string, len(c.key))
-	where := make([]string, len(c.key))
-	for i, name := range c.key {
-		columns[i] = name + "::text"
-		where[i] = fmt.Sprintf("%s::text = $%d", name, 3+i)
-	}
-	type row struct {
-		key      []string
-		kept     []byte
-		sealedBy string
-	}
-	r, err := tx.Query(ctx, "SELECT ARRAY["+strings.Join(columns, ", ")+"], "+c.column+", sealed_by FROM "+c.table+
-		" WHERE sealed_by <> $1 LIMIT $2 FOR NO KEY UPDATE", s.keys.Load().Current(), c.chunk())
-	some, err := rows(r, err, func(r pgx.Rows) (row, error) {
-		var v row
-		err := r.Scan(&v.key, &v.kept, &v.sealedBy)
-		return v, err
-	})
-	if err != nil {
-		return 0, err
-	}
-	for _, v := range some {
-		text, err := s.unseal(c.place(v.key), v.kept, v.sealedBy)
+// settleKey returns the key that seals. Where the database does not say, as it was used
+// by an older program, was copied from a file or is new, it does from now on.
+func (s *Store) settleKey(ctx context.Context, used []string) (current string, err error) {
+	err = s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if err := serially(ctx, tx, sealingLock); err != nil {
+			return err
+		}
+		r, err := tx.Query(ctx, "SELECT id FROM sealing_key WHERE id <> ''")
 		if err != nil {
-			return 0, err
+			return err
 		}
-		kept, sealedBy := s.seal(c.place(v.key), text)
-		args := []any{kept, sealedBy}
-		for _, part := range v.key {
-			args = append(args, part)
+		known, err := pgx.CollectRows(r, pgx.RowTo[string])
+		if err != nil {
+			return err
 		}
-		if _, err := tx.Exec(ctx, "UPDATE "+c.table+" SET "+c.column+" = $1, sealed_by = $2 WHERE "+strings.Join(where, " AND "), args...); err != nil {
-			return 0, err
+		ring := s.keys.Load()
+		switch {
+		case len(known) == 1:
+			current = known[0]
+			return nil
+		case ring == nil:
+			current = ""
+			return nil
 		}
+		current = ring.Current()
+		for _, id := range slices.Backward(ring.IDs()) {
+			if slices.Contains(used, id) {
+				current = id // the first of those in use
+			}
+		}
+		if !slices.Contains(used, current) {
+			if err := s.mustAllHave(ctx, tx, current); err != nil {
+				return err
+			}
+		}
+		return setSealingKey(ctx, tx, current)
+	})
+	return current, err
+}
+
+func setSealingKey(ctx context.Context, tx pgx.Tx, current string) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM sealing_key WHERE id <> $1", current); err != nil {
+		return err
 	}
-	return len(some), nil
+	_, err := tx.Exec(ctx, "INSERT INTO sealing_key (id) VALUES ($1) ON CONFLICT DO NOTHING", current)
+	return err
+}
+
+// mustHaveCurrent returns a [seal.MissingKeyError] if the Store has not the key that
+// seals.
+func (s *Store) mustHaveCurrent(ctx context.Context) error {
+	current, _, err := s.sealedWith(ctx)
+	if err == nil {
+		err = mustHave(s.keys.Load(), current)
+	}
+	return err
+}
+
+// keyIDs are the ids of the Store's keys.
+func (s *Store) keyIDs() []string {
+	if ring := s.keys.Load(); ring != nil {
+		return ring.IDs()
+	}
+	return []string{}
 }

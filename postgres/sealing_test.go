@@ -24,16 +24,23 @@ func TestContractSealed(t *testing.T) {
 	storetest.RunSealed(t, databases(t, seal.NewRing(seal.NewKey())))
 }
 
-// TestANewKeySealsEverything opens a database with keys one after the other.
+// TestANewKeySealsEverything opens a database with keys one after the other. One that is
+// only given seals nothing.
 func TestANewKeySealsEverything(t *testing.T) {
 	t.Parallel()
 	url := database(t)
 	const secret = "hmac-secret-of-api-keys"
 	first, second := seal.NewKey(), seal.NewKey()
-	at := func(ring *seal.Ring, want ...string) {
+	at := func(ring *seal.Ring, rekey bool, want ...string) {
 		t.Helper()
 		s := openAt(t, url, ring)
 		defer s.Close()
+		if rekey {
+			if err := s.Rekey(t.Context(), ring); err != nil {
+				t.Error(err)
+			}
+			resealed(t, s, ring.Current())
+		}
 		if got, err := s.Setting(t.Context(), "pepper"); err != nil || string(got) != secret {
 			t.Errorf("the setting is %q (%v), want %q", got, err, secret)
 		}
@@ -46,14 +53,15 @@ func TestANewKeySealsEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	at(nil, "")
-	at(seal.NewRing(first), seal.NewRing(first).Current())
+	at(nil, false, "")
+	at(seal.NewRing(first), false, first.ID())
 	ring, err := seal.ParseRing(second.Text() + "\n" + first.Text())
 	if err != nil {
 		t.Fatal(err)
 	}
-	at(ring, ring.Current())
-	at(seal.NewRing(second), ring.Current())
+	at(ring, false, first.ID())
+	at(ring, true, second.ID())
+	at(seal.NewRing(second), false, second.ID())
 	for _, ring := range []*seal.Ring{nil, seal.NewRing(first)} {
 		var missing *seal.MissingKeyError
 		if s, err := postgres.Open(t.Context(), url, &postgres.Options{Keys: ring}); !errors.As(err, &missing) {
@@ -111,7 +119,8 @@ func TestKeysAreChangedWhileAllIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	ring := old.With(seal.NewKey())
-	if err := s.Rekey(t.Context(), ring); !errors.Is(err, postgres.ErrOthers) {
+	var lack *postgres.LackError
+	if err := s.Rekey(t.Context(), ring); !errors.As(err, &lack) || lack.Key != ring.Current() || !strings.HasPrefix(strings.Join(lack.Nodes, " "), "other (node_") {
 		t.Errorf("beside another node: %v", err)
 	}
 	alone := make(chan error, 1)
@@ -130,31 +139,42 @@ func TestKeysAreChangedWhileAllIsRead(t *testing.T) {
 	if err := s.Rekey(t.Context(), ring); err != nil {
 		t.Fatal(err)
 	}
+	if v, err := s.Sealing(t.Context()); err != nil || (v.Left > 0) != (v.Old != nil) || v.Left > many+10 {
+		t.Errorf("sealing: %+v, %v", v, err)
+	}
 	holds(s)
 	for i := 0; i < many; i += 40 {
 		if err := hub.UpdateEndpoint(t.Context(), eps[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		sealing, err := s.Sealing(t.Context())
-		if err != nil || sealing.Err != nil || sealing.Key != ring.Current() || time.Now().After(deadline) {
-			t.Fatalf("it is sealed so: %+v, %v", sealing, err)
-		}
-		if sealing.Old == nil {
-			break
-		}
-	}
+	resealed(t, s, ring.Current())
 	holds(s)
 	last := seal.NewKey()
 	for errors.Is(s.Rekey(t.Context(), ring.With(last)), postgres.ErrResealing) {
 		time.Sleep(time.Millisecond)
 	}
 	s.Close() // in the midst of it
-	for _, ring := range []*seal.Ring{ring.With(last), seal.NewRing(last)} {
-		s := openAt(t, url, ring)
-		holds(s)
-		s.Close()
+	s = openAt(t, url, ring.With(last))
+	holds(s)
+	resealed(t, s, last.ID())
+	s.Close()
+	s = openAt(t, url, seal.NewRing(last))
+	defer s.Close()
+	holds(s)
+}
+
+// resealed waits until everything is sealed with one key.
+func resealed(t *testing.T, s *postgres.Store, key string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		v, err := s.Sealing(t.Context())
+		if err != nil || v.Err != nil || v.Key != key || time.Now().After(deadline) {
+			t.Fatalf("it is sealed so: %+v, %v", v, err)
+		}
+		if v.Old == nil {
+			return
+		}
 	}
 }
 

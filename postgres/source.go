@@ -24,15 +24,15 @@ const insertSource = `
 	ON CONFLICT DO NOTHING`
 
 // sourceArgs are the parameters of insertSource and updateSource.
-func (s *Store) sourceArgs(src *fanfare.Source, raw, app id) []any {
+func (s *Store) sourceArgs(ctx context.Context, tx pgx.Tx, src *fanfare.Source, raw, app id) ([]any, error) {
 	token := fanfare.TokenHash(src.Token)
 	var old []byte
 	if src.OldToken.Text != "" {
 		hash := fanfare.TokenHash(src.OldToken.Text)
 		old = hash[:]
 	}
-	settings, sealedBy := s.seal(sourcePlace(raw), stored.Source(src))
-	return []any{optional(src.UID), token[:], old, settings, sealedBy, stored.Micros(src.CreatedAt), stored.Micros(src.UpdatedAt), raw, app}
+	settings, sealedBy, err := s.seal(ctx, tx, sourcePlace(raw), stored.Source(src))
+	return []any{optional(src.UID), token[:], old, settings, sealedBy, stored.Micros(src.CreatedAt), stored.Micros(src.UpdatedAt), raw, app}, err
 }
 
 // CreateSource implements [fanfare.Sources].
@@ -60,7 +60,11 @@ func (s *Store) CreateSource(ctx context.Context, src *fanfare.Source, most int)
 		if n >= most {
 			return fanfare.ErrTooMany
 		}
-		return mustInsert(tx.Exec(ctx, insertSource, s.sourceArgs(src, raw, app)...))
+		args, err := s.sourceArgs(ctx, tx, src, raw, app)
+		if err != nil {
+			return err
+		}
+		return mustInsert(tx.Exec(ctx, insertSource, args...))
 	})
 	if err == nil {
 		src.Revision = 1
@@ -156,7 +160,11 @@ func (s *Store) UpdateSource(ctx context.Context, src *fanfare.Source) error {
 		if next, err = nextRevision(ctx, tx, src.Revision, lockSourceRevision, raw, app); err != nil {
 			return err
 		}
-		return mustChange(tx.Exec(ctx, updateSource, append(s.sourceArgs(src, raw, app), next)...))
+		args, err := s.sourceArgs(ctx, tx, src, raw, app)
+		if err != nil {
+			return err
+		}
+		return mustChange(tx.Exec(ctx, updateSource, append(args, next)...))
 	})
 	if err == nil {
 		src.Revision = next

@@ -59,10 +59,10 @@ type Store struct {
 type Options struct {
 	// Keys seal what is secret in the database, such as what endpoints sign and
 	// authenticate with. From the first time on they are needed to open it, and Open
-	// reseals with the first of them what is sealed with another, or not at all: what
-	// stood there before is left in the server's files and logs until it uses those
-	// again. All processes must be given the same keys; a new one not as the first,
-	// until all have it. nil: nothing is sealed.
+	// seals with the first of them what is not sealed: what stood there before is left in
+	// the server's files and logs until it uses those again. Which key seals then stands
+	// in the database. All processes must be given the same keys; when all have a new one,
+	// as the first, [Store.Rekey] has it seal. nil: nothing is sealed.
 	Keys *seal.Ring
 
 	// Listen is the URL of a connection on which news of other processes are heard
@@ -138,11 +138,11 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 	if err := s.continuePlaces(ctx); err != nil {
 		return nil, err
 	}
-	left, err := s.takeKeys(ctx, opt.Keys)
+	plain, left, err := s.takeKeys(ctx, opt.Keys)
 	if err != nil {
 		return nil, err
 	}
-	if left {
+	if plain {
 		if err := s.resealAll(ctx); err != nil {
 			return nil, err
 		}
@@ -160,6 +160,10 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 	s.telling = newTeller(s.tell)
 	s.sweeping = sweeper{wake: make(chan struct{}, 1), end: end}
 	s.sweeping.done.Go(func() { s.sweep(background) })
+	if left && !plain {
+		s.resealing.runs.Store(true)
+		s.resealing.work.Go(s.resealBehind)
+	}
 	return s, nil
 }
 

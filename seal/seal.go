@@ -65,6 +65,19 @@ func ParseRing(text string) (*Ring, error) {
 // With is the ring with one more key, which seals from now on.
 func (r *Ring) With(current Key) *Ring { return NewRing(current, r.keys...) }
 
+// Using is the ring of the same keys, of which the one of that id seals; a
+// [MissingKeyError] if there is none.
+func (r *Ring) Using(id string) (*Ring, error) {
+	i := slices.IndexFunc(r.keys, func(k Key) bool { return k.id == id })
+	switch {
+	case i < 0:
+		return nil, &MissingKeyError{id}
+	case i == 0:
+		return r, nil
+	}
+	return NewRing(r.keys[i], slices.Delete(slices.Clone(r.keys), i, i+1)...), nil
+}
+
 // Text writes the keys down, one a line. It opens everything they seal.
 func (r *Ring) Text() string {
 	var b strings.Builder
@@ -82,14 +95,17 @@ func (r *Ring) Has(id string) bool {
 	return slices.ContainsFunc(r.keys, func(k Key) bool { return k.id == id })
 }
 
-// String names the keys, and discloses none.
-func (r *Ring) String() string {
-	names := make([]string, len(r.keys))
+// IDs are the ids of the keys, that of the one that seals first.
+func (r *Ring) IDs() []string {
+	ids := make([]string, len(r.keys))
 	for i, k := range r.keys {
-		names[i] = k.id
+		ids[i] = k.id
 	}
-	return strings.Join(names, " ")
+	return ids
 }
+
+// String names the keys, and discloses none.
+func (r *Ring) String() string { return strings.Join(r.IDs(), " ") }
 
 // GoString does what String does.
 func (r *Ring) GoString() string { return r.String() }

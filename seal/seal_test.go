@@ -78,6 +78,15 @@ func TestARingOpensWhatItsOldKeysSealed(t *testing.T) {
 	if after.Current() != next.ID() || !after.Has(old.ID()) || before.Has(next.ID()) {
 		t.Errorf("the ring %v became %v", before, after)
 	}
+	if back, err := after.Using(old.ID()); err != nil || back.String() != old.ID()+" "+next.ID() || after.Current() != next.ID() {
+		t.Errorf("of the ring %v the old key seals in %v (%v)", after, back, err)
+	}
+	if same, err := after.Using(next.ID()); err != nil || same.String() != after.String() {
+		t.Errorf("of the ring %v the present key seals in %v (%v)", after, same, err)
+	}
+	if _, err := before.Using(next.ID()); err == nil {
+		t.Error("a key seals that is not there")
+	}
 	sealed := before.Seal(place, []byte("text"))
 	if got, err := after.Open(place, sealed); err != nil || string(got) != "text" {
 		t.Errorf("the new ring opens it to %q, %v", got, err)

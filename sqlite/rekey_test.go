@@ -26,6 +26,9 @@ func TestKeysAreChangedWhileAllIsRead(t *testing.T) {
 	if err := s.Rekey(t.Context(), ring); err != nil {
 		t.Fatal(err)
 	}
+	if v, err := s.Sealing(t.Context()); err != nil || v.Old != nil && (v.Left < 1 || v.Left > many+10) || v.Old == nil && v.Left != 0 {
+		t.Errorf("sealing: %+v, %v", v, err)
+	}
 	for n := range uint32(many) { // written and read on the way
 		ep, err := s.Endpoint(t.Context(), application, idOf("ep_", 10+n))
 		if err != nil || ep.Secrets[0].Text != secrets[1] {

@@ -67,8 +67,9 @@ func (s *Store) unsealSettings(ep fanfare.EndpointID, stored, sealedBy string) (
 
 // A Sealing is how the secrets of a database are sealed.
 type Sealing struct {
-	Key string   // the id of the key that seals; "" if none does
-	Old []string // the ids of keys that some are sealed with still
+	Key  string   // the id of the key that seals; "" if none does
+	Old  []string // the ids of keys that some are sealed with still
+	Left int      // how many are
 
 	// Traces is whether secrets that were stored before there was a key may still
 	// be found in parts of the file that are no longer in use. If the file could
@@ -98,10 +99,25 @@ func (s *Store) Sealing(ctx context.Context) (Sealing, error) {
 				v.Old = append(v.Old, id)
 			}
 		}
-		return err
+		if err != nil || v.Old == nil {
+			return err
+		}
+		return sqlitex.ExecuteTransient(conn, countOld, &sqlitex.ExecOptions{Args: []any{v.Key}, ResultFunc: func(stmt *sqlite.Stmt) error {
+			v.Left = stmt.ColumnInt(0)
+			return nil
+		}})
 	})
 	return v, err
 }
+
+// countOld counts what is sealed with other keys than one.
+const countOld = `
+	WITH old (id) AS (SELECT id FROM sealing_key WHERE id NOT IN (?, ''))
+	SELECT (SELECT count(*) FROM endpoint WHERE sealed_by IN old)
+		+ (SELECT count(*) FROM source WHERE sealed_by IN old)
+		+ (SELECT count(*) FROM setting WHERE sealed_by IN old)
+		+ (SELECT count(*) FROM answer WHERE sealed_by IN old)
+		+ (SELECT count(*) FROM task_part WHERE sealed_by IN old)`
 
 // SealedBy returns the ids of the keys that are needed to open the database in
 // that file; none if its secrets are not sealed, or there is no database.

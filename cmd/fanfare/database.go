@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -62,7 +63,7 @@ func openFile(ctx context.Context, path string, ring *seal.Ring) (*database, err
 	}
 	sealing := func(ctx context.Context) (api.Sealing, error) {
 		s, err := store.Sealing(ctx)
-		return api.Sealing(s), err
+		return api.Sealing{Key: s.Key, Old: s.Old, Left: s.Left, Traces: s.Traces, Err: s.Err}, err
 	}
 	return &database{store: store, kind: "sqlite", sealing: sealing, rekey: store.Rekey}, nil
 }
@@ -78,9 +79,23 @@ func openServer(ctx context.Context, url, news string, ring *seal.Ring) (*databa
 	}
 	sealing := func(ctx context.Context) (api.Sealing, error) {
 		s, err := store.Sealing(ctx)
-		return api.Sealing{Key: s.Key, Old: s.Old, Err: s.Err}, err
+		return api.Sealing{Key: s.Key, Old: s.Old, Left: s.Left, Next: s.Next, Lacking: s.Lacking, Err: s.Err}, err
 	}
 	return &database{store: store, kind: "postgresql", place: placeOf(at), sealing: sealing, rekey: store.Rekey, alone: store.MustBeAlone}, nil
+}
+
+// warn logs what is not yet with the secrets as it should be.
+func (d *database) warn(ctx context.Context, log *slog.Logger) {
+	sealing, err := d.sealing(ctx)
+	if err != nil {
+		return // whoever asks for it is told
+	}
+	if sealing.Traces {
+		log.Warn("secrets stored before there was a key may still be found in unused parts of the database file, which could not be rewritten: see that there is room for a second one, in the folder for temporary files too, and start again")
+	}
+	if sealing.Next != "" {
+		log.Warn(`a new key of the secrets was given, which does not seal yet: once it is the first one of every server on the database, run "fanfare secrets rotate"`, "key", sealing.Next)
+	}
 }
 
 // placeOf says where a database is.

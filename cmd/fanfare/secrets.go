@@ -15,7 +15,10 @@ import (
 type sealing struct {
 	Key       string
 	OldKeys   []string
+	Left      int
 	Resealing bool
+	Next      string
+	Lacking   []string
 	Traces    bool
 	Error     string
 }
@@ -26,12 +29,24 @@ func (s *sealing) show(r *request) error {
 	case s.Error != "":
 		state = "resealing has stopped: " + s.Error
 	case s.Resealing:
-		state = "being resealed"
+		state = "being resealed: " + counted(s.Left, "record") + " left"
 	case s.Traces:
 		state = "sealed, but unused parts of the database file may hold what was stored before there was a key"
+	case s.older():
+		state = "all are sealed with this key, but a server of an older version may seal with another: " + strings.Join(s.Lacking, " and ")
 	}
-	return fields(r.out, "key", s.Key, "still needed", strings.Join(s.OldKeys, " "), "secrets", state)
+	next := s.Next
+	switch {
+	case next != "" && len(s.Lacking) > 0:
+		next += ", which is not the first key yet of " + strings.Join(s.Lacking, " and ")
+	case next != "":
+		next += `, which every server has: "fanfare secrets rotate" has it seal`
+	}
+	return fields(r.out, "key", s.Key, "next", next, "still needed", strings.Join(s.OldKeys, " "), "secrets", state)
 }
+
+// older reports whether there are servers that do not say what they seal with.
+func (s *sealing) older() bool { return s.Next == "" && len(s.Lacking) > 0 }
 
 func secretsCommand(e *env) *cobra.Command {
 	var keyFile, data string
@@ -56,7 +71,14 @@ func secretsCommand(e *env) *cobra.Command {
 		verb{use: "rotate", short: "Seal the secrets with a new key, while the server runs",
 			long: "Adds a new key to the server's file of keys, and seals the secrets in its database\n" +
 				"with it, some at a time. The old keys stay in the file: copies of the database need\n" +
-				"them. Copy the file again afterwards.",
+				"them. Copy the file again afterwards.\n\n" +
+				"Of several servers on one database none makes a key for the others. Put a new one\n" +
+				"(\"openssl rand -base64 32\" makes one) before the present one in the file, or in\n" +
+				"FANFARE_SECRETS_KEY, of each, and start them again one after the other: the old one goes\n" +
+				"on sealing. Then rotate, at any of them: the new one seals at all of them from that moment\n" +
+				"on, and what the old one has sealed is resealed, some at a time. \"fanfare secrets status\"\n" +
+				"shows how much is left, and which keys may go. If the server that does it is stopped,\n" +
+				"rotate once more, or start it again: it goes on.",
 			do: func(ctx context.Context, r *request) error {
 				return show(ctx, r, http.MethodPost, "/secrets-key/rotate", nil, func(s *sealing) error { return s.show(r) })
 			}},

@@ -13,7 +13,6 @@ import (
 	"sync"
 
 	"github.com/fanfarehq/fanfare/internal/api"
-	"github.com/fanfarehq/fanfare/postgres"
 	"github.com/fanfarehq/fanfare/seal"
 	"github.com/fanfarehq/fanfare/sqlite"
 )
@@ -35,10 +34,9 @@ type secretsKeys struct {
 	path string // of their file; "" if the environment has them
 	made bool   // now: there was no file
 
-	ring *seal.Ring // as the server starts
-
 	rotating sync.Mutex // held by the one rotation there is at a time
-	database *database  // once it is open
+	ring     *seal.Ring
+	database *database // once it is open
 }
 
 // findSecretsKeys settles the keys of a database: those of the environment, else
@@ -159,62 +157,4 @@ func (k *secretsKeys) where() string {
 // Sealing implements [api.Secrets].
 func (k *secretsKeys) Sealing(ctx context.Context) (api.Sealing, error) {
 	return k.database.sealing(ctx)
-}
-
-// Rotate implements [api.Secrets]. The new key is in the file before anything is
-// sealed with it; the old ones stay there, since copies of the database need them.
-func (k *secretsKeys) Rotate(ctx context.Context) error {
-	k.rotating.Lock()
-	defer k.rotating.Unlock()
-	alone := error(nil)
-	if k.database.alone != nil {
-		alone = k.database.alone(ctx)
-	}
-	switch {
-	case errors.Is(alone, postgres.ErrOthers):
-		return &api.NotNowError{Reason: "Every server on this database needs the new key before one of them uses it: put it behind the present one in " + k.where() + " of each and start them again, then before it, and start them again once more."}
-	case alone != nil:
-		return alone
-	case k.path == "":
-		return &api.NotNowError{Reason: "The keys are in " + secretsKeyVariable + ": put a new one and a comma before the present one there, and start the server again."}
-	}
-	sealing, err := k.database.sealing(ctx)
-	if err != nil {
-		return err
-	}
-	if len(sealing.Old) > 0 && sealing.Err == nil {
-		return &api.NotNowError{Reason: sqlite.ErrResealing.Error() + "."}
-	}
-	before, err := readKeyFile(k.path)
-	if err != nil {
-		return err
-	}
-	next := seal.NewKey()
-	after := withKey(before, next)
-	ring, err := seal.ParseRing(after)
-	if err != nil {
-		return &api.NotNowError{Reason: k.path + ": " + err.Error() + "."}
-	}
-	if err := writeKeyFile(k.path, after); err != nil {
-		return err
-	}
-	if err := k.database.rekey(ctx, ring); err != nil {
-		// The database may have taken the key all the same: it stays, behind the others.
-		return errors.Join(err, writeKeyFile(k.path, strings.TrimRight(before, "\n")+"\n"+next.Text()+"\n"))
-	}
-	return nil
-}
-
-// withKey is the text of a file of keys with one more, before the others.
-func withKey(text string, next seal.Key) string {
-	var head strings.Builder
-	rest := text
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
-			break
-		}
-		head.WriteString(line)
-		rest = rest[len(line):]
-	}
-	return head.String() + next.Text() + "\n" + rest
 }

@@ -47,7 +47,9 @@ func (s *sealing) use(id string) string {
 		return "in use"
 	case slices.Contains(s.OldKeys, id):
 		return "needed: some secrets are sealed with it still"
-	case s.Error != "" || s.Resealing:
+	case id == s.Next:
+		return "does not seal yet"
+	case s.Error != "" || s.Resealing || s.older():
 		return "keep it until all secrets are resealed"
 	}
 	return "may go once you keep no copy of the database from when it was in use"

@@ -19,7 +19,7 @@ func TestEachLineOfAFileOfKeysIsTold(t *testing.T) {
 		t.Errorf("what is no key: %v", err)
 	}
 	resealing := sealing{Key: now.ID(), OldKeys: []string{old.ID()}, Resealing: true}
-	done := sealing{Key: now.ID()}
+	done, given, among := sealing{Key: now.ID()}, sealing{Key: old.ID(), Next: now.ID()}, sealing{Key: now.ID(), Lacking: []string{"older"}}
 	for _, c := range []struct {
 		in   sealing
 		key  seal.Key
@@ -29,6 +29,9 @@ func TestEachLineOfAFileOfKeysIsTold(t *testing.T) {
 		{resealing, old, "needed: some secrets are sealed with it still"},
 		{resealing, older, "keep it until all secrets are resealed"},
 		{done, now, "in use"},
+		{given, now, "does not seal yet"},
+		{given, old, "in use"},
+		{among, old, "keep it until all secrets are resealed"},
 		{done, old, "may go once you keep no copy of the database from when it was in use"},
 	} {
 		if got := c.in.use(c.key.ID()); got != c.want {

@@ -315,9 +315,7 @@ func serve(ctx context.Context, e *env, s *serveSettings) (err error) {
 			return err
 		}
 	}
-	if sealing, err := db.sealing(ctx); err == nil && sealing.Traces {
-		log.Warn("secrets stored before there was a key may still be found in unused parts of the database file, which could not be rewritten: see that there is room for a second one, in the folder for temporary files too, and start again")
-	}
+	db.warn(ctx, log)
 	w := &welcome{url: localURL(ln.Addr()), data: db.place, key: key}
 	if secrets.made {
 		w.secretsKey = secrets.path

@@ -179,7 +179,7 @@ func TestAForgedAddressIsNotAudited(t *testing.T) {
 type immovable struct{}
 
 func (immovable) Sealing(context.Context) (Sealing, error) {
-	return Sealing{Key: "k_2", Old: []string{"k_1"}, Err: errors.New("the disk is gone")}, nil
+	return Sealing{Key: "k_2", Old: []string{"k_1"}, Left: 7, Next: "k_3", Lacking: []string{"web-2"}, Err: errors.New("the disk is gone")}, nil
 }
 
 func (immovable) Rotate(context.Context) error { return &NotNowError{"Put it into the environment."} }
@@ -192,7 +192,7 @@ func TestTheKeyOfSecretsIsShownAndChangedByAdmins(t *testing.T) {
 	w.do("POST", "/api/v1/secrets-key/rotate", "").want(409)
 	w.api.(*server).secrets = immovable{}
 	got := string(w.do("GET", "/api/v1/secrets-key", "").want(200).body)
-	if want := `{"key":"k_2","oldKeys":["k_1"],"resealing":false,"traces":false,"error":"the disk is gone"}`; got != want {
+	if want := `{"key":"k_2","oldKeys":["k_1"],"left":7,"resealing":false,"next":"k_3","lacking":["web-2"],"traces":false,"error":"the disk is gone"}`; got != want {
 		t.Errorf("the answer is %s, want %s", got, want)
 	}
 	if got := w.do("POST", "/api/v1/secrets-key/rotate", "").want(409).object()["detail"]; got != "Put it into the environment." {
