@@ -73,7 +73,7 @@ func (h *Hub) newAttempt(t *target, msg *Message) *Attempt {
 	started := h.now()
 	return &Attempt{
 		ID:      AttemptID(h.ids.next(started, "atmpt_")),
-		Message: msg.ID, Endpoint: t.ID, EventType: msg.EventType,
+		Message: msg.ID, Endpoint: t.ID, EventType: msg.EventType, Test: msg.IsTest(),
 		URL: t.URL, StartedAt: started,
 	}
 }

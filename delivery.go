@@ -72,6 +72,7 @@ type Attempt struct {
 	Message   MessageID
 	Endpoint  EndpointID
 	EventType string // of the message
+	Test      bool   // whether that is one: see [TestTag]
 	Number    int    // 1 for the first of the round
 	Manual    bool
 	URL       string

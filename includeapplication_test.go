@@ -74,6 +74,7 @@ func TestWhoseAMessageIsFollowsTheApplication(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		}
+		synctest.Wait()
 		if want := []string{"acme", "renamed", string(w.app.ID)}; !slices.Equal(told, want) {
 			t.Errorf("batches say %q, want %q", told, want)
 		}

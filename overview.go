@@ -12,6 +12,10 @@ type Overview interface {
 	// RecordedBefore lists attempts, those stored last first. next is before which to
 	// go on; 0 when there is nothing further.
 	RecordedBefore(ctx context.Context, f RecentFilter) (some []Recent, next Place, err error)
+	// NewestAttempts reads the newest attempts of each of several endpoints, so many of
+	// each at most, the newest first, without the bodies that were answered. Who has none
+	// is not in the map.
+	NewestAttempts(ctx context.Context, eps []EndpointID, most int) (map[EndpointID][]*Attempt, error)
 }
 
 // An EndpointFilter picks endpoints of all applications.
@@ -75,4 +79,11 @@ func (h *Hub) EveryEndpoint(ctx context.Context, f EndpointFilter) ([]*Endpoint,
 // last first.
 func (h *Hub) RecordedBefore(ctx context.Context, f RecentFilter) ([]Recent, Place, error) {
 	return h.store.RecordedBefore(ctx, f)
+}
+
+// NewestAttempts reads the newest attempts of each of several endpoints of any applications
+// but the operational one, so many of each at most, the newest first, without the bodies that
+// were answered. Who has none is not in the map.
+func (h *Hub) NewestAttempts(ctx context.Context, eps []EndpointID, most int) (map[EndpointID][]*Attempt, error) {
+	return h.store.NewestAttempts(ctx, eps, most)
 }

@@ -91,6 +91,7 @@ func TestARecordThatFailsHoldsUpNoOther(t *testing.T) {
 			return s.Record(ctx, os...)
 		})
 		time.Sleep(500 * time.Millisecond)
+		synctest.Wait()
 		if len(want) != 99 || !slices.Equal(stored, want) {
 			t.Errorf("%d attempts were stored, and %d were to be, in their order", len(stored), len(want))
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/fanfarehq/fanfare/internal/stored"
 )
 
-const attemptColumns = `attempt.id, attempt.message, attempt.endpoint, message.event_type, attempt.number, attempt.manual,
+const attemptColumns = `attempt.id, attempt.message, attempt.endpoint, message.event_type, coalesce(` + isTest + `, false), attempt.number, attempt.manual,
 		attempt.url, attempt.started_at, attempt.duration, attempt.first_byte, attempt.request_header,
 		attempt.status, attempt.response_header, attempt.response_body, attempt.truncated,
 		attempt.class, attempt.detail, attempt.state, attempt.next_at`
@@ -27,7 +27,7 @@ func scanAttemptAnd(r pgx.Rows, a *fanfare.Attempt, more ...any) error {
 	var request, response []byte
 	var detail *string
 	var state int16
-	err := r.Scan(append([]any{&raw, &msg, &ep, &a.EventType, &a.Number, &a.Manual, &a.URL, &started, &duration, &firstByte, &request,
+	err := r.Scan(append([]any{&raw, &msg, &ep, &a.EventType, &a.Test, &a.Number, &a.Manual, &a.URL, &started, &duration, &firstByte, &request,
 		&a.Status, &response, &a.ResponseBody, &a.Truncated, &a.Class, &detail, &state, &next}, more...)...)
 	if err != nil {
 		return err

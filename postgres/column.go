@@ -22,6 +22,16 @@ func parse[T ~string](prefix string, text T) (id, bool) {
 	return fanfare.DecodeID(prefix, string(text))
 }
 
+// endpointIDs are those of endpoints, without what no endpoint is called.
+func endpointIDs(eps []fanfare.EndpointID) (all []id) {
+	for _, ep := range eps {
+		if raw, ok := parse(endpointPrefix, ep); ok {
+			all = append(all, raw)
+		}
+	}
+	return all
+}
+
 // optional is a text that is NULL where there is none.
 func optional(text string) *string {
 	if text == "" {

@@ -48,17 +48,11 @@ const selectEndpointTallies = `
 
 // EndpointTallies implements [fanfare.EndpointTallies].
 func (s *Store) EndpointTallies(ctx context.Context, but [][16]byte, eps []fanfare.EndpointID, since time.Time) (all []fanfare.EndpointTally, err error) {
-	var named []id
-	for _, ep := range eps {
-		if raw, ok := parse(endpointPrefix, ep); ok {
-			named = append(named, raw)
-		}
-	}
 	if but == nil {
 		but = [][16]byte{} // nil is NULL, and nothing is known to be another than that
 	}
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		r, err := conn.Query(ctx, selectEndpointTallies, named, stored.From(since), but)
+		r, err := conn.Query(ctx, selectEndpointTallies, endpointIDs(eps), stored.From(since), but)
 		all, err = rows(r, err, func(r pgx.Rows) (t fanfare.EndpointTally, err error) {
 			var ep id
 			var begins int64

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/internal/stored"
@@ -127,4 +128,36 @@ func (s *Store) RecordedBefore(ctx context.Context, f fanfare.RecentFilter) (som
 		return err
 	})
 	return some, next, err
+}
+
+// selectNewestAttempts reads those of each endpoint by the index that has them in order.
+var selectNewestAttempts = `
+	SELECT ` + strings.NewReplacer("attempt.response_body", "NULL::bytea", "message.", "attempt.").Replace(attemptColumns) + `
+	FROM endpoint
+	CROSS JOIN LATERAL (
+		SELECT attempt.*, message.event_type, message.tags
+		FROM attempt
+		JOIN message ON message.application = endpoint.application AND message.id = attempt.message
+		WHERE attempt.endpoint = endpoint.id
+		ORDER BY attempt.id DESC
+		LIMIT $2
+	) AS attempt
+	WHERE endpoint.id = ANY($1::uuid[]) AND endpoint.application <> $3
+	ORDER BY attempt.id DESC`
+
+// NewestAttempts implements [fanfare.Overview].
+func (s *Store) NewestAttempts(ctx context.Context, eps []fanfare.EndpointID, most int) (of map[fanfare.EndpointID][]*fanfare.Attempt, err error) {
+	own, _ := parse(applicationPrefix, fanfare.OperationalApplication)
+	wanted := endpointIDs(eps)
+	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		of = make(map[fanfare.EndpointID][]*fanfare.Attempt, len(eps))
+		return readByIndex(ctx, conn, func(r pgx.Rows) error {
+			as, err := rows(r, nil, scanAttempt)
+			for _, a := range as {
+				of[a.Endpoint] = append(of[a.Endpoint], a)
+			}
+			return err
+		}, selectNewestAttempts, wanted, most, own)
+	})
+	return of, err
 }

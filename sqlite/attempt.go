@@ -12,7 +12,7 @@ import (
 )
 
 const attemptsWhere = `
-	SELECT attempt.id, attempt.message, attempt.endpoint, message.event_type, attempt.number, attempt.manual,
+	SELECT attempt.id, attempt.message, attempt.endpoint, message.event_type, ` + isTest + `, attempt.number, attempt.manual,
 		attempt.url, attempt.started_at, attempt.duration, attempt.first_byte, attempt.request_header,
 		attempt.status, attempt.response_header, attempt.response_body, attempt.truncated,
 		attempt.class, attempt.detail, attempt.state, attempt.next_at
@@ -38,6 +38,7 @@ func scanAttempt(row *row) (*fanfare.Attempt, error) {
 		Message:        fanfare.MessageID(row.name(messagePrefix)),
 		Endpoint:       fanfare.EndpointID(row.name(endpointPrefix)),
 		EventType:      row.text(),
+		Test:           row.truth(),
 		Number:         int(row.number()),
 		Manual:         row.truth(),
 		URL:            row.text(),

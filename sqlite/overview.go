@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"strings"
 
 	"github.com/fanfarehq/fanfare"
 
@@ -127,4 +128,58 @@ func (s *Store) RecordedBefore(ctx context.Context, f fanfare.RecentFilter) (som
 		return err
 	})
 	return some, next, err
+}
+
+// selectNewestAttempts leaves out the bodies, which may be long.
+var selectNewestAttempts = strings.Replace(listAttempts.down, "attempt.response_body", "NULL", 1)
+
+const selectOwner = `
+	SELECT application
+	FROM endpoint
+	WHERE id = ? AND application <> ?`
+
+// NewestAttempts implements [fanfare.Overview].
+func (s *Store) NewestAttempts(ctx context.Context, eps []fanfare.EndpointID, most int) (of map[fanfare.EndpointID][]*fanfare.Attempt, err error) {
+	own, _ := parse(applicationPrefix, fanfare.OperationalApplication)
+	newest := afterID(attemptPrefix, fanfare.Page{})
+	err = s.readAll(ctx, func(conn *sqlite.Conn) error {
+		of = make(map[fanfare.EndpointID][]*fanfare.Attempt, len(eps))
+		owner, err := conn.Prepare(selectOwner)
+		if err != nil {
+			return err
+		}
+		stmt, err := conn.Prepare(selectNewestAttempts)
+		if err != nil {
+			return err
+		}
+		for _, name := range eps {
+			ep, ok := parse(endpointPrefix, name)
+			if !ok {
+				continue
+			}
+			bind := binder{stmt: owner}
+			bind.id(ep)
+			bind.id(own)
+			var app id
+			found, err := one(owner, func(row *row) { app = row.id() })
+			if err != nil || !found {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			bindAttempts(stmt, app, ep, &fanfare.AttemptFilter{})
+			newest.bind(stmt)
+			stmt.SetInt64(":limit", int64(most))
+			as, err := scanAll(stmt, scanAttempt)
+			if err != nil {
+				return err
+			}
+			if len(as) > 0 {
+				of[name] = as
+			}
+		}
+		return nil
+	})
+	return of, err
 }

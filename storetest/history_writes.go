@@ -198,7 +198,7 @@ func (h *history) record() {
 	state := draw(h, "state", fanfare.Waiting, fanfare.Delivered, fanfare.GivenUp, fanfare.GivenUp)
 	o := &fanfare.Outcome{
 		Attempt: &fanfare.Attempt{
-			ID: fanfare.AttemptID(id), Message: msg.ID, Endpoint: ep.ID, EventType: cmp.Or(msg.EventType, "a"), Number: 1, URL: ep.URL, StartedAt: at,
+			ID: fanfare.AttemptID(id), Message: msg.ID, Endpoint: ep.ID, EventType: cmp.Or(msg.EventType, "a"), Test: msg.IsTest(), Number: 1, URL: ep.URL, StartedAt: at,
 			Status: draw(h, "status", 0, 200, 404, 503), Class: draw(h, "class", fanfare.ClassSuccess, fanfare.ClassStatus),
 			ResponseBody: []byte(draw(h, "body", "", "\x00\xff")), State: state,
 		},

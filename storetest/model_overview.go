@@ -62,3 +62,23 @@ func (m *Model) RecordedBefore(_ context.Context, f fanfare.RecentFilter) (some 
 	}
 	return some, next, nil
 }
+
+// NewestAttempts implements [fanfare.Overview].
+func (m *Model) NewestAttempts(_ context.Context, eps []fanfare.EndpointID, most int) (map[fanfare.EndpointID][]*fanfare.Attempt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	of := make(map[fanfare.EndpointID][]*fanfare.Attempt)
+	for id, ep := range m.endpoints {
+		if !slices.Contains(eps, id) || ep.Application == fanfare.OperationalApplication {
+			continue
+		}
+		newest := pick(m.attempts, fanfare.Page{Limit: most}, func(a *fanfare.Attempt) string { return string(a.ID) }, func(a *fanfare.Attempt) bool { return a.Endpoint == id }, cloneAttempt)
+		for _, a := range newest {
+			a.ResponseBody = nil
+		}
+		if len(newest) > 0 {
+			of[id] = newest
+		}
+	}
+	return of, nil
+}

@@ -9,6 +9,7 @@ import (
 var overviewTests = []test{
 	{"endpoints of all applications are listed, the newest first", everyEndpoint},
 	{"attempts of all applications are listed, those stored last first", recordedBefore},
+	{"the newest attempts of several endpoints are read at once", newestAttempts},
 }
 
 // everyEndpoint walks with pages and looks of several sizes.
@@ -140,4 +141,41 @@ func (w *world) recent(f fanfare.RecentFilter, outcome fanfare.OutcomeFilter, ow
 			return ids
 		}
 	}
+}
+
+func newestAttempts(w *world) {
+	app, other := w.application(""), w.application("")
+	ep, theirs, idle, left := w.endpoint(app), w.endpoint(other), w.endpoint(app), w.endpoint(app)
+	want := map[fanfare.EndpointID][]*fanfare.Attempt{}
+	for range 4 {
+		test := w.draft(app)
+		test.Tags = []string{fanfare.TestTag}
+		msg := w.accept(test, ep, left)
+		w.record(msg, left, fanfare.GivenUp)
+		o := w.outcome(msg, ep, fanfare.GivenUp)
+		o.Attempt.ResponseBody = []byte("no")
+		w.ok(w.store.Record(w.Context(), o))
+		a := *o.Attempt
+		a.ResponseBody = nil
+		want[ep.ID] = append(want[ep.ID], &a)
+		want[theirs.ID] = append(want[theirs.ID], w.record(w.message(other, theirs), theirs, fanfare.Delivered))
+	}
+	for id, as := range want {
+		as = as[1:]
+		slices.Reverse(as)
+		want[id] = as
+	}
+	own := w.operational()
+	ours := w.endpoint(own)
+	w.record(w.message(own, ours), ours, fanfare.Delivered)
+	ids := []fanfare.EndpointID{theirs.ID, idle.ID, "ep_none", ep.ID, ours.ID}
+	for range 2 {
+		of, err := w.store.NewestAttempts(w.Context(), ids, 3)
+		w.ok(err)
+		same(w, "the newest three of each", of, want)
+		w.reopen()
+	}
+	of, err := w.store.NewestAttempts(w.Context(), nil, 3)
+	w.ok(err)
+	same(w, "those of no endpoints", len(of), 0)
 }

@@ -232,7 +232,7 @@ func (w *world) outcome(msg *fanfare.Message, ep *fanfare.Endpoint, state fanfar
 	id, at := w.stamp("atmpt_")
 	o := &fanfare.Outcome{
 		Attempt: &fanfare.Attempt{
-			ID: fanfare.AttemptID(id), Message: msg.ID, Endpoint: ep.ID, EventType: msg.EventType,
+			ID: fanfare.AttemptID(id), Message: msg.ID, Endpoint: ep.ID, EventType: msg.EventType, Test: msg.IsTest(),
 			Number: 1, URL: ep.URL, StartedAt: at, Duration: 30 * time.Millisecond,
 			Status: 503, Class: fanfare.ClassStatus, State: state,
 		},

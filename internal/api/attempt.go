@@ -18,6 +18,7 @@ type attemptFields struct {
 	MsgID              fanfare.MessageID  `json:"msgId"`
 	EndpointID         fanfare.EndpointID `json:"endpointId"`
 	EventType          string             `json:"eventType" newer:"true"`
+	Test               bool               `json:"test" newer:"true" doc:"Whether the message is a test, by the tag fanfare-test."`
 	URL                string             `json:"url"`
 	Timestamp          time.Time          `json:"timestamp"`
 	Status             int                `json:"status" doc:"0 Success or 2 Fail."`
@@ -44,7 +45,7 @@ type explanation struct {
 
 func (c *call) showAttempt(a *fanfare.Attempt, content bool) *attemptOut {
 	out := &attemptOut{attemptFields: attemptFields{
-		ID: a.ID, MsgID: a.Message, EndpointID: a.Endpoint, EventType: a.EventType,
+		ID: a.ID, MsgID: a.Message, EndpointID: a.Endpoint, EventType: a.EventType, Test: a.Test,
 		URL: c.showURL(a.URL), Timestamp: a.StartedAt, Status: statusFail, StatusText: "fail", Number: a.Number,
 		RequestHeaders: headerLines(a.RequestHeader), ResponseStatusCode: a.Status, ResponseHeaders: headerLines(a.ResponseHeader),
 		Truncated: a.Truncated, ResponseDurationMs: a.Duration.Milliseconds(),

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,9 +13,9 @@ import (
 	"github.com/fanfarehq/fanfare"
 )
 
-// answered is a receiver that answers with the status that the pointer holds.
-func answered(status *int) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(*status) }
+// answered is a receiver that answers with the status that is stored there at the time.
+func answered(status *atomic.Int32) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(int(status.Load())) }
 }
 
 // past sets up an application with an endpoint that has given up five messages.
@@ -31,7 +32,8 @@ func (w *world) past() {
 const since = `"since":"1999-01-01T00:00:00Z"`
 
 func TestATaskIsPlannedFirst(t *testing.T) {
-	status := 500
+	var status atomic.Int32
+	status.Store(500)
 	running(t, answered(&status), func(t *testing.T, w *world) {
 		w.past()
 		for _, c := range []struct {
@@ -65,10 +67,11 @@ func TestATaskIsPlannedFirst(t *testing.T) {
 }
 
 func TestATaskIsSeenThrough(t *testing.T) {
-	status := 500
+	var status atomic.Int32
+	status.Store(500)
 	running(t, answered(&status), func(t *testing.T, w *world) {
 		w.past()
-		status = 200
+		status.Store(200)
 		started := w.do("POST", "/api/v1/app/acme/endpoint/ep/recover", `{`+since+`}`).want(202)
 		started.has(map[string]any{"status": "finished", "task": "endpoint.recover", "total": 5, "done": 5, "error": nil})
 		time.Sleep(time.Minute)
@@ -98,7 +101,8 @@ func TestATaskIsSeenThrough(t *testing.T) {
 
 // TestARecoveryWaitsForItsEndpoint begins one while the receiver is down.
 func TestARecoveryWaitsForItsEndpoint(t *testing.T) {
-	status := 500
+	var status atomic.Int32
+	status.Store(500)
 	running(t, answered(&status), func(t *testing.T, w *world) {
 		w.past()
 		asked := time.Now()
@@ -112,7 +116,7 @@ func TestARecoveryWaitsForItsEndpoint(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		w.do("GET", "/api/v1/background-task/"+started.id(), "").has(map[string]any{"status": "running"})
-		status = 200
+		status.Store(200)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		w.do("GET", "/api/v1/background-task/"+started.id(), "").has(map[string]any{"status": "finished"})

@@ -139,18 +139,14 @@ const newestLooked = 10
 // that failed as the first.
 const lateBy = time.Minute
 
-// issuesOf groups an endpoint's newest failures by their cause: an issue for each, that
-// of the newest first, without those that are muted. An endpoint that fails and has no
-// attempt has one too.
-func (v *visit) issuesOf(ep *everyRow, look *issueLook) (rows []issueRow, err error) {
+// issuesOf groups an endpoint's newest attempts, as far as they failed, by their cause: an
+// issue for each, that of the newest first, without those that are muted. An endpoint that
+// fails and has no attempt has one too.
+func (v *visit) issuesOf(ep *everyRow, attempts []attemptOut, look *issueLook) (rows []issueRow, err error) {
 	base, of := v.issue(ep)
 	base.waiting, base.further = look.waits(ep.ID)
 	base.Waits, base.Lined, base.LinedAt = waitsWords(base.waiting, base.further), look.lined[ep.ID], look.linedAt[ep.ID]
-	attempts, err := of.newest(ep.ID, newestLooked)
-	var muted map[string]bool
-	if err == nil {
-		muted, err = look.mutedOf(of, ep.ID)
-	}
+	muted, err := look.mutedOf(of, ep.ID)
 	if gone(err) {
 		return nil, nil // it was deleted just now
 	}

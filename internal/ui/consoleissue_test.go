@@ -96,3 +96,21 @@ func TestEndpointsOfAllApplicationsAreListed(t *testing.T) {
 	w.get(200, w.link(d, "Edit")).says("Save")
 	w.get(200, "/endpoint?state=disabled").says("Nothing like that")
 }
+
+// TestSecretURLsAreForThoseWhoMaySendThere has the URL of an endpoint be what lets in.
+func TestSecretURLsAreForThoseWhoMaySendThere(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	w.endpoint(func(ep *fanfare.Endpoint) { ep.URL += "/in?token=kD83hsT0qPz71LmX" })
+	w.answers(500, "")
+	w.message(1, `{}`)
+	w.awaitFailing()
+	pages := []string{"/endpoint", "/endpoint?search=token", "/delivery", "/issue"}
+	for _, at := range pages {
+		w.get(200, at).says("kD83hsT0qPz71LmX")
+	}
+	w.visitor(nil, fanfare.ScopeReadApplications, fanfare.ScopeReadEndpoints, fanfare.ScopeReadMessages)
+	for _, at := range pages {
+		w.get(200, at).lacks("kD83hsT0qPz71LmX")
+	}
+	w.get(200, "/endpoint?search=kD83hsT0").says("Nothing like that")
+}

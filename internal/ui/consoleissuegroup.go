@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/fanfarehq/fanfare"
 )
 
@@ -78,7 +76,7 @@ func (v *visit) issuesAt(sites []*site, look *issueLook, most, reads int) (rows 
 		if err != nil {
 			return nil, "", err
 		}
-		if rows = append(rows, together(v.root, s, some, look, reads)...); len(some) > 0 {
+		if rows = append(rows, look.together(s, some, reads)...); len(some) > 0 {
 			most--
 		}
 		reads = max(0, reads-len(s.eps))
@@ -88,31 +86,35 @@ func (v *visit) issuesAt(sites []*site, look *issueLook, most, reads int) (rows 
 
 // issuesOfSite are those of the first endpoints of a site, each by itself.
 func (v *visit) issuesOfSite(s *site, look *issueLook, reads int) (rows []issueRow, err error) {
-	eps, err := v.everyRows(s.eps[:min(reads, len(s.eps))])
+	first := s.eps[:min(reads, len(s.eps))]
+	eps, err := v.everyRows(first)
 	if err != nil {
 		return nil, err
 	}
-	found := make([][]issueRow, len(eps))
-	var reading errgroup.Group
-	reading.SetLimit(readsAtOnce)
-	for i, ep := range eps {
-		reading.Go(func() (err error) {
-			found[i], err = v.issuesOf(ep, look)
-			return err
-		})
+	var ids []fanfare.EndpointID
+	for _, ep := range first {
+		ids = append(ids, ep.ID)
 	}
-	if err := reading.Wait(); err != nil {
+	newest, err := v.newestOf(ids, newestLooked)
+	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(found...), nil
+	for i, ep := range eps {
+		var attempts []attemptOut
+		for _, a := range newest[ids[i]] {
+			attempts = append(attempts, shownAttempt(a))
+		}
+		some, err := v.issuesOf(ep, attempts, look)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, some...)
+	}
+	return rows, nil
 }
 
-// readsAtOnce is how many endpoints a page reads the attempts of beside each other: where
-// the database is another process most of the time is waiting.
-const readsAtOnce = 8
-
 // together makes one issue of those of several endpoints that have one cause.
-func together(root string, s *site, rows []issueRow, look *issueLook, reads int) (all []issueRow) {
+func (look *issueLook) together(s *site, rows []issueRow, reads int) (all []issueRow) {
 	same := map[string][]issueRow{}
 	for _, row := range rows {
 		same[row.cause] = append(same[row.cause], row)
@@ -122,7 +124,7 @@ func together(root string, s *site, rows []issueRow, look *issueLook, reads int)
 		case row.cause == "" || len(some) == 1:
 			all = append(all, row)
 		case some[0].ID == row.ID:
-			all = append(all, groupOf(root, s, some, look, len(s.eps) > reads))
+			all = append(all, look.groupOf(s, some, len(s.eps) > reads))
 		}
 	}
 	return all
@@ -132,15 +134,15 @@ func together(root string, s *site, rows []issueRow, look *issueLook, reads int)
 const groupSome = 3
 
 // groupOf is the issue of several endpoints. It says why with the newest of them.
-func groupOf(root string, s *site, rows []issueRow, look *issueLook, more bool) issueRow {
+func (look *issueLook) groupOf(s *site, rows []issueRow, more bool) issueRow {
 	newest := slices.MaxFunc(rows, func(a, b issueRow) int { return a.Last.At.Compare(b.Last.At) })
 	g := issueRow{ID: "group-" + rows[0].ID, Heading: rows[0].Heading + " at " + cut(s.host, 80), Since: rows[0].Since, Last: newest.Last, Example: newest.Example, cause: rows[0].cause}
-	g.Endpoint = place{Text: endpoints(rows, more), URL: root + s.address("/issue/group", g.cause)}
+	g.Endpoint = place{Text: endpoints(rows, more), URL: look.root + s.address("/issue/group", g.cause)}
 	g.Application = place{Text: applications(rows)}
 	waits, some := 0, false
 	others, lined := apart(rows)
 	if len(lined) > 0 {
-		g.Lined = place{Text: "what was given up of " + count(len(lined), "endpoint", "endpoints") + " is sent again once it is healthy", URL: root + s.address("/issue/group/confirm/retry", g.cause)}
+		g.Lined = place{Text: "what was given up of " + count(len(lined), "endpoint", "endpoints") + " is sent again once it is healthy", URL: look.root + s.address("/issue/group/confirm/retry", g.cause)}
 		g.LinedAt = slices.MinFunc(lined, func(a, b linedRow) int { return a.At.At.Compare(b.At.At) }).At
 	}
 	for i, row := range rows {
@@ -153,17 +155,17 @@ func groupOf(root string, s *site, rows []issueRow, look *issueLook, more bool) 
 		waits, some = waits+row.waiting, some || row.further
 	}
 	g.Waits = waitsWords(waits, some)
-	g.Why = &why{Tone: newest.Why.Tone, Heading: g.Heading, What: newest.Why.What, Fix: newest.Why.Fix, Links: groupLinks(root, s, g.cause, look, more || len(others) > 0)}
+	g.Why = &why{Tone: newest.Why.Tone, Heading: g.Heading, What: newest.Why.What, Fix: newest.Why.Fix, Links: look.groupLinks(s, g.cause, more || len(others) > 0)}
 	return g
 }
 
 // groupLinks lead to what can be done with all of them; retry: some are not in line.
-func groupLinks(root string, s *site, cause string, look *issueLook, retry bool) (all []place) {
+func (look *issueLook) groupLinks(s *site, cause string, retry bool) (all []place) {
 	for _, a := range groupActs {
 		if a.text == "" || a.name == "retry" && !retry || a.name == notifyAll && !look.notify {
 			continue
 		}
-		all = append(all, place{Text: a.text, URL: root + s.address("/issue/group/confirm/"+a.name, cause)})
+		all = append(all, place{Text: a.text, URL: look.root + s.address("/issue/group/confirm/"+a.name, cause)})
 	}
 	return all
 }
@@ -221,7 +223,7 @@ func readGroup(v *visit) error {
 		body.Heading = rows[0].Heading + " at " + cut(v.asked("host"), 80)
 		body.Text = endpoints(rows, more) + " of " + applications(rows) + "."
 		others, _ := apart(rows)
-		body.Links = groupLinks(v.root, v.askedSite(), v.asked("cause"), look, more || len(others) > 0)
+		body.Links = look.groupLinks(v.askedSite(), v.asked("cause"), more || len(others) > 0)
 	}
 	off, err := v.anyDisabledAt(v.asked("host"))
 	if err != nil {

@@ -36,7 +36,11 @@ func readIssue(v *visit) error {
 	case ep.Disabled && ep.DisabledReason != "":
 		body.Rows = []issueRow{v.disabledIssue(row, look)}
 	case !ep.FailingSince.IsZero():
-		if body.Rows, err = v.issuesOf(row, look); err != nil {
+		attempts, err := of.newest(ep.ID, newestLooked)
+		if err != nil {
+			return err
+		}
+		if body.Rows, err = v.issuesOf(row, attempts, look); err != nil {
 			return err
 		}
 		if err := v.besideIssue(&body, ep.URL, look); err != nil {

@@ -25,9 +25,10 @@ func issueActs() map[string]func(*visit) error {
 // An issueLook is what is known beside an endpoint's attempts while its issues are
 // listed.
 type issueLook struct {
-	mutes   bool // the visitor may mute
-	notify  bool // somebody is told when they have it told that an endpoint fails
-	untold  bool // they may, but nobody is told
+	root    string // what addresses begin with
+	mutes   bool   // the visitor may mute
+	notify  bool   // somebody is told when they have it told that an endpoint fails
+	untold  bool   // they may, but nobody is told
 	lanes   map[string]*laneOut
 	lined   map[string]place           // by endpoint, what sends again once it is healthy
 	linedAt map[string]when            // since when
@@ -36,7 +37,7 @@ type issueLook struct {
 }
 
 func (v *visit) issueLook() (*issueLook, error) {
-	look := &issueLook{mutes: v.reaches("POST /app/{app}/endpoint/{endpoint}/mute"), lanes: map[string]*laneOut{}, lined: map[string]place{}, linedAt: map[string]when{}}
+	look := &issueLook{root: v.root, mutes: v.reaches("POST /app/{app}/endpoint/{endpoint}/mute"), lanes: map[string]*laneOut{}, lined: map[string]place{}, linedAt: map[string]when{}}
 	if err := v.lookAtMutes(look); err != nil {
 		return nil, err
 	}

@@ -110,7 +110,11 @@ func (v *visit) everyEndpoint(f fanfare.EndpointFilter) ([]*fanfare.Endpoint, fa
 	if !v.reaches("GET /endpoint") {
 		return nil, "", nil
 	}
-	return v.hub.EveryEndpoint(v.r.Context(), f)
+	eps, next, err := v.hub.EveryEndpoint(v.r.Context(), f)
+	for _, ep := range eps {
+		ep.URL = v.shownURL(ep.URL)
+	}
+	return eps, next, err
 }
 
 // recordedBefore is the Hub's list, which the API has too; none if it refuses that.
@@ -118,7 +122,34 @@ func (v *visit) recordedBefore(f fanfare.RecentFilter) ([]fanfare.Recent, fanfar
 	if !v.reaches("GET /attempt") {
 		return nil, 0, nil
 	}
-	return v.hub.RecordedBefore(v.r.Context(), f)
+	some, next, err := v.hub.RecordedBefore(v.r.Context(), f)
+	for _, r := range some {
+		r.URL = v.shownURL(r.URL)
+	}
+	return some, next, err
+}
+
+// newestOf are the newest attempts of several endpoints, each of which the API has too; none
+// if it refuses those of all applications.
+func (v *visit) newestOf(eps []fanfare.EndpointID, n int) (map[fanfare.EndpointID][]*fanfare.Attempt, error) {
+	if !v.reaches("GET /attempt") {
+		return nil, nil
+	}
+	of, err := v.hub.NewestAttempts(v.r.Context(), eps, n)
+	for _, some := range of {
+		for _, a := range some {
+			a.URL = v.shownURL(a.URL)
+		}
+	}
+	return of, err
+}
+
+// shownURL is a URL of an endpoint as the API would show it to the visitor.
+func (v *visit) shownURL(url string) string {
+	if v.reaches(routeOf[fanfare.ViewEndpointSecret]) {
+		return url
+	}
+	return fanfare.MaskURL(url)
 }
 
 // routeOf is what capabilities of portal sessions stand for where a key is asked with.
@@ -202,6 +233,14 @@ var consoleNeeds = map[string][]string{
 	"GET /key":     {"GET /api-key"}, "POST /key": {"GET /api-key", "POST /api-key"},
 	"GET /key/{key}/revoke": {"GET /api-key/{key}", "DELETE /api-key/{key}"}, "POST /key/{key}/revoked": {"DELETE /api-key/{key}"},
 	"GET /audit": {"GET /audit"},
+
+	"GET /operational":                          {"GET /operational-webhook/endpoint"},
+	"GET /operational/{endpoint}":               {"GET /operational-webhook/endpoint/{endpoint}", "GET /operational-webhook/endpoint/{endpoint}/attempt"},
+	"POST /operational/{endpoint}/do/{act}":     nil,
+	"POST /operational/{endpoint}/do/try":       {"POST /operational-webhook/endpoint/{endpoint}/try-now"},
+	"POST /operational/{endpoint}/do/enable":    {"PATCH /operational-webhook/endpoint/{endpoint}"},
+	"POST /operational/{endpoint}/do/verify":    {"POST /operational-webhook/endpoint/{endpoint}/verify"},
+	"POST /operational/{endpoint}/resend/{msg}": {"POST /operational-webhook/endpoint/{endpoint}/msg/{msg}/resend"},
 
 	"GET /app/{app}":          {"GET /app/{app}"},
 	"GET /app/{app}/settings": {"GET /app/{app}", "PATCH /app/{app}"}, "POST /app/{app}/settings": {"GET /app/{app}", "PATCH /app/{app}"},

@@ -137,7 +137,7 @@ type messageOut struct {
 }
 
 // IsTest reports whether nothing has happened, and somebody tries an endpoint out.
-func (m *messageOut) IsTest() bool { return slices.Contains(m.Tags, fanfare.TestTag) }
+func (m messageOut) IsTest() bool { return slices.Contains(m.Tags, fanfare.TestTag) }
 
 // standing is where a delivery stands.
 type standing struct {
@@ -193,6 +193,23 @@ type attemptOut struct {
 	Detail             string
 	Explanation        struct{ What, Fix string }
 	NextAttempt        time.Time
+}
+
+// shownAttempt is one that was read from the Hub, as the API shows it, without bodies and
+// what was sent.
+func shownAttempt(a *fanfare.Attempt) attemptOut {
+	out := attemptOut{
+		ID: string(a.ID), MsgID: string(a.Message), EndpointID: string(a.Endpoint), EventType: a.EventType, URL: a.URL, Timestamp: a.StartedAt, Number: a.Number,
+		Status: statusGivenUp, ResponseStatusCode: a.Status, DurationMs: a.Duration.Milliseconds(), ErrorClass: string(a.Class), Detail: a.Detail, NextAttempt: a.NextAt,
+	}
+	if a.Class == fanfare.ClassSuccess {
+		out.Status, out.ErrorClass = statusDelivered, ""
+	}
+	for _, h := range a.ResponseHeader {
+		out.ResponseHeaders = append(out.ResponseHeaders, [2]string{h.Name, h.Value})
+	}
+	out.Explanation.What, out.Explanation.Fix = a.Explain()
+	return out
 }
 
 func (a attemptOut) Badge() badge {
