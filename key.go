@@ -129,22 +129,22 @@ func (k *Key) check(now time.Time) error {
 	case len(k.Name) > 256:
 		return &InvalidError{"name", "at most 256 bytes"}
 	case len(k.Scopes) == 0:
-		return &InvalidError{"scopes", "say at least one of: " + commas(Scopes())}
+		return &InvalidError{"scopes", "say at least one of: " + commas(k.mayHave())}
 	case !k.ExpiresAt.IsZero() && !k.ExpiresAt.After(now):
 		return &InvalidError{"expiresAt", "must be later than now"}
 	case k.ExpiresAt.Year() > 9999:
 		return &InvalidError{"expiresAt", "must be before the year 10000"}
 	}
 	for i, scope := range k.Scopes {
-		if !slices.Contains(Scopes(), scope) || slices.Contains(k.Scopes[:i], scope) {
-			return &InvalidError{"scopes", fmt.Sprintf("%q is none, or is there twice; there are: %s", bound(string(scope), 32), commas(Scopes()))}
+		if !slices.Contains(k.mayHave(), scope) || slices.Contains(k.Scopes[:i], scope) {
+			return &InvalidError{"scopes", fmt.Sprintf("%q is none that it may have, or is there twice; it may have: %s", bound(string(scope), 32), commas(k.mayHave()))}
 		}
 	}
 	if err := checkNarrowed(k.Channels); err != nil {
 		return err
 	}
-	if err := k.checkPortal(); err != nil {
-		return err
+	if k.Portal && k.Application == "" {
+		return &InvalidError{"application", "a key of a portal is of one application"}
 	}
 	return checkText("name", k.Name)
 }

@@ -50,18 +50,10 @@ func (h *Hub) PortalKeys(ctx context.Context, app ApplicationID) ([]*Key, error)
 	return h.store.PortalKeys(ctx, app)
 }
 
-func (k *Key) checkPortal() error {
-	if !k.Portal {
-		return nil
+// mayHave are the scopes that there are for it.
+func (k *Key) mayHave() []Scope {
+	if k.Portal {
+		return (&Session{Capabilities: Capabilities()}).PortalScopes()
 	}
-	if k.Application == "" {
-		return &InvalidError{"application", "a key of a portal is of one application"}
-	}
-	all := (&Session{Capabilities: Capabilities()}).PortalScopes()
-	for _, scope := range k.Scopes {
-		if !slices.Contains(all, scope) {
-			return &InvalidError{"scopes", "a key of a portal may have: " + commas(all)}
-		}
-	}
-	return nil
+	return Scopes()
 }

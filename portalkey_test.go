@@ -3,6 +3,7 @@ package fanfare_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fanfarehq/fanfare"
@@ -17,11 +18,17 @@ func TestKeysOfPortals(t *testing.T) {
 			{Portal: true, Scopes: []fanfare.Scope{"messages:read", "applications:read"}, Application: w.app.ID},
 			{Portal: true, Scopes: []fanfare.Scope{"admin"}, Application: w.app.ID},
 			{Portal: true, Scopes: []fanfare.Scope{"portal"}, Application: w.app.ID},
+			{Portal: true, Scopes: []fanfare.Scope{"messages:read", "messages:read"}, Application: w.app.ID},
+			{Portal: true, Application: w.app.ID},
 		} {
 			k.Name = "k"
 			_, err := w.hub.CreateKey(t.Context(), k)
-			if _, ok := errors.AsType[*fanfare.InvalidError](err); !ok {
-				t.Errorf("a key with %q of %q: %v", k.Scopes, k.Application, err)
+			told, ok := errors.AsType[*fanfare.InvalidError](err)
+			if !ok {
+				t.Fatalf("a key with %q of %q: %v", k.Scopes, k.Application, err)
+			}
+			if told.Field == "scopes" && !strings.HasSuffix(told.Reason, ": messages:read, endpoints:read, event-types:read, messages:write, endpoints:write") {
+				t.Errorf("a key with %q is refused by %q", k.Scopes, told.Reason)
 			}
 		}
 		k := &fanfare.Key{Name: "k", Portal: true, Scopes: []fanfare.Scope{"messages:read", "endpoints:write", "event-types:read"}, Application: w.app.ID, Channels: []string{"eu"}}

@@ -37,6 +37,7 @@ type attempt struct {
 	NextAttempt     time.Time
 	RequestHeaders  [][2]string
 	ResponseHeaders [][2]string
+	Test            bool
 }
 
 // The statuses of deliveries and attempts in the API.
@@ -120,10 +121,10 @@ func (a *attempt) line(p paint, names endpointNames) string {
 func attemptList(path string, query url.Values, limit int, of string, names endpointNames) listing[attempt] {
 	return listing[attempt]{
 		path: path, query: query, limit: limit,
-		headings: []string{"ID", "MESSAGE", "ENDPOINT", "RESULT", "TOOK", "AT", "WHY"},
-		least:    []string{of, "TOOK", "WHY", "MESSAGE", "ENDPOINT"},
+		headings: []string{"ID", "MESSAGE", "ENDPOINT", "RESULT", "TEST", "TOOK", "AT", "WHY"},
+		least:    []string{of, "TOOK", "WHY", "MESSAGE", "ENDPOINT"}, spare: []string{"TEST"},
 		row: func(a *attempt) []string {
-			return []string{a.ID, a.MsgID, names.of(a.EndpointID), a.result(), a.took(), stamp(a.Timestamp), a.why()}
+			return []string{a.ID, a.MsgID, names.of(a.EndpointID), a.result(), testMark(a.Test), a.took(), stamp(a.Timestamp), a.why()}
 		},
 	}
 }

@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 // A message as the API has it.
@@ -26,6 +29,14 @@ type message struct {
 	Timestamp time.Time
 
 	State, StatusText string // of its deliveries, where the server tells it
+}
+
+// testMark marks a test in the word that the portal has for it.
+func testMark(test bool) string {
+	if test {
+		return "test"
+	}
+	return ""
 }
 
 func (m *message) show(r *request) error {
@@ -78,10 +89,10 @@ func messageReadVerbs(e *env) []*cobra.Command {
 				}
 				return listing[message]{
 					path: path, query: query, limit: limit,
-					headings: []string{"ID", "EVENT TYPE", "EVENT ID", "STATE", "ACCEPTED"},
-					least:    []string{"EVENT ID"}, spare: []string{"STATE"},
+					headings: []string{"ID", "EVENT TYPE", "EVENT ID", "STATE", "TEST", "ACCEPTED"},
+					least:    []string{"EVENT ID"}, spare: []string{"STATE", "TEST"},
 					row: func(m *message) []string {
-						return []string{m.ID, versioned(m.EventType, m.Version), m.EventID, cmp.Or(m.State, m.StatusText), stamp(m.Timestamp)}
+						return []string{m.ID, versioned(m.EventType, m.Version), m.EventID, cmp.Or(m.State, m.StatusText), testMark(slices.Contains(m.Tags, fanfare.TestTag)), stamp(m.Timestamp)}
 					},
 				}.show(ctx, r)
 			}},

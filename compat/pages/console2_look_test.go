@@ -82,13 +82,15 @@ func TestTheRestOfTheConsoleIsAccessible(t *testing.T) {
 	program := axe(t)
 	w := newWorld(t)
 	b := w.desk(true)
-	for _, path := range []string{"/catalogue", "/source", "/app/acme/source", "/recipe", "/task", "/queue", "/audit?object=nothing"} {
+	for _, path := range []string{"/catalogue", "/source", "/app/acme/source", "/recipe", "/task", "/queue", "/operational", "/audit?object=nothing"} {
 		b.accessible(program, path)
 	}
 
 	w.api("POST", "/event-type", `{"name":"record.created","description":"A record was made.","groupName":"Records","examples":[{"name":"small"}],"schemas":{"1":{"type":"object"},"2":{"type":"object","properties":{"name":{"type":"string"}}}}}`, nil)
 	w.api("POST", "/event-type", `{"name":"record.lost","archived":true,"deprecated":true}`, nil)
 	w.answers(func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "out of order", 500) })
+	var told struct{ ID string }
+	w.api("POST", "/operational-webhook/endpoint", `{"url":`+quoted(w.rcv.URL)+`,"description":"Alerts"}`, &told)
 	ep := w.endpoint(`,"description":"Books"`)
 	w.api("POST", "/app/acme/endpoint", `{"url":`+quoted(w.rcv.URL)+`,"description":"Shelves","ordered":true,"retry":{"delays":[1800]}}`, nil)
 	w.api("POST", "/app/acme/msg", `{"eventType":"record.created","payload":{"name":"small"},"orderingKey":"red shelf"}`, nil)
@@ -106,7 +108,7 @@ func TestTheRestOfTheConsoleIsAccessible(t *testing.T) {
 		"/catalogue?archived=yes", "/catalogue/new", "/catalogue/import", "/catalogue/type/record.created", "/catalogue/type/record.created/compare", "/catalogue/type/record.created/confirm",
 		"/source", "/app/acme/source", "/app/acme/source/new", "/app/acme/source/" + src.ID, "/app/acme/source/" + src.ID + "/delete",
 		"/recipe", "/recipe/new", "/recipe/github-to-slack", "/app/acme/recipe/messages-to-receiver", "/app/acme/recipe/messages-to-receiver/remove",
-		"/task", "/task/new", "/task/" + replay.ID, "/queue", "/setting", "/key", "/key/" + robot.ID + "/revoke", "/audit",
+		"/task", "/task/new", "/task/" + replay.ID, "/queue", "/setting", "/key", "/key/" + robot.ID + "/revoke", "/operational", "/operational/" + told.ID, "/audit",
 	} {
 		b.accessible(program, path)
 	}

@@ -70,7 +70,7 @@ func TestFirstMinutes(t *testing.T) {
 	// Whoever copies the command leaves the focus there: it ticks all the same.
 	b.open("/")
 	eval[bool](b, `(document.querySelector("#steps button.copy").focus(), true)`)
-	command := strings.Replace(eval[string](b, `document.querySelector("#steps code").textContent`), "KEY", adminKey, 1)
+	command := strings.Replace(eval[string](b, `document.querySelector("#steps code").textContent`), "$FANFARE_KEY", adminKey, 1)
 	if out, err := exec.Command("sh", "-c", command+" --silent --show-error --fail").CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}

@@ -307,6 +307,8 @@ func (c *crawl) ask() {
 		"/portal/endpoint/new":     {"url", "description", "filter", "headers"},
 		"/recipe/mail-the-manager": {"app", "as"},
 		"/recipe/new":              {"recipe", "inputs", "app", "as"},
+
+		"/portal/endpoint/new?kind=poller": {"description", "filter"},
 	} {
 		c.open(path)
 		for _, field := range fields {

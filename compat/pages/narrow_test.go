@@ -29,7 +29,7 @@ func TestLongWordsFit(t *testing.T) {
 	}
 	c.run()
 	b.enter(w.link(`{}`))
-	for _, to := range []string{"/portal", "/portal/endpoint/new", "/portal/inbox/start"} {
+	for _, to := range []string{"/portal", "/portal/endpoint/new", "/portal/endpoint/new?kind=poller", "/portal/inbox/start"} {
 		c.add(to)
 	}
 	c.run()
@@ -118,6 +118,8 @@ func (w *world) sayLong(b *tab) (pages []string) {
 	w.api("POST", "/app", `{"name":`+quoted(long(256))+`,"uid":"acme","metadata":{`+quoted(long(60))+`:`+quoted(long(200))+`}}`, nil)
 	w.api("POST", "/app", `{"name":"Other","uid":`+quoted(long(60))+`}`, nil)
 	url := quoted(w.rcv.URL + "/" + long(900))
+	var told struct{ ID string } // of the endpoints that follow
+	w.api("POST", "/operational-webhook/endpoint", `{"url":`+quoted(w.rcv.URL+"/moved/"+long(900))+`,"description":`+quoted(long(300))+`,"filter":`+quoted(`payload.type != "`+long(300)+`"`)+`}`, &told)
 	for _, more := range []string{
 		`"description":` + quoted(long(300)) + `,"url":` + url + `,"headers":{"X-` + long(60) + `":` + quoted(long(200)) + `}`,
 		`"uid":` + quoted(long(60)) + `,"url":` + url + `,"filterTypes":[` + quoted(kind) + `],"filter":` + quoted(`payload.x == "`+long(300)+`"`),
@@ -132,7 +134,7 @@ func (w *world) sayLong(b *tab) (pages []string) {
 	w.api("POST", "/app/acme/msg", `{"eventType":`+quoted(kind)+`,"eventId":`+quoted(long(250))+`,"tags":`+labels+`,"orderingKey":`+quoted(long(200))+`,"payload":{`+quoted(long(100))+`:`+quoted(long(1000))+`}}`, &msg)
 	w.until(func() bool { return w.attempts(msg) >= 3 })
 	at := "/app/acme/message/" + msg.ID
-	pages = append(pages, "/issue", at, at+"/to/moved", at+"/to/moved/edit", "/app/acme/endpoint/moved/settings", "/app/acme/endpoint/moved/transform", "/app/acme/endpoint/moved/welcome", "/app/acme/send")
+	pages = append(pages, "/issue", "/operational", "/operational/"+told.ID, at, at+"/to/moved", at+"/to/moved/edit", "/app/acme/endpoint/moved/settings", "/app/acme/endpoint/moved/transform", "/app/acme/endpoint/moved/welcome", "/app/acme/send")
 
 	var src source
 	w.api("POST", "/app/acme/source", `{"name":`+quoted(long(250))+`,"profile":"github","secret":"a secret of enough characters","description":`+quoted(long(300))+`,"eventType":`+quoted("git."+long(60))+`}`, &src)

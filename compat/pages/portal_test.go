@@ -293,8 +293,8 @@ func TestAccessible(t *testing.T) {
 	b.enter(w.link(`{}`))
 	at := "/portal/endpoint/" + ep.ID
 	for _, path := range []string{
-		"/portal", "/portal/endpoint/new", at, at + "/settings", at + "/test", at + "/transform", at + "/welcome?ping=" + msg.ID, at + "/confirm/recover", at + "/confirm/delete",
-		"/portal/log", "/portal/message/" + msg.ID, "/portal/message/" + msg.ID + "/to/" + ep.ID, "/portal/catalogue", "/portal/catalogue/record.created", "/portal/endpoint/nightly", "/portal/help", "/portal/nowhere",
+		"/portal", "/portal/endpoint/new", "/portal/endpoint/new?kind=poller", at, at + "/settings", at + "/test", at + "/transform", at + "/welcome?ping=" + msg.ID, at + "/confirm/recover", at + "/confirm/delete",
+		"/portal/log", "/portal/message/" + msg.ID, "/portal/message/" + msg.ID + "/to/" + ep.ID, "/portal/catalogue", "/portal/catalogue/record.created", "/portal/endpoint/nightly", "/portal/endpoint/nightly/settings", "/portal/help", "/portal/nowhere",
 	} {
 		b.accessible(program, path)
 	}

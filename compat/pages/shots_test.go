@@ -59,7 +59,7 @@ func TestShots(t *testing.T) {
 	customer := w.tab(true)
 	customer.enter(link)
 	w.visit(customer, "portal", []string{
-		"/portal", "/portal/endpoint/new", "/portal/endpoint/warehouse", "/portal/endpoint/accounting", "/portal/endpoint/shop", "/portal/endpoint/warehouse/settings",
+		"/portal", "/portal/endpoint/new", "/portal/endpoint/new?kind=poller", "/portal/endpoint/warehouse", "/portal/endpoint/accounting", "/portal/endpoint/shop", "/portal/endpoint/warehouse/settings",
 		"/portal/endpoint/warehouse/test", "/portal/endpoint/warehouse/transform", "/portal/endpoint/warehouse/welcome", "/portal/endpoint/shop/confirm/recover", "/portal/endpoint/shop/confirm/delete",
 		"/portal/log", "/portal/log?status=2&type=order.*", "/portal/message/" + msg, "/portal/message/" + msg + "/to/accounting", "/portal/message/" + moved + "/to/shop",
 		"/portal/catalogue", "/portal/catalogue/order.created", "/portal/settings", "/portal/inbox/start", "/portal/help", "/portal/nowhere",
@@ -79,11 +79,14 @@ func TestShots(t *testing.T) {
 	w.api("POST", "/app/acme/source", `{"name":"Stripe","profile":"stripe","secret":"not-to-be-seen"}`, &src)
 	w.api("POST", "/app/lakeside/endpoint/archive/recover", `{"since":"2026-01-02T15:04:05Z"}`, &replay)
 	to, till := "/app/acme/message/"+msg, w.sell()
+	var told struct{ ID string }
+	w.api("POST", "/operational-webhook/endpoint", `{"description":"Alerts to the help desk","url":`+quoted(w.rcv.URL+"/loyalty")+`,"filterTypes":["endpoint.*"],"retry":{"preset":"none"}}`, &told)
+	w.api("PATCH", "/app/acme/endpoint/warehouse", `{}`, nil)
 	w.visit(operator, "console", []string{
 		"/", "/issue", "/issue/muted", "/issue/muted/confirm", "/issue/of/acme/accounting", "/app", "/app?search=nobody", "/app/new", "/app/acme", "/app/acme/settings", "/app/acme/delete", "/app/acme/send", "/app/acme/log", "/app/acme/recover", "/app/acme/link", "/app/acme/inbox",
 		"/app/acme/endpoint/accounting", "/app/acme/endpoint/warehouse/settings", "/app/harbour/endpoint/nightly", "/message", "/message?search=ord_1007", to, to + "/to/accounting", to + "/to/accounting/edit",
 		"/delivery", "/endpoint", "/endpoint/confirm/resume", "/endpoint/confirm/enable", "/catalogue", "/catalogue/new", "/catalogue/import", "/catalogue/type/order.created", "/source", "/app/acme/source/new", "/app/acme/source/" + src.ID, till, "/recipe", "/recipe/new", "/recipe/github-to-slack", "/queue", "/task", "/task/new", "/task/" + replay.ID,
-		"/inspector", bin, bin + "?request=1", bin + "/compare?a=1&b=2", bin + "/request/1/send", "/setting", "/key", "/audit", "/help", "/go?q=acme",
+		"/inspector", bin, bin + "?request=1", bin + "/compare?a=1&b=2", bin + "/request/1/send", "/setting", "/key", "/operational", "/operational/" + told.ID, "/audit", "/help", "/go?q=acme",
 	})
 	w.keep(customer, kept{"delivery", "/portal/message/" + moved + "/to/shop", "light", 860})
 	w.keep(customer, kept{"endpoints", "/portal", "dark", 490})

@@ -91,6 +91,7 @@ var grants = map[string]string{
 	"DELETE /app/{app}/msg/{msg}/content":                "messages:write - in channels",
 	"DELETE /app/{app}/msg/{msg}/pending":                "messages:write - in channels",
 	"GET /app/{app}/msg/{msg}/endpoint":                  "messages:read ViewBase in channels",
+	"GET /app/{app}/msg/{msg}/unsent":                    "messages:read ViewBase in channels",
 	"GET /app/{app}/msg/{msg}/attempt":                   "messages:read ViewBase in channels",
 	"GET /app/{app}/msg/{msg}/attempt/{attempt}":         "messages:read ViewBase in channels",
 	"GET /app/{app}/msg/{msg}/attempt/{attempt}/headers": "messages:read ViewBase in channels",
@@ -139,6 +140,9 @@ var grants = map[string]string{
 	"POST /operational-webhook/endpoint/{endpoint}/recover":       "admin -",
 	"POST /operational-webhook/endpoint/{endpoint}/verify":        "admin -",
 	"GET /operational-webhook/endpoint/{endpoint}/attempt":        "admin -",
+	"POST /operational-webhook/endpoint/{endpoint}/try-now":       "admin -",
+
+	"POST /operational-webhook/endpoint/{endpoint}/msg/{msg}/resend": "admin -",
 
 	"GET /mute": "admin -",
 	"GET /app/{app}/endpoint/{endpoint}/mute":           "admin -",

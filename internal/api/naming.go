@@ -37,7 +37,7 @@ const here = "here"
 // within is where all else is looked for.
 func (c *call) within() string {
 	if c.route.operational {
-		return "among the operational endpoints"
+		return "among the operational webhooks"
 	}
 	return "in application " + echo(c.r.PathValue("app"))
 }

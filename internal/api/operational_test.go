@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +58,7 @@ func TestOperationalEndpoints(t *testing.T) {
 		t.Errorf("of an endpoint that was created it is told %v", stats)
 	}
 	w.do("DELETE", operational+"/mine", "").want(204)
-	if body := w.do("GET", operational+"/mine", "").want(404).body; !strings.Contains(string(body), "among the operational endpoints") {
+	if body := w.do("GET", operational+"/mine", "").want(404).body; !strings.Contains(string(body), "among the operational webhooks") {
 		t.Errorf("what is gone is answered %s", body)
 	}
 }
@@ -180,5 +181,35 @@ func TestTheServersOwnAddressIsRefused(t *testing.T) {
 	} {
 		body, _ := json.Marshal(map[string]string{"url": url})
 		w.do("POST", "/api/v1/app/acme/endpoint", string(body)).want(status)
+	}
+}
+
+// TestOperationalMessagesAreSentAgain, those that were given up and those that wait.
+func TestOperationalMessagesAreSentAgain(t *testing.T) {
+	w := newWorld(t)
+	w.app("acme")
+	w.do("POST", operational, `{"url":"https://example.com/in","uid":"mine","retry":{"preset":"none"}}`).want(201)
+	w.endpoint("acme", "theirs")
+	if stats := w.do("GET", operational+"/mine/stats", "").want(200).object(); stats["pending"] != 1.0 {
+		t.Fatalf("of an endpoint that was created it is told %v", stats)
+	}
+	msgs, err := w.hub.Messages(t.Context(), fanfare.OperationalApplication, fanfare.MessageFilter{Page: fanfare.Page{Limit: 10}})
+	if err != nil || len(msgs) != 1 {
+		t.Fatal(msgs, err)
+	}
+	at := operational + "/mine/msg/" + string(msgs[0].ID) + "/resend"
+	w.do("POST", at, "").want(202)
+	ds, err := w.hub.Deliveries(t.Context(), fanfare.OperationalApplication, fanfare.DeliveryFilter{Message: msgs[0].ID, Page: fanfare.Page{Limit: 10}})
+	if err != nil || len(ds) != 1 || !ds[0].Manual {
+		t.Errorf("the deliveries are %+v, %v", ds, err)
+	}
+	w.do("POST", operational+"/nobody/msg/"+string(msgs[0].ID)+"/resend", "").want(404)
+	w.do("POST", operational+"/mine/try-now", "").want(503) // nothing is sent here
+	w.do("PATCH", operational+"/mine", `{"disabled":true}`).want(200)
+	w.do("POST", operational+"/mine/try-now", "").want(422)
+	entries, err := w.hub.AuditEntries(t.Context(), fanfare.AuditFilter{Page: fanfare.Page{Limit: 20}})
+	w.ok(err)
+	if !slices.ContainsFunc(entries, func(e *fanfare.AuditEntry) bool { return e.Action == "operational-endpoint.resend" }) {
+		t.Errorf("the audit log does not say that it was sent again: %+v", entries)
 	}
 }

@@ -73,16 +73,36 @@ func createPortalKey(c *call, in *portalKeyIn) (*keyMade, error) {
 	}
 	k := &fanfare.Key{Name: in.Name, Application: app.ID, Channels: c.who.channels(), Portal: true, ExpiresAt: in.ExpiresAt.value}
 	for _, scope := range in.Scopes {
-		if s := c.who.session(); s != nil && !slices.Contains(s.PortalScopes(), fanfare.Scope(scope)) {
-			return nil, &fanfare.InvalidError{Field: "scopes", Reason: fmt.Sprintf("%q is none that this session can give to a key", cut(scope, maxLoc))}
-		}
 		k.Scopes = append(k.Scopes, fanfare.Scope(scope))
+	}
+	if s := c.who.session(); s != nil {
+		if err := givable(s, k.Scopes); err != nil {
+			return nil, err
+		}
 	}
 	made, err := c.makeKey(k)
 	if errors.Is(err, fanfare.ErrTooMany) {
 		return nil, refuse(http.StatusConflict, "conflict", fmt.Sprintf("There are %d keys already, which is as many as there can be; revoke some that are not used any more.", fanfare.MaxPortalKeys))
 	}
 	return made, err
+}
+
+// givable refuses scopes that a session cannot give to a key.
+func givable(s *fanfare.Session, scopes []fanfare.Scope) error {
+	all := s.PortalScopes()
+	may := string(all[0]) // every session has some
+	for _, scope := range all[1:] {
+		may += ", " + string(scope)
+	}
+	if len(scopes) == 0 {
+		return &fanfare.InvalidError{Field: "scopes", Reason: "say at least one of: " + may}
+	}
+	for i, scope := range scopes {
+		if !slices.Contains(all, scope) || slices.Contains(scopes[:i], scope) {
+			return &fanfare.InvalidError{Field: "scopes", Reason: fmt.Sprintf("%q is none that this session can give to a key, or is there twice; it can give: %s", cut(string(scope), maxLoc), may)}
+		}
+	}
+	return nil
 }
 
 func revokePortalKey(c *call, _ *none) (none, error) {

@@ -103,6 +103,12 @@ func TestKeysOfPortalsHaveNoMore(t *testing.T) {
 		}
 		w.as(w.begin(`{"capabilities":["`+capability+`"]}`), "POST", portalKeys, `{"name":"k","scopes":["messages:read"]}`).want(403)
 	}
+	for _, scopes := range []string{"[]", `["admin"]`, `["endpoints:write"]`, `["messages:read","messages:read"]`} { // it is told what it can give, and no more
+		a := w.as(w.begin(`{"capabilities":["ManageKeys","CreateAttempts"]}`), "POST", portalKeys, `{"name":"k","scopes":`+scopes+`}`).want(422)
+		if !strings.Contains(string(a.body), `: messages:read, endpoints:read, event-types:read, messages:write"`) {
+			t.Errorf("%s is answered %s", scopes, a.body)
+		}
+	}
 	w.as(w.begin(""), "POST", portalKeys, `{"name":"k","scopes":["messages:read"]}`).want(403)
 	for _, body := range []string{
 		`{"name":"","scopes":["messages:read"]}`, `{"name":"k","scopes":[]}`, `{"name":"k"}`, `{"name":"` + LoginPrefix + `Ada","scopes":["messages:read"]}`,

@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 // nest is n lists in each other.
@@ -277,7 +279,13 @@ func TestWhatBelongsToOthersIsNotFound(t *testing.T) {
 	w := newWorld(t)
 	w.app("acme")
 	w.app("other")
+	ours := map[string]string{"endpoint": w.do("POST", operational, `{"url":"https://example.com/"}`).want(201).id()}
 	ep := w.endpoint("other", "theirs")
+	news, err := w.hub.Messages(t.Context(), fanfare.OperationalApplication, fanfare.MessageFilter{Page: fanfare.Page{Limit: 1}})
+	if err != nil || len(news) != 1 {
+		t.Fatal(news, err)
+	}
+	ours["msg"] = string(news[0].ID)
 	msg := w.message("other", `{"eventType":"x","payload":1,"eventId":"e"}`)
 	fresh := map[string]string{"endpoint": "ep_0000000000000000000000000Z", "msg": "msg_0000000000000000000000000Z", "attempt": "atmpt_0000000000000000000000000Z"}
 	theirs := map[string][]string{"endpoint": {ep, "theirs"}, "msg": {msg, "e"}}
@@ -290,8 +298,12 @@ func TestWhatBelongsToOthersIsNotFound(t *testing.T) {
 				continue
 			}
 			fill := func(ref string) string {
+				own := mine
+				if strings.HasPrefix(path, operational) {
+					own = ours
+				}
 				p := strings.ReplaceAll(path, "{"+param+"}", ref)
-				return strings.NewReplacer("{app}", "acme", "{endpoint}", mine["endpoint"], "{msg}", mine["msg"], "{attempt}", fresh["attempt"]).Replace(p)
+				return strings.NewReplacer("{app}", "acme", "{endpoint}", own["endpoint"], "{msg}", own["msg"], "{attempt}", fresh["attempt"]).Replace(p)
 			}
 			body := ""
 			if spec["requestBody"] != nil {

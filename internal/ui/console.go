@@ -30,7 +30,7 @@ func consolePages() map[string]func(*visit) error {
 	}
 	for _, some := range []map[string]func(*visit) error{
 		homePages(), issuePages(), applicationPages(), messagePages(), deliveryPages(), endpointPages(),
-		cataloguePages(), taskPages(), queuePages(), sourcePages(), recipePages(), settingPages(), goPages(), inspectorPages(),
+		cataloguePages(), taskPages(), queuePages(), sourcePages(), recipePages(), settingPages(), operationalPages(), goPages(), inspectorPages(),
 	} {
 		maps.Copy(all, some)
 	}

@@ -150,8 +150,12 @@ type applicationForm struct {
 	Problems string
 	Button   string
 	Once     string
-	Delete   string // where the question whether to delete it is; "": it is not there yet
+	Was      []place // the fields as they were when the form was opened
+	Delete   string  // where the question whether to delete it is; "": it is not there yet
 }
+
+// wasField stands before the name of a field that says what another was when the form was opened.
+const wasField = "was-"
 
 func newApplication(v *visit) error { return v.showApplicationForm(http.StatusOK, nil, nil) }
 
@@ -178,6 +182,15 @@ func (v *visit) showApplicationForm(status int, app *applicationOut, told *refus
 	if told != nil {
 		body.Problems = placed(body.Fields, told)
 	}
+	for _, f := range body.Fields {
+		switch {
+		case app == nil: // there is nothing yet
+		case told == nil:
+			body.Was = append(body.Was, place{Text: wasField + f.Name, URL: f.Value})
+		case v.r.PostForm.Has(wasField + f.Name):
+			body.Was = append(body.Was, place{Text: wasField + f.Name, URL: v.said(wasField + f.Name)})
+		}
+	}
 	return v.showAs(status, "console/applicationform", title, body)
 }
 
@@ -200,9 +213,16 @@ func placed(fields []field, told *refusal) (rest string) {
 	return rest
 }
 
-// applicationSaid is what the form says, as the API takes it.
+// applicationSaid is what the form says, as the API takes it: of what there was when the form
+// was opened only what is changed, since others may have changed the rest by now.
 func (v *visit) applicationSaid() map[string]any {
-	return map[string]any{"name": v.said("name"), "uid": orNull(v.said("uid")), "rateLimit": numberOf(v.said("rateLimit")), "alertEmail": orNull(v.said("alertEmail"))}
+	in := map[string]any{"name": v.said("name"), "uid": orNull(v.said("uid")), "rateLimit": numberOf(v.said("rateLimit")), "alertEmail": orNull(v.said("alertEmail"))}
+	for name := range in {
+		if v.r.PostForm.Has(wasField+name) && v.said(wasField+name) == v.said(name) {
+			delete(in, name)
+		}
+	}
+	return in
 }
 
 func addApplication(v *visit) error {

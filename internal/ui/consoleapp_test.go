@@ -51,6 +51,30 @@ func TestApplicationIsAddedChangedAndDeleted(t *testing.T) {
 	}
 }
 
+// TestAnApplicationsFormChangesWhatWasChanged, and nothing that others have changed since it
+// was opened.
+func TestAnApplicationsFormChangesWhatWasChanged(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	w.app.AlertEmail = "old@example.com"
+	if err := w.hub.UpdateApplication(t.Context(), w.app); err != nil {
+		t.Fatal(err)
+	}
+	d := w.get(200, "/app/acme/settings").says("Alert e-mail")
+	operator := w.cookie
+	w.enter(fanfare.ManageEndpoint)
+	w.submit(303, w.get(200, "/portal/settings"), "Save the address", "alertEmail", "yogi@example.com")
+	w.cookie = operator
+	d = w.submit(422, d, "Save", "rateLimit", "many").says("Not yet") // with it the form still knows how it was opened
+	w.submit(303, d, "Save", "rateLimit", "7").says("The application is saved", "7 deliveries a second", "yogi@example.com")
+	d = w.get(200, "/app/acme/settings")
+	w.submit(303, d, "Save").says("The application is saved")
+	w.submit(303, d, "Save", "alertEmail", "").says("The application is saved").lacks("yogi")
+	app, err := w.hub.Application(t.Context(), "acme")
+	if err != nil || app.Name != "Acme" || app.RateLimit != 7 || app.AlertEmail != "" {
+		t.Errorf("the application is %+v, %v", app, err)
+	}
+}
+
 func TestApplicationsArePagedAndFound(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
 	for i := range 60 {

@@ -111,7 +111,7 @@ func (v *visit) someEndpoints() (body endpointsBody, err error) {
 	if err := v.read(&list, v.of("endpoint"), "limit", "20", "iterator", v.asked("at"), "with_activity", "true"); err != nil {
 		return body, err
 	}
-	body.Pager = list.pager(v, "")
+	body.Base, body.Pager = v.base, list.pager(v, "")
 	if err := v.addRows(&body, list.Data); err != nil {
 		return body, err
 	}

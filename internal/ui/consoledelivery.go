@@ -17,6 +17,7 @@ type attemptRow struct {
 	ID          string
 	URL         string // of its delivery
 	EventType   string
+	Test        bool
 	Application place
 	To          string // where it was sent
 	Good        bool
@@ -92,16 +93,12 @@ func (v *visit) recent(f fanfare.RecentFilter) (rows []attemptRow, next fanfare.
 	names := v.names()
 	for _, r := range some {
 		at := v.root + "/app/" + string(r.Application)
-		a := attemptOut{ResponseStatusCode: r.Status, ErrorClass: string(r.Class), DurationMs: r.Duration.Milliseconds()}
+		a := shownAttempt(r.Attempt)
 		row := attemptRow{
-			ID: string(r.ID), URL: at + "/message/" + string(r.Message) + "/to/" + string(r.Endpoint), EventType: r.EventType,
-			To: r.URL, Good: r.Class == fanfare.ClassSuccess, Answer: a.Answer(), At: v.when(r.StartedAt), Took: a.Took(), Number: r.Number,
+			ID: string(r.ID), URL: at + "/message/" + string(r.Message) + "/to/" + string(r.Endpoint), EventType: r.EventType, Test: r.Test,
+			To: a.URL, Good: a.Status == statusDelivered, State: a.Badge(), Answer: a.Answer(), At: v.when(a.Timestamp), Took: a.Took(), Number: a.Number,
 			Application: place{URL: at},
 		}
-		if !row.Good {
-			a.Status = statusGivenUp
-		}
-		row.State = a.Badge()
 		if row.Application.Text, err = names(r.Application); err != nil {
 			return nil, 0, err
 		}

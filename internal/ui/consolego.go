@@ -40,7 +40,7 @@ func showWays(v *visit) error {
 // morePlaces can be gone to beside those of the navigation.
 var morePlaces = []place{
 	{Text: "New application", URL: "/app/new"}, {Text: "New event type", URL: "/catalogue/new"}, {Text: "Import OpenAPI or AsyncAPI", URL: "/catalogue/import"},
-	{Text: "New bulk operation", URL: "/task/new"}, {Text: "API keys", URL: "/key"}, {Text: "Audit log", URL: "/audit"}, {Text: "Keyboard", URL: "/help"},
+	{Text: "New bulk operation", URL: "/task/new"}, {Text: "API keys", URL: "/key"}, {Text: "Operational webhooks", URL: "/operational"}, {Text: "Audit log", URL: "/audit"}, {Text: "Keyboard", URL: "/help"},
 }
 
 func (v *visit) ways(query string) (ways []place, err error) {

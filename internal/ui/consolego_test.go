@@ -32,7 +32,7 @@ func TestGoLeadsWhereItIsAsked(t *testing.T) {
 		"acme": "/app/acme", string(w.app.ID): app, string(ep.ID): app + "/endpoint/" + string(ep.ID), string(src.ID): app + "/source/" + string(src.ID),
 		string(msg.ID): app + "/message/" + string(msg.ID), "book.sold": "/catalogue/type/book.sold",
 		string(attempt): app + "/message/" + string(msg.ID) + "/to/" + string(ep.ID), "caf%C3%A9+zwei": "/app/" + string(newest.ID),
-		"audit": "/audit", "queue": "/queue", "in": "/inspector",
+		"audit": "/audit", "operational": "/operational", "queue": "/queue", "in": "/inspector",
 		"replay+failed+since+2h+acme": "/app/acme/recover?since=2h", "recover+failed+since+2026-01-02T15:04:05Z": "/task/new?kind=recover&since=2026-01-02T15%3A04%3A05Z", "OPS@zwei.example": "/app/" + string(newest.ID), "resend+acme": "/task/new?app=acme&kind=again&since=24h",
 	} {
 		d := w.get(200, "/go?q="+query)

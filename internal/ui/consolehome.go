@@ -20,6 +20,7 @@ type homeBody struct {
 	Chart    *chart
 	Steps    []step // of the first run; none: it is done
 	Curl     *copyable
+	Untold   *why // which operational endpoints are not told all; nil: none
 	Issues   []issueRow
 	Further  bool // there are more of them
 	Attempts []attemptRow
@@ -63,6 +64,11 @@ func showHome(v *visit) error {
 			return err
 		}
 		if body.Issues, body.Further, err = v.worst(failing); err != nil {
+			return err
+		}
+	}
+	if v.opens(http.MethodGet, v.root+"/operational") {
+		if body.Untold, err = v.untold(); err != nil {
 			return err
 		}
 	}
@@ -182,7 +188,7 @@ func (v *visit) firstSteps(c fanfare.Counters, recent []attemptRow) ([]step, err
 		}
 	}
 	steps := []step{
-		{Done: sent, Text: "Send an event", Hint: "Run the command below, with your key in the place of KEY. It makes an application too."},
+		{Done: sent, Text: "Send an event", Hint: "Run the command below, with your key in the environment variable FANFARE_KEY. It makes an application too."},
 		{Done: len(eps) > 0, Text: "Add an endpoint", Hint: "A URL that is told of events; the application's page adds one.", Link: place{Text: "Add an application", URL: at}},
 		{Text: "See a delivery", Hint: "Send another event: it is delivered to the endpoint, and is listed here."},
 	}
@@ -220,7 +226,7 @@ func (v *visit) sent() (bool, error) {
 // firstCurl is a command that sends a first event, and makes the application for it.
 func (v *visit) firstCurl() string {
 	return "curl " + v.site + "/api/v1/app/first/msg \\\n" +
-		"  -H 'Authorization: Bearer KEY' -H 'Content-Type: application/json' \\\n" +
+		"  -H \"Authorization: Bearer $FANFARE_KEY\" -H 'Content-Type: application/json' \\\n" +
 		`  -d '{"application":{"name":"First"},"eventType":"hello.world","payload":{"hello":"world"}}'`
 }
 

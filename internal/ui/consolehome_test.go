@@ -107,7 +107,7 @@ func TestFirstRunTicksItself(t *testing.T) {
 	}
 	w.endpoint(func(ep *fanfare.Endpoint) { ep.UID = ui.Prepared })
 	d := steps("To", "To", "To")
-	d.says("curl http://127.0.0.1:8080/api/v1/app/first/msg", "Authorization: Bearer KEY")
+	d.says("curl http://127.0.0.1:8080/api/v1/app/first/msg", "Authorization: Bearer $FANFARE_KEY")
 	w.firstCurl(d)
 	steps("Done", "To", "To").says("Add an endpoint")
 	app, err := w.hub.Application(t.Context(), "first")
@@ -122,7 +122,7 @@ func TestFirstRunTicksItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.attempts(msg, 1)
-	steps().lacks("The first minutes", "Bearer KEY").says("hello.world", "Succeeded", "2 messages accepted")
+	steps().lacks("The first minutes", "Bearer").says("hello.world", "Succeeded", "2 messages accepted")
 	w.comes("/", "1 delivery that succeeded") // which is counted once it is stored
 }
 

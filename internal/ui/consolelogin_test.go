@@ -222,7 +222,7 @@ func TestOldLoginsDoNotAddUp(t *testing.T) {
 
 // consoleReads are the pages of the second half of the console that need no more than a
 // login.
-var consoleReads = []string{"/catalogue", "/catalogue/new", "/catalogue/import", "/task", "/task/new", "/queue", "/source", "/recipe", "/inspector", "/setting", "/key", "/audit", "/app/acme/source", "/app/acme/source/new"}
+var consoleReads = []string{"/catalogue", "/catalogue/new", "/catalogue/import", "/task", "/task/new", "/queue", "/source", "/recipe", "/inspector", "/setting", "/key", "/operational", "/audit", "/app/acme/source", "/app/acme/source/new"}
 
 func TestConsoleIsClosedToOthers(t *testing.T) {
 	w := newWorld(t, nil)

@@ -82,6 +82,13 @@ var consoleTakes = map[string]string{
 	"POST /key/{key}/revoked":               "admin",
 	"GET /audit":                            "admin",
 
+	"GET /operational":                          "admin",
+	"GET /operational/{endpoint}":               "admin",
+	"POST /operational/{endpoint}/do/try":       "admin",
+	"POST /operational/{endpoint}/do/enable":    "admin",
+	"POST /operational/{endpoint}/do/verify":    "admin",
+	"POST /operational/{endpoint}/resend/{msg}": "admin",
+
 	"GET /app/{app}":                         "applications:read",
 	"GET /app/{app}/settings":                "applications:read applications:write",
 	"POST /app/{app}/settings":               "applications:read applications:write",
@@ -288,8 +295,11 @@ var ofTheHub = map[string]string{
 	"consolefind.go":     "FindAttempt",
 	"consolehome.go":     "Counters",
 	"consolelogin.go":    "Audit CreateKey Identify Key Keys RevokeKey",
-	"consoleneeds.go":    "EveryEndpoint RecordedBefore",
+	"consoleneeds.go":    "EveryEndpoint NewestAttempts RecordedBefore",
 	"consolequeue.go":    "Deliveries",
+
+	"consoleoperational.go": "Deliveries",
+
 	"consolesettings.go": "Identify",
 	"consolewho.go":      "Key", // the visitor's own
 	"keynames.go":        "Key", // for the audit log, which only those see who see all keys

@@ -108,11 +108,10 @@ func readQueue(v *visit) error {
 		if err != nil {
 			return err
 		}
-		if row.AppName, err = names(fanfare.ApplicationID(row.App)); err != nil {
-			return err
-		}
-		if row.App == string(fanfare.OperationalApplication) { // which has no pages
-			row.URL, row.Act, row.AppName = "", nil, "Operational webhooks: see fanfare operational"
+		if row.AppName == "" {
+			if row.AppName, err = names(fanfare.ApplicationID(row.App)); err != nil {
+				return err
+			}
 		}
 		body.Rows = append(body.Rows, *row)
 	}
@@ -133,6 +132,9 @@ func (v *visit) laneRow(l *laneOut) (*laneRow, error) {
 	}
 	for _, k := range l.Held {
 		row.Held = append(row.Held, heldRow{cmp.Or(k.Key, "(none)"), orMore(k.Waiting, k.More), v.when(k.Until)})
+	}
+	if l.AppID == string(fanfare.OperationalApplication) {
+		return row, v.operationalLane(row)
 	}
 	do, text := "pause", "Pause"
 	if l.Paused {
@@ -241,7 +243,7 @@ func (v *visit) dead() (rows []*deadRow, partial bool, err error) {
 
 func (v *visit) newDeadRow(r *fanfare.Recent) *deadRow {
 	at := v.root + "/app/" + url.PathEscape(string(r.Application))
-	a := attemptOut{ResponseStatusCode: r.Status, ErrorClass: string(r.Class)}
+	a := shownAttempt(r.Attempt)
 	return &deadRow{
 		URL: at + "/endpoint/" + url.PathEscape(string(r.Endpoint)), Name: string(r.Endpoint), App: string(r.Application), AppURL: at,
 		Newest: v.when(r.StartedAt), Delivery: at + "/message/" + url.PathEscape(string(r.Message)) + "/to/" + url.PathEscape(string(r.Endpoint)), Answer: a.Answer(),

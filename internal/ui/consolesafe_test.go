@@ -44,12 +44,15 @@ func TestHostileTextInTheConsole(t *testing.T) {
 		if err := w.hub.Mute(t.Context(), &fanfare.Mute{Application: app.ID, Endpoint: other.ID, Cause: "status-404"}); err != nil {
 			t.Fatal(err)
 		}
+		told := w.operational(func(op *fanfare.Endpoint) { op.Description, op.URL = evil, w.rcv.URL+"/told" })
+		w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = evil }) // of which it is told
+		w.told(told, 1)
 		at := "/app/" + string(app.ID)
 		ofMessage, ofEndpoint := at+"/message/"+string(msg.ID), at+"/endpoint/"+string(ep.ID)
 		shown := 0
 		for _, path := range []string{
 			"/", "/issue", "/issue/muted", "/issue/muted/confirm", "/endpoint/confirm/resume", "/endpoint/confirm/enable", "/app", at, at + "/recover", at + "/settings", at + "/delete", at + "/expire", at + "/send", at + "/send?copy=" + string(msg.ID), at + "/send?type=a.b",
-			"/message", ofMessage, ofMessage + "/to/" + string(ep.ID), "/delivery", "/endpoint", at + "/log", ofEndpoint, ofEndpoint + "/settings", ofEndpoint + "/confirm/delete",
+			"/message", ofMessage, ofMessage + "/to/" + string(ep.ID), "/delivery", "/endpoint", "/operational", "/operational/" + string(told.ID), at + "/log", ofEndpoint, ofEndpoint + "/settings", ofEndpoint + "/confirm/delete",
 			ofEndpoint + "/confirm/cancel", ofEndpoint + "/confirm/retry", "/issue/of/" + string(app.ID) + "/" + string(ep.ID),
 			"/issue/group?cause=status-500&host=" + w.host(), "/issue/group/confirm/pause?cause=status-500&host=" + w.host(),
 		} {

@@ -126,5 +126,5 @@ func (v *visit) backup() (command *copyable, about string) {
 
 // figuresOf is how the server's figures are read.
 func (v *visit) figuresOf() *copyable {
-	return &copyable{Label: "the command that reads the figures", Block: true, Text: "curl -H 'Authorization: Bearer YOUR-ADMIN-KEY' '" + v.site + "/metrics'"}
+	return &copyable{Label: "the command that reads the figures", Block: true, Text: `curl -H "Authorization: Bearer $FANFARE_KEY" '` + v.site + "/metrics'"}
 }

@@ -40,7 +40,7 @@ var (
 		/endpoint /endpoint?state=failing /endpoint?state=disabled /endpoint?state=paused /endpoint?search=example /endpoint?search=none /endpoint/confirm/resume /endpoint/confirm/enable
 		/catalogue /catalogue/new /catalogue/import /catalogue/type/order.paid /catalogue/type/order.paid/compare /catalogue/type/order.paid/confirm
 		/task /task?status=running /task/new /task/{task} /queue /source /recipe /recipe/new /recipe/github-to-slack
-		/setting /key /key/{key}/revoke /audit /audit?actor=none /audit?object=none
+		/setting /key /key/{key}/revoke /audit /audit?actor=none /audit?object=none /operational /operational/{told}
 		/inspector /inspector/{bin} /inspector/{bin}/compare?a=1&b=2 /inspector/{bin}/confirm/delete /inspector/{bin}/request/1/send /inspector/{bin}/request/1/example
 		/app/{app} /app/{app}/delete /app/{app}/send /app/{app}/recover /app/{app}/expire /app/{app}/link
 		/app/{app}/source /app/{app}/source/new /app/{app}/source/{source} /app/{app}/source/{source}/edit /app/{app}/source/{source}/delete
@@ -48,7 +48,7 @@ var (
 		/app/{badapp}/endpoint/{bad} /app/{badapp}/endpoint/{bad}/confirm/recover /app/{badapp}/endpoint/{bad}/confirm/retry`)
 
 	// ofOne are in the portal too.
-	ofOne = strings.Fields(`/endpoint/new /endpoint/{endpoint} /endpoint/{endpoint}?status=0 /endpoint/{endpoint}?status=1 /endpoint/{endpoint}?status=2
+	ofOne = strings.Fields(`/endpoint/new /endpoint/new?kind=poller /endpoint/{endpoint} /endpoint/{endpoint}?status=0 /endpoint/{endpoint}?status=1 /endpoint/{endpoint}?status=2
 		/endpoint/{endpoint}?status=4 /endpoint/{endpoint}?type=none /endpoint/{endpoint}?span=1h /endpoint/{endpoint}?span=24h&status=2
 		/endpoint/{held} /endpoint/{held}?status=0 /endpoint/{held}?status=1 /endpoint/{held}/confirm/cancel
 		/endpoint/{endpoint}/welcome /endpoint/{endpoint}/settings /endpoint/{endpoint}/test /endpoint/{endpoint}/transform
@@ -216,7 +216,7 @@ func load(b *testing.B, n int) *loader {
 		l.made(b, "/app/"+string(s.app)+"/inbox/"+inbox+"/do/sample", "")
 	}
 	l.pages.ServeHTTP(httptest.NewRecorder(), l.asked(l.form("/recipe/messages-to-receiver", "do=install&in.RECEIVER_URL=https://example.com/in&in.WEBHOOK_SECRET=whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D&app="+string(s.app))))
-	l.Replacer = strings.NewReplacer("{app}", string(s.app), "{endpoint}", string(s.endpoint), "{held}", string(s.held), "{bad}", string(s.bad), "{badapp}", string(s.badApp),
+	l.Replacer = strings.NewReplacer("{app}", string(s.app), "{endpoint}", string(s.endpoint), "{held}", string(s.held), "{bad}", string(s.bad), "{badapp}", string(s.badApp), "{told}", string(s.told),
 		"{cause}", s.cause, "{msg}", string(s.msg), "{attempt}", string(s.attempt), "{key}", string(k.ID), "{source}", string(src.ID), "{task}", ofTask, "{bin}", bin, "{inbox}", inbox)
 	return l
 }

@@ -38,9 +38,10 @@ type owned struct {
 type filled struct {
 	app, badApp         fanfare.ApplicationID
 	endpoint, held, bad fanfare.EndpointID
-	msg                 fanfare.MessageID // the newest to endpoint
-	attempt             fanfare.AttemptID // of it
-	cause               string            // for which bad fails
+	told                fanfare.EndpointID // an operational one, which takes nothing
+	msg                 fanfare.MessageID  // the newest to endpoint
+	attempt             fanfare.AttemptID  // of it
+	cause               string             // for which bad fails
 	others              []owned
 
 	serial uint64
@@ -65,7 +66,7 @@ const together = 1000
 // fillStore stores so many deliveries, each of a message of its own and with one attempt but
 // for those that wait.
 func fillStore(b *testing.B, store fanfare.Store, n int) *filled {
-	s := &filled{begun: time.Now().Add(-20 * time.Hour).UTC(), step: 20 * time.Hour / time.Duration(2*n+1000), cause: fanfare.CauseOf(fanfare.ClassStatus, 503)}
+	s := &filled{begun: time.Now().Add(-20 * time.Hour).UTC(), step: 20 * time.Hour / time.Duration(2*n+4000), cause: fanfare.CauseOf(fanfare.ClassStatus, 503)}
 	must := func(err error) {
 		if err != nil {
 			b.Fatal(err)
@@ -99,6 +100,11 @@ func fillStore(b *testing.B, store fanfare.Store, n int) *filled {
 			next++
 		}
 	}
+	told := owned{fanfare.OperationalApplication, fanfare.EndpointID(s.id("ep_")), true}
+	s.told = told.ep
+	must(store.CreateApplication(b.Context(), &fanfare.Application{ID: told.app, Name: "Operational webhooks", CreatedAt: s.at, UpdatedAt: s.at}))
+	must(store.CreateEndpoint(b.Context(), &fanfare.Endpoint{ID: told.ep, Application: told.app, URL: "https://example.com/in", Secrets: []fanfare.Secret{{Text: "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}, CreatedAt: s.at, UpdatedAt: s.at}))
+	must(s.store(b, store, told, false))
 	must(s.tally(b, store))
 	if *database != "" { // as the server does by itself within some minutes
 		conn, err := pgx.Connect(b.Context(), *database)

@@ -21,6 +21,7 @@ type action struct {
 
 var actions = []action{
 	{fanfare.ManageEndpoint, "/portal", "/portal/endpoint/new", ""},
+	{fanfare.ManageEndpoint, "/portal/endpoint/new?kind=poller", "/portal/endpoint/new", "kind=poller&do=add"},
 	{fanfare.ManageEndpoint, "/portal/endpoint/{ep}", "/portal/endpoint/{ep}/do/pause", "x=1"},
 	{fanfare.ManageEndpoint, "/portal/endpoint/{ep}/settings", "/portal/endpoint/{ep}/settings", "url=http://127.0.0.1:9999/x"},
 	{fanfare.ManageEndpoint, "/portal/endpoint/{ep}/settings", "/portal/endpoint/{ep}/confirm/disable", ""},

@@ -135,6 +135,7 @@ type endpointRow struct {
 }
 
 type endpointsBody struct {
+	Base   string  // what their addresses begin with
 	Fields []field // none: there is nothing to choose from
 	Rows   []endpointRow
 	Daily  bool // it is known what some of them were sent in a day
@@ -152,7 +153,7 @@ func listEndpoints(v *visit) error {
 	if err := v.read(&list, v.of("endpoint"), "limit", "20", "state", chosen, "iterator", v.asked("at"), "with_activity", "true"); err != nil {
 		return err
 	}
-	body := endpointsBody{Pager: list.pager(v, ""), MayAdd: v.may(fanfare.ManageEndpoint)}
+	body := endpointsBody{Base: v.base, Pager: list.pager(v, ""), MayAdd: v.may(fanfare.ManageEndpoint)}
 	if chosen != "" || len(list.Data) > 0 {
 		body.Fields = []field{fareField(chosen)}
 	}
@@ -161,11 +162,12 @@ func listEndpoints(v *visit) error {
 	}
 	body.Empty = empty{"Nothing is listening yet", "An endpoint is a URL of yours that is told when something happens. Whoever gave you this link can add one.", nil}
 	if body.MayAdd {
-		body.Empty.Text = "Add a URL of yours, choose which events it is told of, and see at once what it answers. No server at hand? The URL of a Zap that begins with a webhook will do, or that of a web app of Google Apps Script. Who cannot be reached at all can ask for messages instead: whoever gave you this link can let you."
+		body.Empty.Text = "Add a URL of yours, choose which events it is told of, and see at once what it answers. No server at hand? The URL of a Zap that begins with a webhook will do, or that of a web app of Google Apps Script. Who cannot be reached at all asks for messages instead."
 		body.Empty.Links = []place{{Text: "Add endpoint", URL: v.base + "/endpoint/new"}, {Text: "See the event types", URL: v.base + "/catalogue"}}
 		if v.inboxes {
 			body.Empty.Links = append(body.Empty.Links, place{Text: "No server? Use a test inbox", URL: v.base + "/inbox/start"})
 		}
+		body.Empty.Links = append(body.Empty.Links, place{Text: "Cannot be reached? Poll", URL: v.base + "/endpoint/new?kind=poller"})
 	}
 	if chosen != "" {
 		body.Pager.Further = !list.Done && len(list.Data) < pageSize
@@ -173,6 +175,10 @@ func listEndpoints(v *visit) error {
 	}
 	return v.show("portal/endpoints", "Endpoints", body)
 }
+
+// readsAtOnce is how many endpoints a page reads the attempts of beside each other: where
+// the database is another process most of the time is waiting.
+const readsAtOnce = 8
 
 // addRows adds rows of endpoints that were read with their activity.
 func (v *visit) addRows(body *endpointsBody, eps []endpointOut) error {

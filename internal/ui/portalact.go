@@ -92,6 +92,9 @@ func confirmAct(v *visit) error {
 	switch what {
 	case "delete":
 		q.Heading, q.Text = "Delete this endpoint?", "It is sent nothing any more, and what waits for it is cancelled. Its deliveries and attempts are removed with it. This cannot be undone."
+		if ep.Kind == fanfare.KindPoller {
+			q.Text = "Nobody can ask it for messages any more, and how far those who did have come is forgotten. This cannot be undone."
+		}
 		do("Delete it", "danger")
 	case "disable":
 		q.Heading, q.Text = "Disable this endpoint?", "It is sent nothing, and what happens meanwhile is not kept for it. It can be enabled again at any time, and sent what it missed."

@@ -9,19 +9,19 @@ import (
 	"strings"
 
 	"github.com/fanfarehq/fanfare"
-	"github.com/fanfarehq/fanfare/webhook"
 )
 
 type addBody struct {
+	Poller   bool // it is polled, and sent nothing
 	URL      field
 	Check    *check // nil: it was not checked
 	Pick     pick
 	Problems string // what is wrong that belongs to no field
 	Filter   *filterPart
 	Options  []field
-	Auth     *authPart
-	Inbox    bool // it can be a test inbox
-	Open     bool // the optional fields are shown
+	Auth     *authPart // nil: nothing is sent
+	Inbox    bool      // it can be a test inbox
+	Open     bool      // the optional fields are shown
 	Once     string
 }
 
@@ -63,12 +63,15 @@ func (v *visit) showNew(status int, told *refusal, c *check) error {
 	if body.Filter, err = v.filterPart(); err != nil {
 		return err
 	}
+	if v.polled() {
+		body.poll()
+	}
 	if told != nil {
 		body.Problems = body.explain(told)
 	}
 	body.Open = v.filterActs() || body.Filter.Text.Value+body.Filter.Text.Problem != "" || v.said("auth") != "" && v.said("auth") != "none"
 	for _, f := range body.Options {
-		body.Open = body.Open || f.Problem != "" || f.Kind != "select" && f.Value != ""
+		body.Open = body.Open || !body.Poller && (f.Problem != "" || f.Kind != "select" && f.Value != "")
 	}
 	return v.showAs(status, "portal/new", "Add endpoint", body)
 }
@@ -155,9 +158,13 @@ func presets() (pairs []string) {
 }
 
 // written is an endpoint as the form has it. What the form leaves empty is null where
-// that takes something away.
+// that takes something away. Of one that is polled there is no more than what it wants.
 func (v *visit) written() (map[string]any, *refusal) {
-	in := map[string]any{"url": v.said("url"), "description": v.said("description"), "filter": orNull(v.said("filter")), "eventTypes": v.chosen()}
+	in := map[string]any{"description": v.said("description"), "filter": orNull(v.said("filter")), "eventTypes": v.chosen()}
+	if v.polled() {
+		return in, nil
+	}
+	in["url"] = v.said("url")
 	if format := v.said("format"); format != "" {
 		in["format"] = format
 	}
@@ -191,7 +198,24 @@ func (v *visit) written() (map[string]any, *refusal) {
 		}
 		in["rateLimit"] = n
 	}
-	return in, nil
+	all, told := headers(v.r.PostFormValue("headers"))
+	in["headers"] = all
+	return in, told
+}
+
+// saidEndpoint is written, once the form's conditions are, with all that is wrong with it.
+func (v *visit) saidEndpoint() (in map[string]any, told *refusal, err error) {
+	wrong, err := v.settleFilter()
+	if err != nil {
+		return nil, nil, err
+	}
+	if in, told = v.written(); wrong != nil {
+		told = wrong
+	}
+	if v.said("events") == "some" && v.chosen() == nil {
+		told = &refusal{Status: http.StatusUnprocessableEntity, Detail: "Choose at least one event type, or everything."}
+	}
+	return in, told, nil
 }
 
 func orNull(text string) any {
@@ -226,8 +250,12 @@ func headers(text string) (map[string]string, *refusal) {
 	return all, told
 }
 
-// addEndpoint checks the URL of the form, or makes the endpoint and sends it a ping.
+// addEndpoint checks the URL of the form, or makes the endpoint and, if it is not polled,
+// sends it a ping.
 func addEndpoint(v *visit) error {
+	if v.turns() {
+		return newEndpoint(v)
+	}
 	use := v.said("use") // instead of the URL, which points there
 	if use != "" {
 		v.r.PostForm.Set("url", use)
@@ -255,24 +283,16 @@ func addEndpoint(v *visit) error {
 	if v.filterActs() {
 		return v.showNew(http.StatusOK, nil, nil)
 	}
-	wrong, err := v.settleFilter()
+	in, told, err := v.saidEndpoint()
 	if err != nil {
 		return err
-	}
-	in, told := v.written()
-	if wrong != nil {
-		told = wrong
-	}
-	if told == nil {
-		in["headers"], told = headers(v.r.PostFormValue("headers"))
-	}
-	if v.said("events") == "some" && v.chosen() == nil {
-		told = &refusal{Status: http.StatusUnprocessableEntity, Detail: "Choose at least one event type, or everything."}
 	}
 	if told != nil {
 		return v.showNew(http.StatusUnprocessableEntity, told, nil)
 	}
-	if preset := v.said("success"); preset != "" {
+	if preset := v.said("success"); v.polled() {
+		in["kind"] = fanfare.KindPoller
+	} else if preset != "" {
 		in["success"] = map[string]string{"preset": preset}
 	}
 	if err := v.signForInbox(in); err != nil {
@@ -286,6 +306,9 @@ func addEndpoint(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if v.polled() {
+		return v.to("/endpoint/"+ep.ID, "created")
+	}
 	path := "/endpoint/" + ep.ID + "/welcome"
 	if v.may(fanfare.CreateAttempts) {
 		var msg messageOut
@@ -298,92 +321,6 @@ func addEndpoint(v *visit) error {
 		}
 	}
 	return v.to(path, "created")
-}
-
-type welcomeBody struct {
-	endpointOut
-	Ping     *pingBody // nil: none was sent
-	Secret   *copyable // nil: the visitor may not see it
-	Snippets []snippet
-	Signed   string // what it is signed with, in words, if that is not the usual
-	Unsigned bool
-	MayTest  bool
-	Inbox    string // the pages of the test inbox that it is; "": it is none
-}
-
-// A pingBody is what came of the first message.
-type pingBody struct {
-	URL  string
-	Why  *why
-	Body *payload
-	Took string
-	Of   string // the message, of which news are waited for; "": they are there
-}
-
-// welcomeEndpoint shows how the first message fared, the secret, and how to receive.
-func welcomeEndpoint(v *visit) error {
-	ep, err := v.endpoint()
-	if err != nil {
-		return err
-	}
-	profile := webhook.Profile(ep.Signature)
-	body := welcomeBody{endpointOut: *ep, Snippets: receiversOf(profile), MayTest: v.may(fanfare.CreateAttempts), Unsigned: profile == webhook.None}
-	if profile != webhook.Standard && !body.Unsigned {
-		body.Signed = profile.About()
-	}
-	if v.may(fanfare.ViewEndpointSecret) && !body.Unsigned {
-		secret, err := v.secret(ep.ID)
-		if err != nil {
-			return err
-		}
-		body.Secret = &copyable{Text: secret, Label: "the signing secret"}
-	}
-	if body.Inbox, err = v.inboxOf(ep); err != nil {
-		return err
-	}
-	if id := v.asked("ping"); id != "" && v.reaches("GET /app/{app}/msg/{msg}/endpoint/{endpoint}/attempt") {
-		if body.Ping, err = v.pinged(ep, id); err != nil {
-			return err
-		}
-	}
-	return v.show("portal/welcome", "The endpoint is there", body)
-}
-
-// pinged says how a message fared that was sent just now, for which it waits a little.
-func (v *visit) pinged(ep *endpointOut, id string) (*pingBody, error) {
-	p := &pingBody{URL: v.base + "/message/" + id + "/to/" + ep.ID}
-	var list listOf[attemptOut]
-	if err := v.read(&list, v.of("msg", id, "endpoint", ep.ID, "attempt"), "limit", "1", "wait", "3"); err != nil {
-		return nil, err
-	}
-	if len(list.Data) == 0 {
-		p.Of = id
-		if p.Why = v.banner(ep, nil); p.Why == nil {
-			p.Why = &why{Tone: "wait", Heading: "No answer yet", What: "The first message is on its way. What comes of it is shown here, and on the page of its delivery."}
-		}
-		return p, nil
-	}
-	a := &list.Data[0]
-	if a.ResponseStatusCode > 0 {
-		p.Took, p.Body = a.Took(), newPayload("response", "What it answered", a.Response)
-	}
-	if a.Status == statusDelivered {
-		p.Why = &why{Tone: "ok", Heading: "It works", What: a.Explanation.What}
-		return p, nil
-	}
-	p.Why = v.whyFailed(ep, a)
-	p.Why.Heading = "The first message was not taken"
-	if a.ErrorClass == string(fanfare.ClassGone) && v.may(fanfare.ManageEndpoint) {
-		p.Why.Acts = append(p.Why.Acts, v.act("/endpoint/"+ep.ID+"/do/enable", "Enable again", ""))
-	}
-	return p, nil
-}
-
-// secret reads an endpoint's signing secret, which the audit log notes.
-func (v *visit) secret(endpoint string) (string, error) {
-	var out struct{ Key string }
-	err := v.read(&out, v.of("endpoint", endpoint, "secret"))
-	return out.Key, err
 }
 
 func rawOf(v any) json.RawMessage {

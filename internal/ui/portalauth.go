@@ -92,7 +92,7 @@ func (v *visit) authPart(ep *endpointOut) *authPart {
 // explain puts what is wrong with auth.basic.username, say, where it belongs, and reports
 // whether there is such a place.
 func (p *authPart) explain(name, msg string) bool {
-	if name != "auth" && !strings.HasPrefix(name, "auth.") {
+	if p == nil || name != "auth" && !strings.HasPrefix(name, "auth.") {
 		return false
 	}
 	for _, part := range p.Parts {

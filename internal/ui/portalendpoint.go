@@ -28,8 +28,8 @@ func (v *visit) headOf(ep *endpointOut, tab string) (*endpointHead, error) {
 	at := "/endpoint/" + ep.ID
 	head := &endpointHead{endpointOut: *ep, State: ep.state(v), Spark: ep.sparkline(v.now)}
 	head.Tabs = []place{{"Deliveries", v.base + at, tab == "deliveries"}, {"Settings", v.base + at + "/settings", tab == "settings"}}
-	if ep.Kind == fanfare.KindPoller { // it is sent nothing
-		head.Tabs[0].Text = "Poll"
+	if ep.Kind == fanfare.KindPoller { // it is sent nothing, wherever its URL leads
+		head.URL, head.Tabs[0].Text = "", "Poll"
 		head.Tabs = v.offered(head.Tabs)
 		switch {
 		case !v.may(fanfare.ManageEndpoint):

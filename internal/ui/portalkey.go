@@ -76,7 +76,7 @@ func (v *visit) keysOwned(told *refusal, made string) (*ownKeys, error) {
 		Lasts: field{Name: "days", Label: "It is good for", Kind: "select", Options: []option{
 			{"30", "30 days", false}, {"90", "90 days", false}, {"365", "A year", false}, {"0", "Ever, until it is revoked", false}}},
 		API: copyable{Text: v.site + "/api/v1", Label: "the API's address"},
-		Try: copyable{Text: `curl -H "Authorization: Bearer $KEY" ` + v.site + "/api/v1" + v.firstRequest(), Label: "a first request", Block: true},
+		Try: copyable{Text: `curl -H "Authorization: Bearer $FANFARE_KEY" ` + v.site + "/api/v1" + v.firstRequest(), Label: "a first request", Block: true},
 	}
 	for _, out := range all {
 		row := ownKeyRow{out, badge{"ok", "Good"}, v.past(out.LastUsedAt), v.when(out.ExpiresAt)}

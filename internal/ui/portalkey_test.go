@@ -32,6 +32,10 @@ func TestCustomersMakeAndRevokeKeys(t *testing.T) {
 	d := w.get(200, "/portal/settings").says("API keys", "stays good when your link has ended", "Send again, and send examples", "/api/v1/app/"+string(w.app.ID)+"/endpoint", "Make and revoke API keys")
 	d.lacks("Add, change and delete endpoints", "Revoke…")
 	w.submit(422, d, "Make the key", "name", "").says("give the key a name")
+	action, f := w.fieldsOf(d, "Make the key")
+	f["name"] = []string{"reports"}
+	delete(f, "scope")
+	w.sendForm(422, action, f).says("say at least one of: messages:read, endpoints:read, event-types:read, messages:write").lacks("messages:write, ", "admin", "applications:read")
 	w.submit(422, d, "Make the key", "name", "reports", "scope", "endpoints:write").says("none that this session can give to a key")
 	w.submit(422, d, "Make the key", "name", "reports", "days", "soon").says("Choose how long the key is good for")
 	made := w.submit(200, d, "Make the key", "name", "reports <b>", "days", "30").says("reports <b>", "it is not shown again", "Good")

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -25,6 +26,28 @@ type consumerRow struct {
 	Name        string
 	Seen, Since when
 }
+
+// polled reports whether a form is, or is asked to be, of an endpoint that is polled.
+func (v *visit) polled() bool {
+	return cmp.Or(v.said("kind"), v.asked("kind")) == fanfare.KindPoller
+}
+
+// turns has the form be of the other kind, if its button for that was pressed.
+func (v *visit) turns() bool {
+	switch v.said("do") {
+	case "poll":
+		v.r.PostForm.Set("kind", fanfare.KindPoller)
+	case "send":
+		v.r.PostForm.Del("kind")
+	default:
+		return false
+	}
+	return true
+}
+
+// poll leaves of a form what means something to an endpoint that is sent nothing: beside what
+// it wants, its name.
+func (b *addBody) poll() { b.Poller, b.URL, b.Options, b.Auth = true, field{}, b.Options[:1], nil }
 
 // showPoller shows how to ask for the messages of an endpoint that is sent nothing.
 func (v *visit) showPoller(ep *endpointOut) error {
@@ -59,8 +82,10 @@ func (v *visit) showPoller(ep *endpointOut) error {
 	return v.show("portal/poller", ep.Name(), body)
 }
 
-// pollCurl is a command that asks there. In the place of KEY goes a key.
-func pollCurl(at string) string { return "curl '" + at + "' \\\n  -H 'Authorization: Bearer KEY'" }
+// pollCurl is a command that asks there.
+func pollCurl(at string) string {
+	return "curl '" + at + "' \\\n  -H \"Authorization: Bearer $FANFARE_KEY\""
+}
 
 // polled is what the answer looks like, with a message of a type that the endpoint wants.
 func polled(ep *endpointOut) string {

@@ -49,7 +49,7 @@ func TestAPollersPageSaysHowToPoll(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := w.get(200, "/portal/endpoint/"+string(ep.ID)).says("Night run", "Poll", "asks for its messages, at this URL", "/poller/"+string(ep.ID),
-		"Authorization: Bearer KEY", `"eventType": "record.created"`, "iterator=ITERATOR", "/consumer/NAME", "Nobody yet").lacks("Recover failed", "Transform", "Pause", "Accepted")
+		"Authorization: Bearer $FANFARE_KEY", `"eventType": "record.created"`, "iterator=ITERATOR", "/consumer/NAME", "Nobody yet").lacks("Recover failed", "Transform", "Pause", "Accepted")
 	for _, at := range []string{"/portal/endpoint/" + string(ep.ID), "/portal/endpoint/" + string(ep.ID) + "/settings"} {
 		if tabs := w.get(200, at).all("nav", ""); !slices.Contains(tabs, "PollSettings") {
 			t.Errorf("%s has the navigation %q", at, tabs)
@@ -61,8 +61,8 @@ func TestAPollersPageSaysHowToPoll(t *testing.T) {
 		t.Fatal(err)
 	}
 	token, _ := w.key(fanfare.ScopeReadMessages)
-	here := strings.NewReplacer(home, site.URL, "Bearer KEY", "Bearer "+token).Replace
-	first := w.run(t, here(codeWith(t, d, "curl", "wait=30'")))
+	here := strings.NewReplacer(home, site.URL).Replace
+	first := w.run(t, here(codeWith(t, d, "curl", "wait=30'")), token)
 	var answer, shown struct {
 		Data     []map[string]any
 		Iterator string
@@ -80,7 +80,7 @@ func TestAPollersPageSaysHowToPoll(t *testing.T) {
 	if _, err = w.hub.Send(t.Context(), "acme", "record.created", []byte(`{"n":2}`)); err != nil {
 		t.Fatal(err)
 	}
-	further := w.run(t, strings.Replace(here(codeWith(t, d, "curl", "ITERATOR")), "ITERATOR", answer.Iterator, 1))
+	further := w.run(t, strings.Replace(here(codeWith(t, d, "curl", "ITERATOR")), "ITERATOR", answer.Iterator, 1), token)
 	if err := json.Unmarshal(further, &answer); err != nil || len(answer.Data) != 1 || answer.Data[0]["id"] == string(msg.ID) {
 		t.Errorf("the command that goes on is answered %s, %v", further, err)
 	}
@@ -116,7 +116,8 @@ func TestAPollersPageSaysHowToPoll(t *testing.T) {
 	made := w.submit(200, w.get(200, "/portal/settings"), "Make the key", "name", "Night run", "scope", "messages:read").says("/msg")
 	w.get(200, "/portal/settings/key").says("New key").lacks("Keep it now")
 	w.get(200, "/portal/settings/end").says("API keys that were made with it stay good")
-	first = w.run(t, strings.NewReplacer(home, site.URL, "Bearer KEY", "Bearer "+codeWith(t, made, "fan_")).Replace(codeWith(t, d, "curl", "wait=30'")))
+	own := codeWith(t, made, "fan_")
+	first = w.run(t, here(codeWith(t, d, "curl", "wait=30'")), own)
 	if err := json.Unmarshal(first, &answer); err != nil || len(answer.Data) != 2 {
 		t.Errorf("with a key of the portal the command is answered %s, %v", first, err)
 	}
@@ -125,14 +126,37 @@ func TestAPollersPageSaysHowToPoll(t *testing.T) {
 	w.get(200, w.link(d, "API keys"))
 }
 
-// run has a shell run a command.
-func (w *world) run(t *testing.T, command string) []byte {
+// TestCommandsTakeTheKeyFromOneVariable, which is that of the command line.
+func TestCommandsTakeTheKeyFromOneVariable(t *testing.T) {
+	w := newWorld(t, nil)
+	own := w.get(200, "/portal/settings")
+	w.asOperator()
+	first, setting := w.get(200, "/"), w.get(200, "/setting")
+	ep := w.endpoint(func(ep *fanfare.Endpoint) { ep.Kind, ep.URL = fanfare.KindPoller, "" })
+	for _, d := range []*doc{own, first, setting, w.get(200, "/app/acme/endpoint/"+string(ep.ID))} {
+		n := 0
+		for _, code := range codeOf(d) {
+			if strings.Contains(code, "Bearer") {
+				n++
+				if !strings.Contains(code, `"Authorization: Bearer $FANFARE_KEY"`) && !strings.Contains(code, `"FANFARE_KEY"`) && !strings.Contains(code, "env.FANFARE_KEY") {
+					t.Errorf("%s has %s", d.path, code)
+				}
+			}
+		}
+		if n == 0 {
+			t.Errorf("%s has no command: %q", d.path, codeOf(d))
+		}
+	}
+}
+
+// run has a shell run a command with a key in the environment.
+func (w *world) run(t *testing.T, command, key string) []byte {
 	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("there is no curl here")
 	}
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(command, "curl", "curl -sS", 1))
-	cmd.Stderr = os.Stderr
+	cmd.Env, cmd.Stderr = append(os.Environ(), "FANFARE_KEY="+key), os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s: %v", command, err)

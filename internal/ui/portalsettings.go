@@ -12,6 +12,7 @@ import (
 
 type settingsBody struct {
 	*endpointHead
+	Poller    bool
 	MayManage bool
 	Address   field // its URL
 	Pick      pick
@@ -41,8 +42,11 @@ func (v *visit) showSettings(status int, told *refusal, secret string) error {
 		return err
 	}
 	body := settingsBody{
-		endpointHead: head, MayManage: v.may(fanfare.ManageEndpoint), MayReveal: v.may(fanfare.ViewEndpointSecret) && ep.Signature != "none",
+		endpointHead: head, Poller: ep.Kind == fanfare.KindPoller, MayManage: v.may(fanfare.ManageEndpoint), MayReveal: v.may(fanfare.ViewEndpointSecret) && ep.Signature != "none",
 		MayRotate: v.may(fanfare.ManageEndpointSecret), Once: once(),
+	}
+	if body.Poller { // nothing is signed
+		body.MayReveal, body.MayRotate = false, false
 	}
 	if secret != "" {
 		body.Secret = &copyable{Text: secret, Label: "the signing secret"}
@@ -75,6 +79,10 @@ func (v *visit) showSettings(status int, told *refusal, secret string) error {
 	add := addBody{URL: field{Name: "url", Label: "URL", Kind: "url", Value: v.said("url"), Required: true, Code: true}, Options: v.optional(), Auth: v.authPart(ep)}
 	if add.Filter, err = v.filterPart(); err != nil {
 		return err
+	}
+	if body.Poller {
+		body.Hidden = nil
+		add.poll()
 	}
 	if told != nil {
 		body.Problems = add.explain(told)
@@ -135,10 +143,15 @@ func (v *visit) facts(ep *endpointOut) (all []place) {
 			all = append(all, place{Text: name, URL: value})
 		}
 	}
-	add("URL", ep.URL)
+	options := v.optional()
+	if ep.Kind == fanfare.KindPoller {
+		options = options[:1]
+	} else {
+		add("URL", ep.URL)
+	}
 	add("Events", ep.Events())
 	add("Filter", ep.Filter)
-	for _, f := range v.optional() {
+	for _, f := range options {
 		value := f.Value
 		for i, o := range f.Options {
 			if i == 0 || o.Chosen {
@@ -147,7 +160,9 @@ func (v *visit) facts(ep *endpointOut) (all []place) {
 		}
 		add(f.Label, value)
 	}
-	add("Also by", ep.Auth.About())
+	if ep.Kind != fanfare.KindPoller {
+		add("Also by", ep.Auth.About())
+	}
 	return all
 }
 
@@ -159,24 +174,36 @@ func saveSettings(v *visit) error {
 		return v.showSettings(http.StatusOK, unsaved, "")
 	}
 	id := v.r.PathValue("endpoint")
-	wrong, err := v.settleFilter()
+	in, told, err := v.saidEndpoint()
 	if err != nil {
 		return err
-	}
-	in, told := v.written()
-	if wrong != nil {
-		told = wrong
-	}
-	var given map[string]string
-	if told == nil {
-		given, told = headers(v.r.PostFormValue("headers"))
-	}
-	if v.said("events") == "some" && v.chosen() == nil {
-		told = &refusal{Status: http.StatusUnprocessableEntity, Detail: "Choose at least one event type, or everything."}
 	}
 	if told != nil {
 		return v.showSettings(http.StatusUnprocessableEntity, told, "")
 	}
+	if !v.polled() {
+		err = v.settleSettings(in)
+	}
+	if err != nil {
+		return err
+	}
+	given, has := in["headers"].(map[string]string)
+	delete(in, "headers")
+	if err = v.ask(http.MethodPatch, v.of("endpoint", id), nil, in, nil); err == nil && has {
+		err = v.saveHeaders(id, given)
+	}
+	if told, ok := isRefused(err); ok && (told.Status == http.StatusUnprocessableEntity || told.Status == http.StatusConflict) {
+		return v.showSettings(told.Status, told, "")
+	}
+	if err != nil {
+		return err
+	}
+	return v.to("/endpoint/"+id+"/settings", "saved")
+}
+
+// settleSettings says in the API's words what a form of settings leaves as it was, or has be
+// as usual again.
+func (v *visit) settleSettings(in map[string]any) error {
 	ep, err := v.endpoint()
 	if err != nil {
 		return err
@@ -197,16 +224,7 @@ func saveSettings(v *visit) error {
 	if !v.r.PostForm.Has("url") {
 		delete(in, "url") // of another kind than webhooks
 	}
-	if err = v.ask(http.MethodPatch, v.of("endpoint", id), nil, in, nil); err == nil {
-		err = v.saveHeaders(id, given)
-	}
-	if told, ok := isRefused(err); ok && (told.Status == http.StatusUnprocessableEntity || told.Status == http.StatusConflict) {
-		return v.showSettings(told.Status, told, "")
-	}
-	if err != nil {
-		return err
-	}
-	return v.to("/endpoint/"+id+"/settings", "saved")
+	return nil
 }
 
 // saveHeaders sets the headers of the form, takes away those that are not there any

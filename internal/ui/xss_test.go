@@ -105,6 +105,8 @@ func TestHostileText(t *testing.T) {
 			ep.URL, ep.Kind, ep.Description, ep.EventTypes = "", fanfare.KindPoller, text, []string{name}
 		})
 		w.get(200, "/portal/endpoint/"+string(poller.ID)).inert(t)
+		w.get(200, "/portal/endpoint/"+string(poller.ID)+"/settings").inert(t)
+		w.post(422, "/portal/endpoint/new", "kind", "poller", "description", text, "filter", text, "do", "add", "events", "some").inert(t)
 		at := "/portal/endpoint/" + string(ep.ID)
 		for _, path := range []string{
 			at, at + "/settings", at + "/test", at + "/transform", at + "/welcome?ping=" + string(msg.ID), at + "/confirm/delete",
