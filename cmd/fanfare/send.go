@@ -20,7 +20,9 @@ func sendCommand(e *env) *cobra.Command {
 	return e.inApp(verb{
 		use: "send TYPE [JSON|@FILE|-]", short: "Send a message; without a payload, {}",
 		long: "Sends a message of an event type. Its payload is JSON: given as it is, in a file (@FILE),\n" +
-			"or on standard input (-). Without one the payload is {}; standard input is then not read.",
+			"or on standard input (-). Without one the payload is {}; standard input is then not read.\n\n" +
+			"With --wait it says of the endpoints that are not sent it why not, of 20 at most, and then\n" +
+			"shows the attempts; with --json, the former as an object with unsent and more.",
 		example: "fanfare send random_number:generate 863\n" +
 			"fanfare send record.created '{\"id\":1}' --app acme --wait\n" +
 			"fanfare send record.created @record.json --wait-for hook --timeout 30s\n" +

@@ -20,8 +20,9 @@ type waiter struct {
 	only    string        // the endpoint to wait for, by id or uid; "": all
 	timeout time.Duration // 0: until all have ended
 
-	seen map[string]bool // attempts that were printed
-	last []delivery      // as they stood when they were last looked at
+	seen   map[string]bool // attempts that were printed
+	last   []delivery      // as they stood when they were last looked at
+	unsent *unsent         // whom it was not sent to; nil: that was not read yet
 }
 
 func (w *waiter) flags(flags *pflag.FlagSet) {
@@ -89,24 +90,48 @@ func (w *waiter) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if w.only != "" && len(ds) > 0 {
-		names := make([]string, len(ds))
-		for i, d := range ds {
-			names[i] = cmp.Or(d.UID, d.ID)
+	if w.unsent == nil {
+		if w.unsent, err = w.readUnsent(ctx); err == nil && w.only == "" {
+			err = w.unsent.show(w.request)
 		}
-		ds = slices.DeleteFunc(ds, func(d delivery) bool { return d.ID != w.only && d.UID != w.only })
+		if err != nil {
+			return err
+		}
+	}
+	if w.only != "" {
+		all := ds
+		ds = slices.DeleteFunc(slices.Clone(ds), func(d delivery) bool { return d.ID != w.only && d.UID != w.only })
 		if len(ds) == 0 {
-			return fmt.Errorf("the message is not for endpoint %q; it is for %s", w.only, strings.Join(names, ", "))
+			return w.notForIt(all)
 		}
 	}
 	w.last = ds
 	return w.printNew(ctx)
 }
 
+// notForIt says that there is no delivery to the endpoint to wait for, and why.
+func (w *waiter) notForIt(all []delivery) error {
+	if why := w.unsent.why(w.only); why != "" {
+		return fmt.Errorf("the message is not for endpoint %q: %s", w.only, why)
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("the message is not for endpoint %q, nor for any other", w.only)
+	}
+	names := make([]string, len(all))
+	for i, d := range all {
+		names[i] = cmp.Or(d.UID, d.ID)
+	}
+	return fmt.Errorf("the message is not for endpoint %q; it is for %s", w.only, strings.Join(names, ", "))
+}
+
 // ended reports whether there is nothing to wait for any more, and what came of it.
 func (w *waiter) ended() (bool, error) {
 	if len(w.last) == 0 {
-		w.say("No endpoint wanted it; add one with %q.", w.inApp("endpoint create")+" URL")
+		if len(w.unsent.Data) > 0 {
+			w.say("No endpoint was sent it.")
+		} else {
+			w.say("No endpoint wanted it; add one with %q.", w.inApp("endpoint create")+" URL")
+		}
 		return true, nil
 	}
 	failed := 0

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,11 +143,15 @@ func TestMessage(t *testing.T) {
 	addStream(t, js, nats.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}})
 	sink := open(t, fmt.Sprintf(`{"servers":%q,"username":"fanfare","password":"sEcReTpAsS","subject":"orders.{{payload.n}}","body":"{{payload.n}}\n"}`, address(s)))
 	msg := connecttest.Message("a.b", `{"n": 1}`)
+	shown := connecttest.Preview(t, sink, msg)
 	for range 2 {
 		reply, err := sink.Send(t.Context(), msg)
 		var ack struct{ Stream string }
 		if err != nil || reply.Class != "" || reply.URL != "nats:"+address(s)+"/orders.1" || json.Unmarshal(reply.ResponseBody, &ack) != nil || ack.Stream != "ORDERS" {
 			t.Fatalf("%+v, %v", reply, err)
+		}
+		if !slices.Equal(shown.Header, reply.RequestHeader) {
+			t.Errorf("a dry run shows %v, and sent was %v", shown.Header, reply.RequestHeader)
 		}
 	}
 	stored, err := js.GetMsg("ORDERS", 1)
@@ -156,6 +161,9 @@ func TestMessage(t *testing.T) {
 	if string(stored.Data) != "1\n" || stored.Subject != "orders.1" || stored.Header.Get("Nats-Msg-Id") != string(msg.ID) || stored.Header.Get("webhook-id") != string(msg.ID) ||
 		stored.Header.Get("webhook-event-type") != "a.b" || stored.Header.Get("webhook-timestamp") != "1767323045" || stored.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%+v", stored)
+	}
+	if shown.To != "publish to the subject orders.1 at "+address(s) || string(shown.Body) != string(stored.Data) || len(shown.Header) != len(stored.Header) {
+		t.Errorf("a dry run shows %+v", shown)
 	}
 	if info, err := js.StreamInfo("ORDERS"); err != nil || info.State.Msgs != 1 {
 		t.Errorf("%+v, %v", info, err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +13,6 @@ import (
 	"github.com/fanfarehq/fanfare/connect/all"
 	"github.com/fanfarehq/fanfare/storetest"
 )
-
-// unshown are the kinds of which nothing can be shown without connecting.
-var unshown = []string{"kafka", "nats", "rabbitmq", "s3"}
 
 // A dry run of every kind, configured as in its example, shows what would be sent and
 // none of the example's secrets, and leaves nothing behind.
@@ -39,8 +35,8 @@ func TestEveryKindCanBeTriedDry(t *testing.T) {
 			t.Errorf("%s: %v", kind, err)
 			continue
 		}
-		if (len(d.Previews) == 0) != slices.Contains(unshown, kind) {
-			t.Errorf("%s shows %+v (%s)", kind, d.Previews, d.Note)
+		if len(d.Previews) == 0 {
+			t.Errorf("%s shows nothing (%s)", kind, d.Note)
 		}
 		var config map[string]any
 		if err := json.Unmarshal(c.Example, &config); err != nil {

@@ -1,14 +1,17 @@
 package call_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/connect/call"
@@ -235,5 +238,61 @@ func TestTokens(t *testing.T) {
 	}
 	if reply := send(); reply.Class != fanfare.ClassToken || reply.Detail != "no access token could be had: 401 Unauthorized: invalid_client (for ********)" {
 		t.Errorf("%+v", reply)
+	}
+}
+
+// TestARefusedTokenWaitsForNobody has two attempts refused while a third fetches another
+// token, from a server that takes its time over that.
+func TestARefusedTokenWaitsForNobody(t *testing.T) {
+	var fetched atomic.Int32
+	fetching, slow := make(chan struct{}), make(chan struct{})
+	way, _ := connecttest.Way(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/token" && fetched.Add(1) == 1:
+			rw.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(rw, `{"access_token":"access-1","token_type":"Bearer","expires_in":3600}`)
+		case r.URL.Path == "/token":
+			close(fetching)
+			<-r.Context().Done()
+		case r.URL.Path == "/slow":
+			slow <- struct{}{}
+			<-slow
+			fallthrough
+		default:
+			rw.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	sink, err := call.Connector().New([]byte(`{"url":"https://api.example/{{payload.at}}","tokenUrl":"https://login.example/token","clientId":"us","clientSecret":"hunter22hunter22"}`), way)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	defer cancel()
+	send := func(at string) fanfare.Reply {
+		reply, _ := sink.Send(ctx, connecttest.Message("a.b", `{"at":"`+at+`"}`))
+		return reply
+	}
+	ended := make(chan fanfare.Reply, 1)
+	sending.Go(func() { ended <- send("slow") })
+	select {
+	case <-slow:
+	case reply := <-ended:
+		t.Fatalf("%+v", reply)
+	}
+	if reply := send("at-once"); reply.Status != http.StatusUnauthorized {
+		t.Fatalf("%+v", reply)
+	}
+	sending.Go(func() { send("next") })
+	<-fetching
+	slow <- struct{}{}
+	select {
+	case reply := <-ended:
+		if reply.Status != http.StatusUnauthorized {
+			t.Errorf("%+v", reply)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits for the token of another attempt")
 	}
 }

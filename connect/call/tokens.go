@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -92,9 +93,11 @@ type tokens struct {
 	way   fanfare.Way
 	grant clientcredentials.Config
 
-	// turn holds a value while somebody uses what is below, also while a token is
-	// fetched: unlike for a mutex, one can give up waiting for it.
-	turn  chan struct{}
+	// turn holds a value while somebody fetches one: unlike for a mutex, one can give up
+	// waiting for it.
+	turn chan struct{}
+
+	mu    sync.Mutex
 	kept  *oauth2.Token // nil: none
 	until time.Time
 }
@@ -107,10 +110,9 @@ func (t *tokens) take(ctx context.Context) (string, error) {
 		return "", ctx.Err()
 	}
 	defer func() { <-t.turn }()
-	if t.kept.Valid() && time.Now().Before(t.until) {
-		return t.kept.AccessToken, nil
+	if kept := t.good(); kept != "" {
+		return kept, nil
 	}
-	t.kept = nil
 	token, err := t.grant.Token(context.WithValue(ctx, oauth2.HTTPClient, t.way.HTTP))
 	if err != nil {
 		return "", fmt.Errorf("no access token could be had: %w", inWords(err))
@@ -118,8 +120,21 @@ func (t *tokens) take(ctx context.Context) (string, error) {
 	if !httpguts.ValidHeaderFieldValue(token.AccessToken) {
 		return "", errors.New("no access token could be had: what came in its place cannot be sent")
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.kept, t.until = token, time.Now().Add(maxLifetime)
 	return token.AccessToken, nil
+}
+
+// good is the token that is kept, if it can still be used.
+func (t *tokens) good() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kept.Valid() && time.Now().Before(t.until) {
+		return t.kept.AccessToken
+	}
+	t.kept = nil
+	return ""
 }
 
 // inWords is err without what the token's server said at length.
@@ -144,8 +159,8 @@ func inWords(err error) error {
 
 // forget drops a token that was refused, unless there is another by now.
 func (t *tokens) forget(token string) {
-	t.turn <- struct{}{}
-	defer func() { <-t.turn }()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.kept != nil && t.kept.AccessToken == token {
 		t.kept = nil
 	}

@@ -69,10 +69,14 @@ func Run(t *testing.T, c Case) {
 	t.Run("hidden", func(t *testing.T) { c.hidden(t) })
 	t.Run("sends", func(t *testing.T) { c.sends(t) })
 	t.Run("repeats", func(t *testing.T) { c.repeats(t) })
+	t.Run("preview", func(t *testing.T) { c.previews(t) })
 	t.Run("together", func(t *testing.T) { c.together(t) })
 	t.Run("context ends", func(t *testing.T) { c.contextEnds(t) })
 	if !c.Local {
 		t.Run("no way there", func(t *testing.T) { c.noWay(t) })
+	}
+	if c.Dial != nil && !c.Local {
+		t.Run("stuck", func(t *testing.T) { c.stuck(t) })
 	}
 	if c.Fake != nil {
 		t.Run("put off", func(t *testing.T) { c.putOff(t) })

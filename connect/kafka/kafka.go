@@ -165,10 +165,7 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 	if err != nil {
 		return connect.Unfit("%v", err), nil
 	}
-	reply := fanfare.Reply{URL: "kafka:" + strings.Join(s.brokers, ",") + "/" + record.Topic}
-	for _, h := range record.Headers {
-		reply.RequestHeader = append(reply.RequestHeader, fanfare.Header{Name: h.Key, Value: string(h.Value)})
-	}
+	reply := fanfare.Reply{URL: "kafka:" + strings.Join(s.brokers, ",") + "/" + record.Topic, RequestHeader: headerOf(record)}
 	cl, err := s.held.Take(ctx)
 	if err != nil {
 		return judge(reply, record.Topic, err)
@@ -184,6 +181,19 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 		reply.Detail = fmt.Sprintf("partition %d, offset %d", record.Partition, record.Offset)
 	}
 	return judge(reply, record.Topic, err)
+}
+
+// Preview is the record that would be produced.
+func (s *sink) Preview(msg *fanfare.Message) ([]fanfare.Preview, error) {
+	r, err := s.record(msg)
+	if err != nil {
+		return nil, err
+	}
+	to := "produce to the topic " + r.Topic
+	if r.Key != nil {
+		to += " with the key " + connect.OneLine(string(r.Key))
+	}
+	return []fanfare.Preview{{To: to + " at " + strings.Join(s.brokers, ","), Header: headerOf(r), Body: r.Value}}, nil
 }
 
 // record fills the config in for msg.
@@ -211,6 +221,15 @@ func (s *sink) record(msg *fanfare.Message) (*kgo.Record, error) {
 	}
 	r.Headers = append(r.Headers, kgo.RecordHeader{Key: "content-type", Value: []byte(connect.ContentType(msg))})
 	return r, nil
+}
+
+// headerOf is r's header, as it is recorded.
+func headerOf(r *kgo.Record) []fanfare.Header {
+	lines := make([]fanfare.Header, len(r.Headers))
+	for i, h := range r.Headers {
+		lines[i] = fanfare.Header{Name: h.Key, Value: string(h.Value)}
+	}
+	return lines
 }
 
 // judge says what came of it (https://kafka.apache.org/protocol#protocol_error_codes).

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -128,6 +129,13 @@ func TestRecord(t *testing.T) {
 			}
 			if header(r, "webhook-event-type") != "a.b" || header(r, "webhook-timestamp") != "1767323045" || header(r, "content-type") != "application/json" {
 				t.Errorf("with %v", r.Headers)
+			}
+			to := "produce to the topic " + c.topic
+			if c.key != "" {
+				to += " with the key " + c.key
+			}
+			if p := connecttest.Preview(t, sink, msg); p.To != to+" at "+brokers || string(p.Body) != c.value || !slices.Equal(p.Header, reply.RequestHeader) || len(p.Header) != len(r.Headers) {
+				t.Errorf("a dry run shows %+v", p)
 			}
 			if want := fmt.Sprintf("partition %d, offset %d", r.Partition, r.Offset); reply.Detail != want {
 				t.Errorf("recorded %q; want %q", reply.Detail, want)

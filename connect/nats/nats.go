@@ -26,8 +26,14 @@ const (
 	core      = "core"      // the server has it, and has passed it on to those who listen at this moment
 )
 
-// flushes is how long the server is waited for where nothing else says so.
-const flushes = time.Minute
+// How long the server is waited for: to pass a message on where nothing else says so, and
+// to read what it is sent. It is asked now and then whether it is there, and gone when it has
+// not answered three times.
+const (
+	flushes = time.Minute
+	reads   = 10 * time.Second
+	asked   = 20 * time.Second
+)
 
 // Connector publishes to a subject.
 func Connector() fanfare.Connector {
@@ -174,6 +180,7 @@ func (s *sink) dialOne(ctx context.Context, server string) (*nats.Conn, error) {
 	d := &dialer{ctx: ctx, way: s.way}
 	options := []nats.Option{
 		nats.Name("Fanfare"), nats.NoReconnect(), nats.SkipHostLookup(), nats.SetCustomDialer(d),
+		nats.FlusherTimeout(reads), nats.PingInterval(asked),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { s.refused(err) }),
 	}
 	if s.tls != nil {
@@ -228,33 +235,16 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 
 // Send publishes msg.
 func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, error) {
-	in := connect.CarriedInputOf(msg)
-	subject, err := connect.Fill("subject", s.subject, in, nil)
+	out, err := s.compose(msg)
 	if err != nil {
 		return connect.Unfit("%v", err), nil
 	}
-	if !isSubject(subject) {
-		return connect.Unfit("subject renders %q, which is none that can be published to", connect.Shorten(subject, 100)), nil
-	}
-	out := nats.NewMsg(subject)
-	if out.Data, err = s.body.Fill(msg, in); err != nil {
-		return connect.Unfit("%v", err), nil
-	}
-	reply := fanfare.Reply{URL: "nats:" + strings.Join(s.servers, ",") + "/" + subject}
-	out.Header.Set("Content-Type", connect.ContentType(msg))
-	out.Header.Set(nats.MsgIdHdr, string(msg.ID))
-	for _, h := range connect.Carried(msg) {
-		out.Header.Set(h.Name, h.Value)
-	}
-	for name, values := range out.Header {
-		reply.RequestHeader = append(reply.RequestHeader, fanfare.Header{Name: name, Value: values[0]})
-	}
-	slices.SortFunc(reply.RequestHeader, func(a, b fanfare.Header) int { return strings.Compare(a.Name, b.Name) })
+	reply := fanfare.Reply{URL: "nats:" + strings.Join(s.servers, ",") + "/" + out.Subject, RequestHeader: headerOf(out)}
 	nc, err := s.held.Take(ctx)
 	if err == nil {
 		err = s.publish(ctx, nc, out, &reply)
 	}
-	return judge(reply, subject, err)
+	return judge(reply, out.Subject, err)
 }
 
 // publish returns when msg has been taken.

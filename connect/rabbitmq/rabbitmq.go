@@ -182,8 +182,13 @@ func (s *sink) dialOne(ctx context.Context, server string) (*amqp.Connection, er
 	return conn, err
 }
 
-// take is a channel for a message. A broker that does not even open one while ctx lasts is
-// lost.
+// lostWith has the connection end with ctx, unless it is stopped before. A broker that does
+// not even read while ctx lasts is lost: so one may that is short of memory.
+func (c *connection) lostWith(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { _ = c.CloseDeadline(time.Now()) })
+}
+
+// take is a channel for a message.
 func (c *connection) take(ctx context.Context) (*channel, error) {
 	c.mu.Lock()
 	if n := len(c.spare); n > 0 {
@@ -193,7 +198,7 @@ func (c *connection) take(ctx context.Context) (*channel, error) {
 		return ch, nil
 	}
 	c.mu.Unlock()
-	defer context.AfterFunc(ctx, func() { _ = c.CloseDeadline(time.Now()) })()
+	defer c.lostWith(ctx)()
 	made, err := c.Channel()
 	if err != nil {
 		return nil, err
@@ -217,26 +222,11 @@ func (c *connection) give(ch *channel, settled bool) {
 
 // Send publishes msg.
 func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, error) {
-	in := connect.CarriedInputOf(msg)
-	key, err := connect.Fill("routingKey", s.key, in, nil)
+	key, out, err := s.compose(msg)
 	if err != nil {
 		return connect.Unfit("%v", err), nil
 	}
-	if len(key) > maxName || key == "" && s.config.Exchange == "" {
-		return connect.Unfit("routingKey renders %q, which is none", connect.Shorten(key, 100)), nil
-	}
-	out := amqp.Publishing{
-		DeliveryMode: amqp.Persistent, MessageId: string(msg.ID), Type: connect.Shorten(msg.EventType, maxName),
-		Timestamp: msg.CreatedAt, AppId: "fanfare", ContentType: connect.ContentType(msg), Headers: make(amqp.Table),
-	}
-	if out.Body, err = s.body.Fill(msg, in); err != nil {
-		return connect.Unfit("%v", err), nil
-	}
-	reply := fanfare.Reply{URL: "rabbitmq:" + s.target(key)}
-	for _, h := range connect.Carried(msg) {
-		out.Headers[h.Name] = h.Value
-		reply.RequestHeader = append(reply.RequestHeader, h)
-	}
+	reply := fanfare.Reply{URL: "rabbitmq:" + s.target(key), RequestHeader: headerOf(&out)}
 	c, err := s.held.Take(ctx)
 	if err == nil {
 		err = s.publish(ctx, c, key, out)
@@ -257,7 +247,9 @@ func (s *sink) publish(ctx context.Context, c *connection, key string, out amqp.
 	}
 	settled := false
 	defer func() { c.give(ch, settled) }()
+	reads := c.lostWith(ctx)
 	confirmed, err := ch.PublishWithDeferredConfirmWithContext(ctx, s.config.Exchange, key, s.config.Unrouted == failure, false, out)
+	reads()
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package rabbitmq_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,10 @@ func TestMessage(t *testing.T) {
 			if d.MessageId != string(msg.ID) || d.RoutingKey != c.key || string(d.Body) != c.body || d.DeliveryMode != amqp.Persistent ||
 				d.Type != "order.paid" || d.ContentType != "application/json" || !d.Timestamp.Equal(msg.CreatedAt) || d.Headers["webhook-timestamp"] != "1767323045" {
 				t.Errorf("%+v", d)
+			}
+			to := "publish to the exchange amq.topic with the routing key " + c.key + " at " + rabbit.address
+			if p := connecttest.Preview(t, sink, msg); p.To != to || string(p.Body) != c.body || !slices.Equal(p.Header, reply.RequestHeader) || len(p.Header) != 3+len(d.Headers) {
+				t.Errorf("a dry run shows %+v", p)
 			}
 		})
 	}

@@ -134,31 +134,17 @@ func (s *sink) Close() error { return nil }
 // Send puts msg into the bucket. The same message has the same key each time, unless it is
 // gathered with others.
 func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, error) {
-	in := connect.CarriedInputOf(msg)
-	key, err := connect.Fill("key", s.key, in, nil)
+	o, body, err := s.compose(msg)
 	if err != nil {
 		return connect.Unfit("%v", err), nil
-	}
-	if !isKey(key) {
-		return connect.Unfit("key renders %q, which is none of 1 to 1024 bytes without . and .. between slashes", connect.Shorten(key, 100)), nil
 	}
 	if s.wait == 0 {
-		body, err := s.body.Fill(msg, in)
-		if err != nil {
-			return connect.Unfit("%v", err), nil
-		}
-		carried := make(map[string]string)
-		for _, h := range connect.Carried(msg) {
-			carried[h.Name] = h.Value
-		}
-		return s.put(ctx, &s3.PutObjectInput{Key: &key, Body: bytes.NewReader(body), ContentType: aws.String(connect.ContentType(msg)), Metadata: carried})
+		return s.put(ctx, o, body)
 	}
-	line, err := connect.LineOf(msg)
-	if err != nil {
-		return connect.Unfit("%v", err), nil
-	}
-	return s.gather.add(ctx, s.wait, key, line, func(key string, lines []byte) (fanfare.Reply, error) {
-		return s.put(ctx, &s3.PutObjectInput{Key: &key, Body: bytes.NewReader(lines), ContentType: aws.String("application/x-ndjson")})
+	return s.gather.add(ctx, s.wait, *o.Key, body, func(key string, lines []byte) (fanfare.Reply, error) {
+		all := *o
+		all.Key = &key
+		return s.put(ctx, &all, lines)
 	})
 }
 
@@ -188,8 +174,8 @@ var (
 	}
 )
 
-func (s *sink) put(ctx context.Context, object *s3.PutObjectInput) (fanfare.Reply, error) {
-	object.Bucket = &s.config.Bucket
+func (s *sink) put(ctx context.Context, object *s3.PutObjectInput, body []byte) (fanfare.Reply, error) {
+	object.Body = bytes.NewReader(body)
 	call := amazon.NewCall(s.way)
 	_, err := s.client.PutObject(ctx, object, func(o *s3.Options) { o.HTTPClient = call })
 	reply, err := call.Reply(err, hopeless, hints)

@@ -92,6 +92,19 @@ func TestObject(t *testing.T) {
 			if len(all) != 1 || all[0].Key != strings.ReplaceAll(c.key, "ID", id) || all[0].Body != strings.ReplaceAll(c.body, "ID", id) {
 				t.Errorf("put %+v", all)
 			}
+			p := connecttest.Preview(t, sink, msg)
+			to := "put " + all[0].Key + " into the bucket events at minio.test:9000"
+			if name == "gathered" {
+				to = "gather for 1ms, and " + to
+			}
+			if p.To != to || string(p.Body) != all[0].Body || len(p.Header) != 1+len(all[0].Metadata) {
+				t.Errorf("a dry run shows %+v", p)
+			}
+			for _, h := range p.Header {
+				if took()[0].Header.Get(h.Name) != h.Value {
+					t.Errorf("a dry run shows %s: %s, and sent was %q", h.Name, h.Value, took()[0].Header.Get(h.Name))
+				}
+			}
 			if url := took()[0].URL; !strings.HasPrefix(url, "minio.test:9000/events/") || reply.URL != "s3:minio.test:9000/events/"+all[0].Key {
 				t.Errorf("put to %s, recorded as %s", url, reply.URL)
 			}

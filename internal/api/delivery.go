@@ -103,6 +103,7 @@ func (s *server) deliveryRoutes() []*route {
 	return []*route{
 		on("GET /app/{app}/endpoint/{endpoint}/msg", "List an endpoint's deliveries, with their messages", listEndpointMessages, filters(statusParam, expandedParam)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
 		on("GET /app/{app}/msg/{msg}/endpoint", "List a message's deliveries, with their endpoints", listMessageEndpoints, params(expandedParam)...).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels(),
+		on("GET /app/{app}/msg/{msg}/unsent", "Say of the endpoints that a message was not sent to why not", listUnsent).needs(fanfare.ScopeReadMessages, fanfare.ViewBase).inChannels().exactly(),
 		on("POST /app/{app}/msg/{msg}/endpoint/{endpoint}/resend", "Send a message to an endpoint again", resendMessage).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().doing("message.resend"),
 	}
 }
