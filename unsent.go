@@ -22,13 +22,18 @@ func (h *Hub) Unsent(ctx context.Context, msg *Message, channels []string) (all 
 	if err != nil {
 		return nil, 0, err
 	}
-	of, err := h.store.DeliveriesOf(ctx, map[ApplicationID][]MessageID{msg.Application: {msg.ID}}, nil)
-	if err != nil {
-		return nil, 0, fmt.Errorf("message %s: %w", msg.ID, err)
-	}
 	sent := make(map[EndpointID]bool)
-	for _, d := range of[msg.ID] {
-		sent[d.Endpoint] = true
+	for f := (DeliveryFilter{Message: msg.ID, Page: Page{Limit: MaxPage, Ascending: true}}); ; {
+		ds, err := h.store.Deliveries(ctx, msg.Application, f)
+		if err != nil {
+			return nil, 0, fmt.Errorf("message %s: %w", msg.ID, err)
+		}
+		for _, d := range ds {
+			sent[d.Endpoint], f.After = true, string(d.Endpoint)
+		}
+		if len(ds) < f.Limit {
+			break
+		}
 	}
 	for _, t := range r.targets {
 		switch {

@@ -110,3 +110,19 @@ func TestNotAllThatWereNotSentAMessageAreTold(t *testing.T) {
 		}
 	})
 }
+
+// TestManyWereSentTheMessage has more deliveries of it than a page holds.
+func TestManyWereSentTheMessage(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("all.example", nil)
+		for range fanfare.MaxPage + 1 {
+			w.endpoint(fanfare.Endpoint{URL: rcv.url})
+		}
+		w.endpoint(fanfare.Endpoint{UID: "off", URL: rcv.url, Disabled: true})
+		msg := w.send("order.paid", 1)
+		time.Sleep(time.Second)
+		if lines, more := w.unsent(msg); !slices.Equal(lines, []string{"off: it is disabled"}) || more != 0 {
+			t.Errorf("it was not sent to %q and %d others", lines, more)
+		}
+	})
+}

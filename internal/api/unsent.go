@@ -8,9 +8,11 @@ type unsentListOut struct {
 }
 
 type unsentOut struct {
-	ID  fanfare.EndpointID `json:"id"`
-	UID *string            `json:"uid"`
-	Why string             `json:"why" doc:"Why not, as the endpoint is now: a sentence without its end."`
+	ID          fanfare.EndpointID `json:"id"`
+	UID         *string            `json:"uid"`
+	URL         string             `json:"url"`
+	Description string             `json:"description"`
+	Why         string             `json:"why" doc:"Why not, as the endpoint is now: a sentence without its end."`
 }
 
 func listUnsent(c *call, _ *none) (*unsentListOut, error) {
@@ -24,7 +26,7 @@ func listUnsent(c *call, _ *none) (*unsentListOut, error) {
 	}
 	out := &unsentListOut{Data: make([]unsentOut, len(all)), More: more}
 	for i, u := range all {
-		out.Data[i] = unsentOut{u.Endpoint.ID, pointer(u.Endpoint.UID), asText(u.Why)}
+		out.Data[i] = unsentOut{u.Endpoint.ID, pointer(u.Endpoint.UID), c.showURL(u.Endpoint.URL), u.Endpoint.Description, asText(u.Why)}
 	}
 	return out, nil
 }

@@ -16,7 +16,7 @@ func TestMessageIsSentFromThePage(t *testing.T) {
 	w.submit(422, d, "Send it", "eventType", "a.b", "payload", `{"a":`).says("Not yet: The payload is no JSON", "at its end", `{"a":`)
 	w.submit(422, d, "Send it", "eventType", "not a type").says("Not yet")
 	d = w.submit(303, d, "Send it", "eventType", "a.b", "payload", `{"n": 1.0, "big": 12345678901234567890}`, "channels", "one, three", "tags", "mine", "eventId", "e1")
-	d.says("The message is accepted", "a.b", "e1", "one, three", "mine", "Books", `12345678901234567890`).lacks("Stock")
+	d.says("The message is accepted", "a.b", "e1", "one, three", "mine", "Books", `12345678901234567890`, "Not sent to 1 endpoint", "Stock: it wants the channels two.")
 	msgs, err := w.hub.Messages(t.Context(), w.app.ID, fanfare.MessageFilter{Page: fanfare.Page{Limit: 10}})
 	if err != nil || len(msgs) != 1 {
 		t.Fatalf("there are %d messages, %v", len(msgs), err)
@@ -126,4 +126,23 @@ func TestDeliveriesArePaged(t *testing.T) {
 		d := w.get(200, "/delivery")
 		return rows(d) == 50 && slices.Contains(d.all("a", ""), "Older") && rows(w.get(200, w.link(d, "Older"))) == 5
 	})
+}
+
+// TestWhoWasNotSentAMessage is told why, on the message's page of console and portal.
+func TestWhoWasNotSentAMessage(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = "Books"; ep.EventTypes = []string{"book.*"} })
+	off := w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = "<b>Stock</b>"; ep.Disabled = true })
+	msg := w.message(0, `{}`)
+	of := "/app/" + string(w.app.ID)
+	d := w.get(200, of+"/message/"+string(msg.ID)).says("It was sent to no endpoint.", "Not sent to 2 endpoints", "Books: ", "book.*", "<b>Stock</b>: it is disabled.").lacks("others")
+	if at := w.link(d, "<b>Stock</b>"); at != of+"/endpoint/"+string(off.ID) {
+		t.Errorf("it leads to %s", at)
+	}
+	for range 20 {
+		w.endpoint(func(ep *fanfare.Endpoint) { ep.Disabled = true })
+	}
+	w.endpoint()
+	msg = w.message(1, `{}`)
+	w.get(200, of+"/message/"+string(msg.ID)).says("Not sent to 22 endpoints", "And 2 others.").lacks("It was sent to no endpoint")
 }

@@ -16,6 +16,7 @@ type fanOut struct {
 	At, Later when
 	Payload   *payload
 	Rows      []fanRow
+	Unsent    *unsent
 	Line      *timeline
 	Attempts  []fanAttempt // the oldest first
 	Further   bool         // there are more
@@ -82,6 +83,9 @@ func readFanOut(v *visit) error {
 			name = a.EndpointID
 		}
 		body.Attempts = append(body.Attempts, fanAttempt{a, v.when(a.Timestamp), "+" + lag(a.Timestamp.Sub(msg.Timestamp)), name, v.base + "/message/" + msg.ID + "/to/" + a.EndpointID})
+	}
+	if body.Unsent, err = v.unsent(msg.ID, len(body.Rows) > 0); err != nil {
+		return err
 	}
 	body.Line = newTimeline(msg.Timestamp, body.Attempts)
 	return v.show("console/message", msg.EventType, body)

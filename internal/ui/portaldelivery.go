@@ -69,6 +69,7 @@ type messageBody struct {
 	At, Later when
 	Payload   *payload
 	Rows      []deliveryRow
+	Unsent    *unsent
 }
 
 // readMessage shows a message and where it went.
@@ -90,6 +91,9 @@ func readMessage(v *visit) error {
 	for _, d := range list.Data {
 		s := standing{Status: d.Status, StatusText: d.StatusText}
 		body.Rows = append(body.Rows, deliveryRow{ID: d.ID, URL: v.base + "/message/" + msg.ID + "/to/" + d.ID, Endpoint: d.Name(), State: s.badge(), Next: v.nextTry(d.NextAttempt, &d.endpointOut, nil)})
+	}
+	if body.Unsent, err = v.unsent(msg.ID, len(body.Rows) > 0); err != nil {
+		return err
 	}
 	return v.show("portal/message", msg.EventType, body)
 }
