@@ -210,7 +210,7 @@ func (a *attempt) again(p place) string {
 }
 
 func (a *attempt) show(r *request) error {
-	err := fields(r.out, "id", a.ID, "message", a.MsgID, "event type", a.EventType, "endpoint", a.EndpointID,
+	err := fields(r.out, "id", a.ID, "message", a.MsgID, "event type", a.EventType, "test", testMark(a.Test), "endpoint", a.EndpointID,
 		"url", fanfare.MaskURL(a.URL), "at", stamp(a.Timestamp), "took", a.took(), "result", a.result(), "again", a.again(r.place))
 	if err != nil {
 		return err

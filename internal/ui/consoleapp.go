@@ -260,7 +260,9 @@ func saveApplication(v *visit) error {
 	if err != nil {
 		return err
 	}
-	err = v.ask(http.MethodPatch, v.of(), nil, v.applicationSaid(), nil)
+	if in := v.applicationSaid(); len(in) > 0 {
+		err = v.ask(http.MethodPatch, v.of(), nil, in, nil)
+	}
 	if told, ok := isRefused(err); ok && isWrong(told) {
 		return v.showApplicationForm(told.Status, app, told)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -113,4 +114,19 @@ func TestSecretURLsAreForThoseWhoMaySendThere(t *testing.T) {
 		w.get(200, at).lacks("kD83hsT0qPz71LmX")
 	}
 	w.get(200, "/endpoint?search=kD83hsT0").says("Nothing like that")
+}
+
+// TestWhatReceiversAnswerIsText has one point to what is no text.
+func TestWhatReceiversAnswerIsText(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	w.endpoint()
+	w.answers(301, "", "Location", "/x\xff\xfe<b>\xc3")
+	w.message(1, `{}`)
+	w.awaitFailing()
+	for _, at := range []string{"/issue", "/delivery", "/"} {
+		if d := w.get(200, at); !utf8.ValidString(d.text) {
+			t.Errorf("%s is no UTF-8", at)
+		}
+	}
+	w.get(200, "/issue").says("points to /x\uFFFD<b>\uFFFD")
 }

@@ -198,6 +198,9 @@ func (v *visit) addRows(body *endpointsBody, eps []endpointOut) error {
 
 func (v *visit) endpointRow(ep *endpointOut) (endpointRow, error) {
 	row := endpointRow{endpointOut: *ep, State: ep.state(v), Spark: ep.sparkline(v.now)}
+	if ep.Kind == fanfare.KindPoller {
+		row.URL = "" // it is sent nothing, wherever that leads
+	}
 	attempts, err := v.newest(ep.ID, 1)
 	if len(attempts) > 0 {
 		row.Last = v.when(attempts[0].Timestamp)

@@ -47,7 +47,10 @@ func (v *visit) turns() bool {
 
 // poll leaves of a form what means something to an endpoint that is sent nothing: beside what
 // it wants, its name.
-func (b *addBody) poll() { b.Poller, b.URL, b.Options, b.Auth = true, field{}, b.Options[:1], nil }
+func (b *addBody) poll() { b.Poller, b.URL, b.Options, b.Auth = true, field{}, nameOf(b.Options), nil }
+
+// nameOf is of an endpoint's optional fields the one of its name, which stands first.
+func nameOf(options []field) []field { return options[:1] }
 
 // showPoller shows how to ask for the messages of an endpoint that is sent nothing.
 func (v *visit) showPoller(ep *endpointOut) error {
@@ -67,7 +70,7 @@ func (v *visit) showPoller(ep *endpointOut) error {
 		endpointHead: head, Address: copyable{Text: at, Label: "the URL"}, Own: copyable{Text: at + "/consumer/NAME", Label: "the URL of a consumer"},
 		First:    copyable{Text: pollCurl(at + "?wait=30"), Label: "the command that asks first", Block: true},
 		Further:  copyable{Text: pollCurl(at + "?wait=30&iterator=ITERATOR"), Label: "the command that goes on", Block: true},
-		Answer:   copyable{Text: polled(ep), Label: "an answer", Block: true},
+		Answer:   copyable{Text: pollAnswer(ep), Label: "an answer", Block: true},
 		Snippets: pollers(at + "/consumer/NAME?wait=30&iterator="),
 	}
 	switch {
@@ -87,8 +90,8 @@ func pollCurl(at string) string {
 	return "curl '" + at + "' \\\n  -H \"Authorization: Bearer $FANFARE_KEY\""
 }
 
-// polled is what the answer looks like, with a message of a type that the endpoint wants.
-func polled(ep *endpointOut) string {
+// pollAnswer is what the answer looks like, with a message of a type that the endpoint wants.
+func pollAnswer(ep *endpointOut) string {
 	eventType := "record.created"
 	if len(ep.EventTypes) > 0 {
 		eventType = strings.ReplaceAll(ep.EventTypes[0], "*", "created")

@@ -145,7 +145,7 @@ func (v *visit) facts(ep *endpointOut) (all []place) {
 	}
 	options := v.optional()
 	if ep.Kind == fanfare.KindPoller {
-		options = options[:1]
+		options = nameOf(options)
 	} else {
 		add("URL", ep.URL)
 	}

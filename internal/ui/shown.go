@@ -196,21 +196,27 @@ type attemptOut struct {
 }
 
 // shownAttempt is one that was read from the Hub, as the API shows it, without bodies and
-// what was sent.
+// headers but for where it points.
 func shownAttempt(a *fanfare.Attempt) attemptOut {
 	out := attemptOut{
 		ID: string(a.ID), MsgID: string(a.Message), EndpointID: string(a.Endpoint), EventType: a.EventType, URL: a.URL, Timestamp: a.StartedAt, Number: a.Number,
-		Status: statusGivenUp, ResponseStatusCode: a.Status, DurationMs: a.Duration.Milliseconds(), ErrorClass: string(a.Class), Detail: a.Detail, NextAttempt: a.NextAt,
+		Status: statusGivenUp, ResponseStatusCode: a.Status, DurationMs: a.Duration.Milliseconds(), ErrorClass: string(a.Class), Detail: asText(a.Detail), NextAttempt: a.NextAt,
 	}
 	if a.Class == fanfare.ClassSuccess {
 		out.Status, out.ErrorClass = statusDelivered, ""
 	}
 	for _, h := range a.ResponseHeader {
-		out.ResponseHeaders = append(out.ResponseHeaders, [2]string{h.Name, h.Value})
+		if http.CanonicalHeaderKey(h.Name) == "Location" {
+			out.ResponseHeaders = append(out.ResponseHeaders, [2]string{h.Name, asText(h.Value)})
+		}
 	}
 	out.Explanation.What, out.Explanation.Fix = a.Explain()
+	out.Explanation.What = asText(out.Explanation.What)
 	return out
 }
+
+// asText makes what a receiver sent fit for a page.
+func asText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 func (a attemptOut) Badge() badge {
 	if a.Status == statusDelivered {
