@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -26,7 +27,8 @@ const createVersion = `
 
 // migrate brings the database to the newest version, one migration a transaction,
 // in the order of their names. Of several processes that start at once one does it,
-// and the others wait.
+// and the others wait. While somebody else holds a table that is to be changed, as
+// pg_dump does, it tries again now and then.
 func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted
 	if err != nil {
@@ -38,11 +40,22 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 			done, err = migrateOne(ctx, tx, files)
 			return err
 		})
-		if err != nil || done {
+		switch {
+		case isLocked(err):
+			select {
+			case <-time.After(migrateAgain):
+			case <-ctx.Done():
+				return fmt.Errorf("%w; %w", ctx.Err(), err)
+			}
+		case err != nil || done:
 			return err
 		}
 	}
 }
+
+// migrateAgain is how long a migration that had to wait for a table is left, so that those
+// who wait behind it get their turn.
+const migrateAgain = 3 * time.Second
 
 // migrateOne does the migration that comes next. done is whether there was none.
 func migrateOne(ctx context.Context, tx pgx.Tx, files []string) (done bool, err error) {
@@ -64,6 +77,9 @@ func migrateOne(ctx context.Context, tx pgx.Tx, files []string) (done bool, err 
 	}
 	script, err := migrations.ReadFile(files[version])
 	if err != nil {
+		return false, err
+	}
+	if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '1s'"); err != nil {
 		return false, err
 	}
 	if _, err := tx.Conn().PgConn().Exec(ctx, string(script)).ReadAll(); err != nil {
