@@ -89,9 +89,15 @@ func retryPresets() (all []retryPreset) {
 type sealingOut struct {
 	Key               string
 	OldKeys           []string
+	Left              int
+	Next              string // a key that is to seal; "": there is none
+	Lacking           []string
 	Resealing, Traces bool
 	Error             string
 }
+
+// Records is how many are sealed with old keys.
+func (s sealingOut) Records() string { return count(s.Left, "record", "records") }
 
 // State says how it stands.
 func (s sealingOut) State() badge {
@@ -102,6 +108,8 @@ func (s sealingOut) State() badge {
 		return badge{"wait", "Not sealed"}
 	case s.Resealing:
 		return badge{"wait", "Being sealed with a new key"}
+	case s.Next != "":
+		return badge{"wait", "A new key waits"}
 	}
 	return badge{"ok", "Sealed"}
 }

@@ -1,12 +1,14 @@
 package ui_test
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/api"
 	"github.com/fanfarehq/fanfare/internal/ui"
 )
 
@@ -65,5 +67,31 @@ func TestPresetsLastAsLongEverywhere(t *testing.T) {
 		if ok && !slices.ContainsFunc(d.all("tr", ""), func(row string) bool { return strings.HasPrefix(row, name) && strings.Contains(row, over) }) {
 			t.Errorf("no row has that %s tries %s", name, over)
 		}
+	}
+}
+
+// A sealed server has its secrets sealed so.
+type sealed struct{ as api.Sealing }
+
+func (s *sealed) Sealing(context.Context) (api.Sealing, error) { return s.as, nil }
+func (s *sealed) Rotate(context.Context) error                 { return nil }
+
+// TestSettingsSayHowSecretsAreSealed while the key is changed on several servers.
+func TestSettingsSayHowSecretsAreSealed(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	of := &sealed{}
+	w.asking(w.hub, api.New(w.hub, w.store, &api.Options{KeyHash: api.HashKey(adminKey), Secrets: of}))
+	for _, c := range []struct {
+		as        api.Sealing
+		says, not string
+	}{
+		{api.Sealing{}, "Not sealed", "secrets rotate” is run"},
+		{api.Sealing{Key: "k_1"}, "is sealed with the key k_1. “fanfare secrets rotate” makes a new key.", "still with"},
+		{api.Sealing{Key: "k_1", Next: "k_2", Lacking: []string{"one", "two"}}, "A new key waits What is secret in the database is sealed with the key k_1. The key k_2 is to seal, but is not the first one of one, two.", "makes a new key"},
+		{api.Sealing{Key: "k_1", Next: "k_2"}, "The key k_2 is to seal, once “fanfare secrets rotate” is run.", "makes a new key"},
+		{api.Sealing{Key: "k_2", Old: []string{"k_1", "k_0"}, Left: 7}, "is sealed with the key k_2, 7 records still with k_1, k_0.", "is to seal"},
+	} {
+		of.as = c.as
+		w.get(200, "/setting").says(c.says).lacks(c.not)
 	}
 }
