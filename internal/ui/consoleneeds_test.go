@@ -298,7 +298,7 @@ var ofTheHub = map[string]string{
 	"consoleneeds.go":    "EveryEndpoint NewestAttempts RecordedBefore",
 	"consolequeue.go":    "Deliveries",
 
-	"consoleoperational.go": "Deliveries",
+	"consoleoperational.go": "Attempts Deliveries",
 
 	"consolesettings.go": "Identify",
 	"consolewho.go":      "Key", // the visitor's own

@@ -1,10 +1,12 @@
 package ui
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -38,7 +40,7 @@ type operationalRow struct {
 	At      string // its page
 	State   badge
 	Rate    string // how much of what it was told in a day got through; "": it was told nothing
-	Trouble string // why not all of that did, in a sentence; "": it did, or waits, or nobody wants it to
+	Trouble string // why not all of that did, in a sentence
 }
 
 type operationalBody struct {
@@ -50,9 +52,20 @@ type operationalBody struct {
 
 func listOperational(v *visit) error {
 	v.stream = false // it is looked up by the clock: news of attempts are of other endpoints
-	rows, list, err := v.operationalRows(v.asked("at"))
+	list, err := v.operationals(v.asked("at"))
 	if err != nil {
 		return err
+	}
+	var rows []operationalRow
+	for i := range list.Data {
+		row, err := v.operationalRow(&list.Data[i])
+		if gone(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		rows = append(rows, *row)
 	}
 	return v.show("console/operationals", "Operational webhooks", operationalBody{
 		Tabs: v.serverTabs("operational"), Rows: rows, Pager: list.pager(v, "/operational"),
@@ -60,19 +73,10 @@ func listOperational(v *visit) error {
 	})
 }
 
-// operationalRows are a page of operational endpoints, and how they fare.
-func (v *visit) operationalRows(at string) (rows []operationalRow, list listOf[endpointOut], err error) {
-	if err := v.read(&list, ofOperational(), "limit", fmt.Sprint(pageSize), "iterator", at); err != nil {
-		return nil, list, err
-	}
-	for i := range list.Data {
-		row, err := v.operationalRow(&list.Data[i])
-		if err != nil {
-			return nil, list, err
-		}
-		rows = append(rows, *row)
-	}
-	return rows, list, nil
+// operationals are a page of operational endpoints.
+func (v *visit) operationals(at string) (list listOf[endpointOut], err error) {
+	err = v.read(&list, ofOperational(), "limit", fmt.Sprint(pageSize), "iterator", at)
+	return list, err
 }
 
 func (v *visit) operationalRow(ep *endpointOut) (*operationalRow, error) {
@@ -81,39 +85,61 @@ func (v *visit) operationalRow(ep *endpointOut) (*operationalRow, error) {
 		return nil, err
 	}
 	row := &operationalRow{endpointOut: *ep, At: v.root + operationalPage(ep.ID), State: ep.state(v), Rate: day.words()}
-	switch {
-	case ep.Disabled && ep.DisabledReason != "":
-		row.Trouble = "It was disabled: " + ep.DisabledReason + "."
-	case ep.Disabled, ep.Paused:
-	case ep.Unusable+ep.Unverified != "":
-		row.Trouble = ep.Unusable + ep.Unverified
-	case !ep.FailingSince.IsZero():
-		row.Trouble = "It fails since " + ep.FailingSince.UTC().Format("2006-01-02 15:04 UTC") + "."
-	case day.Fail > 0:
-		row.Trouble = count(day.Fail, "message was", "messages were") + " given up in the last 24 hours."
-	}
-	return row, nil
+	row.Trouble, err = v.trouble(ep)
+	return row, err
 }
 
-// untold says for the first page which operational endpoints are not told all; nil: none.
+// trouble is why not all that an operational endpoint was told got through, in a sentence; "":
+// it did, or waits, or nobody wants it to. What was given up has an index, so that to ask for
+// it takes a moment however much got through.
+func (v *visit) trouble(ep *endpointOut) (string, error) {
+	switch {
+	case ep.Disabled && ep.DisabledReason != "":
+		return "It was disabled: " + ep.DisabledReason + ".", nil
+	case ep.Disabled, ep.Paused:
+		return "", nil
+	case ep.Unusable+ep.Unverified != "":
+		return ep.Unusable + ep.Unverified, nil
+	case !ep.FailingSince.IsZero():
+		return "It fails since " + ep.FailingSince.UTC().Format("2006-01-02 15:04 UTC") + ".", nil
+	}
+	lost, err := v.hub.Deliveries(v.r.Context(), fanfare.OperationalApplication, fanfare.DeliveryFilter{
+		Endpoint: fanfare.EndpointID(ep.ID), States: []fanfare.State{fanfare.GivenUp}, Since: v.now.Add(-24 * time.Hour), Page: fanfare.Page{Limit: fanfare.MaxPage},
+	})
+	if err != nil || len(lost) == 0 {
+		return "", err
+	}
+	much := count(len(lost), "message was", "messages were")
+	if len(lost) == fanfare.MaxPage {
+		much = "At least " + much
+	}
+	return much + " given up in the last 24 hours.", nil
+}
+
+// untold says for the first page which operational endpoints are not told all; nil: none of
+// those that the first page of them has.
 func (v *visit) untold() (*why, error) {
-	rows, _, err := v.operationalRows("")
+	list, err := v.operationals("")
 	if err != nil {
 		return nil, err
 	}
 	var w *why
 	more := 0
-	for _, row := range rows {
+	for i := range list.Data {
+		ep := &list.Data[i]
+		trouble, err := v.trouble(ep)
 		switch {
-		case row.Trouble == "":
+		case err != nil:
+			return nil, err
+		case trouble == "":
 		case w == nil:
-			w = &why{Tone: "bad", Heading: "Operational webhooks do not all get through", What: cut(row.Name(), 80) + ": " + row.Trouble, Links: []place{{Text: "See why", URL: row.At}}}
+			w = &why{Tone: "bad", Heading: "Operational webhooks do not all get through", What: cut(ep.Name(), 80) + ": " + trouble, Links: []place{{Text: "See why", URL: v.root + operationalPage(ep.ID)}}}
 		default:
 			more++
 		}
 	}
 	if more > 0 {
-		w.What += fmt.Sprintf(" So it is with %d more.", more)
+		w.What += fmt.Sprintf(" So it is with %s.", planned(more, !list.Done, "more", "more"))
 		w.Links[0].URL = v.root + "/operational"
 	}
 	if w != nil {
@@ -139,7 +165,7 @@ type operationalAttempt struct {
 	For     string // who is mailed; "": nobody has said so
 	GivenUp bool
 	Next    when // when it is tried again
-	Resend  *act // nil: it succeeded, or there is a newer attempt
+	Resend  *act // nil: it succeeded, there is a newer attempt, or nothing is sent at present
 }
 
 // operationalAttempts is how many a page has: each comes with what was answered.
@@ -161,12 +187,15 @@ func readOperational(v *visit) error {
 	}
 	body := operationalOne{operationalRow: *row, Tabs: v.serverTabs("operational"), Pager: list.pager(v, operationalPage(ep.ID)),
 		Empty: empty{"Nothing was told yet", "As soon as something happens that this endpoint wants to hear of, the attempt to tell it is here.", nil}}
-	if body.Why, err = v.whyUntold(row, list.Data); err != nil {
+	newest := list.Data
+	if v.asked("at") != "" {
+		newest = nil
+	}
+	if body.Why, err = v.whyUntold(row, newest); err != nil {
 		return err
 	}
-	seen := map[string]bool{}
 	for i := range list.Data {
-		a, err := v.operationalAttempt(&list.Data[i], seen)
+		a, err := v.operationalAttempt(&list.Data[i], ep)
 		if err != nil {
 			return err
 		}
@@ -185,9 +214,9 @@ type toldOut struct {
 	}
 }
 
-// operationalAttempt shows an attempt, and how its message stands if it is the newest of
-// those that were seen, which failed.
-func (v *visit) operationalAttempt(told *toldOut, seen map[string]bool) (*operationalAttempt, error) {
+// operationalAttempt shows an attempt to tell ep something, and how its message stands if it
+// failed and is the newest of that.
+func (v *visit) operationalAttempt(told *toldOut, ep *endpointOut) (*operationalAttempt, error) {
 	of := &told.Msg.Payload.Data
 	a := &operationalAttempt{attemptOut: told.attemptOut, At: v.past(told.Timestamp), For: of.AlertEmail}
 	if of.EndpointID != "" {
@@ -196,14 +225,15 @@ func (v *visit) operationalAttempt(told *toldOut, seen map[string]bool) (*operat
 			a.About.Text = of.EndpointName
 		}
 	}
-	if seen[a.MsgID] || a.Status == statusDelivered {
-		seen[a.MsgID] = true
+	if a.Status == statusDelivered {
 		return a, nil
 	}
-	seen[a.MsgID] = true
-	ds, err := v.hub.Deliveries(v.r.Context(), fanfare.OperationalApplication, fanfare.DeliveryFilter{
-		Message: fanfare.MessageID(a.MsgID), Endpoint: fanfare.EndpointID(a.EndpointID), Page: fanfare.Page{Limit: 1},
-	})
+	msg, to := fanfare.MessageID(a.MsgID), fanfare.EndpointID(a.EndpointID)
+	newest, err := v.hub.Attempts(v.r.Context(), fanfare.OperationalApplication, fanfare.AttemptFilter{Message: msg, Endpoint: to, Page: fanfare.Page{Limit: 1}})
+	if err != nil || len(newest) == 0 || string(newest[0].ID) != a.ID {
+		return a, err
+	}
+	ds, err := v.hub.Deliveries(v.r.Context(), fanfare.OperationalApplication, fanfare.DeliveryFilter{Message: msg, Endpoint: to, Page: fanfare.Page{Limit: 1}})
 	if err != nil || len(ds) == 0 {
 		return a, err
 	}
@@ -211,23 +241,27 @@ func (v *visit) operationalAttempt(told *toldOut, seen map[string]bool) (*operat
 	case fanfare.GivenUp:
 		a.GivenUp = true
 	case fanfare.Waiting:
-		a.Next = v.when(ds[0].Due)
+		a.Next = v.nextTry(ds[0].Due, ep, nil)
 	default:
 		return a, nil
 	}
-	a.Resend = v.act(operationalPage(a.EndpointID)+"/resend/"+url.PathEscape(a.MsgID), "Resend", "quiet")
+	if !ep.Disabled && !ep.Paused {
+		a.Resend = v.act(operationalPage(a.EndpointID)+"/resend/"+url.PathEscape(a.MsgID), "Resend", "quiet")
+	}
 	return a, nil
 }
 
-// whyUntold says why not all that an operational endpoint is told gets through, and what to
-// do; nil: it does.
-func (v *visit) whyUntold(row *operationalRow, attempts []toldOut) (*why, error) {
-	if row.Trouble == "" {
-		return nil, nil
-	}
+// whyUntold says why not all that an operational endpoint is told gets through, by the newest
+// attempts too, and what to do; nil: it does, or waits.
+func (v *visit) whyUntold(row *operationalRow, newest []toldOut) (*why, error) {
 	w := &why{Tone: "bad", Heading: strings.TrimSuffix(row.Trouble, ".")}
-	if len(attempts) > 0 && attempts[0].Status != statusDelivered {
-		w.What, w.Fix = attempts[0].Explanation.What, attempts[0].Explanation.Fix
+	switch {
+	case row.Trouble == "" && row.Disabled:
+		w = &why{Tone: "wait", Heading: "Disabled", What: "This endpoint is told nothing.", Fix: "Once it is enabled again, what waits is sent."}
+	case row.Trouble == "":
+		return nil, nil
+	case len(newest) > 0 && newest[0].Status != statusDelivered:
+		w.What, w.Fix = newest[0].Explanation.What, newest[0].Explanation.Fix
 	}
 	do := func(act, text string) { w.Acts = append(w.Acts, v.act(row.pathOf(act), text, "main")) }
 	switch {
@@ -236,11 +270,11 @@ func (v *visit) whyUntold(row *operationalRow, attempts []toldOut) (*why, error)
 	case row.Unverified != "":
 		do("verify", "Ask the receiver again")
 	case !row.FailingSince.IsZero():
-		var waits struct{ Pending int }
-		if err := v.read(&waits, ofOperational(row.ID, "stats"), "waiting", "1"); err != nil {
+		n, err := v.operationalWaiting(row.ID, 1)
+		if err != nil {
 			return nil, err
 		}
-		if waits.Pending > 0 {
+		if n > 0 {
 			w.Then = "What waits is sent by itself, each message at its time."
 			do("try", "Try now")
 		}
@@ -259,6 +293,9 @@ func actOnOperational(v *visit) error {
 	case "try":
 		var out struct{ Waits bool }
 		err := v.ask(http.MethodPost, ofOperational(ep, "try-now"), nil, struct{}{}, &out)
+		if told, refused := errors.AsType[*refusal](err); refused && told.Status == http.StatusServiceUnavailable {
+			return v.to(page, "elsewhere")
+		}
 		if err == nil && !out.Waits {
 			return v.to(page, "nothingwaits")
 		}
@@ -277,16 +314,34 @@ func resendOperational(v *visit) error {
 	return v.after(err, operationalPage(ep), "resent")
 }
 
+// operationalWaiting is how much waits for an operational endpoint: so much, or most and
+// perhaps more.
+func (v *visit) operationalWaiting(ep string, most int) (int, error) {
+	var n struct{ Pending int }
+	err := v.read(&n, ofOperational(ep, "stats"), "waiting", fmt.Sprint(most))
+	return n.Pending, err
+}
+
 // operationalLane has a row of the queue lead to an operational endpoint, which nobody pauses
 // there.
-func (v *visit) operationalLane(row *laneRow) error {
-	id := row.Name
-	row.URL, row.AppName = v.root+operationalPage(id), "Operational webhooks"
+func (v *visit) operationalLane(l *laneOut, row *laneRow) error {
+	row.URL, row.AppName = v.root+operationalPage(l.EndpointID), "Operational webhooks"
 	var ep endpointOut
-	err := v.read(&ep, ofOperational(id))
-	if _, refused := isRefused(err); refused { // it is gone by now
+	err := v.read(&ep, ofOperational(l.EndpointID))
+	if gone(err) {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
 	row.Name = ep.Name()
+	if l.Waiting > 0 || !l.More {
+		return nil
+	}
+	n, err := v.operationalWaiting(ep.ID, waitingCounted) // it was not looked for in the store yet
+	if gone(err) {
+		return nil
+	}
+	row.Waiting = orMore(n, n == waitingCounted)
 	return err
 }

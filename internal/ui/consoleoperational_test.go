@@ -2,6 +2,8 @@ package ui_test
 
 import (
 	"encoding/json"
+	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +11,9 @@ import (
 	"time"
 
 	"github.com/fanfarehq/fanfare"
+	"github.com/fanfarehq/fanfare/internal/api"
+	"github.com/fanfarehq/fanfare/internal/inspect"
+	"github.com/fanfarehq/fanfare/internal/ui"
 )
 
 // operational makes an operational endpoint at the receiver, which is told of endpoints that
@@ -90,6 +95,29 @@ func TestWhatWasGivenUpOfOperationalWebhooks(t *testing.T) {
 	w.comes("/operational/"+string(op.ID), "What was given up is among the attempts below", "50 % of 2 deliveries", "Given up").lacks("Try now")
 }
 
+// TestMuchThatWasGivenUpIsCountedSoFar as a moment lasts.
+func TestMuchThatWasGivenUpIsCountedSoFar(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	op := w.operational()
+	for n := range 251 {
+		if n == 249 {
+			w.get(200, "/").says("Alerts: 249 messages were given up in the last 24 hours.")
+		}
+		id := [16]byte{1, 15: byte(n)}
+		msg := &fanfare.Message{ID: fanfare.MessageID(fanfare.EncodeID("msg_", id)), Application: op.Application, EventType: fanfare.EndpointCreated, Payload: []byte(`{}`), CreatedAt: time.Now()}
+		d := fanfare.Delivery{Message: msg.ID, Endpoint: op.ID}
+		if _, err := w.store.Accept(t.Context(), op.Application, []*fanfare.Intake{{Message: msg, Deliveries: []fanfare.Delivery{d}}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		d.State = fanfare.GivenUp
+		a := &fanfare.Attempt{ID: fanfare.AttemptID(fanfare.EncodeID("atmpt_", id)), Message: msg.ID, Endpoint: op.ID, EventType: msg.EventType, Number: 1, StartedAt: time.Now(), Status: 503, Class: fanfare.ClassStatus, State: d.State}
+		if err := w.store.Record(t.Context(), &fanfare.Outcome{Attempt: a, Delivery: d}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.get(200, "/").says("Alerts: At least 250 messages were given up in the last 24 hours.")
+}
+
 // TestMailThatFailsIsExplained with the address that it was for.
 func TestMailThatFailsIsExplained(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
@@ -129,4 +157,148 @@ func TestOperationalEndpointsThatAreDisabled(t *testing.T) {
 	if a := w.form("/operational/" + string(op.ID) + "/do/delete"); a.Code != http.StatusNotFound {
 		t.Errorf("an act that there is not was answered %d", a.Code)
 	}
+}
+
+// asking has the pages of a Hub ask this API.
+func (w *world) asking(hub *fanfare.Hub, api http.Handler) {
+	w.t.Helper()
+	pages, err := ui.New(hub, api, &ui.Options{Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Bins: inspect.New(home)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.site = pages
+}
+
+// TestAnOperationalEndpointIsDeletedMeanwhile, while a page reads how those fare that it was
+// told of.
+func TestAnOperationalEndpointIsDeletedMeanwhile(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	w.operational()
+	away := w.operational(func(ep *fanfare.Endpoint) { ep.Description = "Away" })
+	routes, read := w.site, 0
+	w.asking(w.hub, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, string(away.ID)+"/stats") {
+			if err := w.hub.DeleteEndpoint(t.Context(), away.Application, away.ID); err != nil {
+				t.Error(err)
+			}
+			read++
+		}
+		routes.ServeHTTP(rw, r)
+	}))
+	w.get(200, "/operational").says("Alerts").lacks("Away")
+	if read != 1 {
+		t.Errorf("how it fares was read %d times", read)
+	}
+}
+
+// TestTheFirstPageCountsNoDay of the operational endpoints, which takes long, and says that
+// there may be more of those in trouble than it has looked at.
+func TestTheFirstPageCountsNoDay(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	w.operational()
+	routes := w.site
+	w.asking(w.hub, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/stats") {
+			t.Errorf("%s was read", r.URL)
+		}
+		routes.ServeHTTP(rw, r)
+	}))
+	w.get(200, "/").lacks("Operational webhooks do not")
+	for range 3 {
+		if err := w.store.SetFailingSince(t.Context(), w.operational().ID, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.get(200, "/").says("It fails since", "So it is with 2 more")
+	for range 50 {
+		if err := w.store.SetFailingSince(t.Context(), w.operational().ID, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.get(200, "/").says("So it is with at least 49 more")
+}
+
+// TestWhatWaitsForNoTimeSaysSo has what failed wait for its endpoint to be resumed or enabled.
+func TestWhatWaitsForNoTimeSaysSo(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	op := w.operational(func(ep *fanfare.Endpoint) { ep.Retry = fanfare.Retry{Delays: []time.Duration{time.Hour}} })
+	w.answers(503, "no")
+	w.endpoint()
+	w.told(op, 1)
+	at := "/operational/" + string(op.ID)
+	w.comes(at, "Again in ", "Resend", "It fails since")
+	change := func(do func(*fanfare.Endpoint)) {
+		ep := w.stored(op)
+		do(ep)
+		if err := w.hub.UpdateEndpoint(t.Context(), ep); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(func(ep *fanfare.Endpoint) { ep.Paused = true })
+	w.get(200, at).says("Paused", "once the endpoint is resumed").lacks("Again in ", "Resend")
+	change(func(ep *fanfare.Endpoint) { ep.Paused, ep.Disabled = false, true })
+	d := w.get(200, at).says("This endpoint is told nothing", "once the endpoint is enabled").lacks("Again in ", "Resend")
+	w.submit(303, d, "Enable again").says("The endpoint is enabled again", "Resend").lacks("told nothing")
+}
+
+// TestAnotherServerTriesIt by itself: this one, which sends nothing, says so.
+func TestAnotherServerTriesIt(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	op := w.operational(func(ep *fanfare.Endpoint) { ep.Retry = fanfare.Retry{Delays: []time.Duration{time.Hour}} })
+	w.answers(503, "no")
+	w.endpoint()
+	w.told(op, 1)
+	at := "/operational/" + string(op.ID)
+	w.comes(at, "Try now")
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	other := fanfare.New(w.store, &fanfare.Options{Logger: log, AllowLoopback: true})
+	w.asking(other, api.New(other, w.store, &api.Options{Logger: log, KeyHash: api.HashKey(adminKey)}))
+	w.submit(303, w.get(200, at), "Try now").says("Another server sends to this endpoint, and tries it by itself", "It fails since")
+}
+
+// TestOnlyTheNewestAttemptIsSentAgain, on whichever page of them it is.
+func TestOnlyTheNewestAttemptIsSentAgain(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	op := w.operational()
+	tells := func(n, status int) {
+		w.answers(status, "")
+		w.endpoint()
+		w.told(op, n)
+	}
+	tells(1, 503)
+	tells(2, 503)
+	for n := range 22 {
+		tells(3+n, 200)
+	}
+	w.answers(503, "")
+	first := w.told(op, 24)[23]
+	w.post(303, "/operational/"+string(op.ID)+"/resend/"+string(first.Message))
+	w.told(op, 25)
+	resends := func(d *doc) (to []string) {
+		for _, action := range d.all("form", "action") {
+			if _, msg, is := strings.Cut(action, "/resend/"); is {
+				to = append(to, msg)
+			}
+		}
+		return to
+	}
+	d := w.comes("/operational/"+string(op.ID), "It fails since")
+	if to := resends(d); !slices.Equal(to, []string{string(first.Message)}) {
+		t.Errorf("what can be sent again of the first page is %q", to)
+	}
+	second := w.told(op, 25)[23].Message
+	if to := resends(w.get(200, w.link(d, "Older"))); !slices.Equal(to, []string{string(second)}) {
+		t.Errorf("what can be sent again of the second page is %q, not %s", to, second)
+	}
+}
+
+// TestWhatWaitsForOperationalEndpointsIsCounted in the queue, though none of it was looked for
+// in the store yet.
+func TestWhatWaitsForOperationalEndpointsIsCounted(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	op := w.operational(func(ep *fanfare.Endpoint) { ep.Paused = true })
+	w.endpoint()
+	w.endpoint()
+	w.until("both wait", func() bool { return w.stands(op, fanfare.Waiting) == 2 })
+	w.queue("AlertsOperational webhooks2 waitingPaused2").lacks("0 and more")
 }

@@ -155,6 +155,7 @@ var notices = map[string]string{
 	"counted":           "That counts as success from now on. What waits is sent by itself, and what was given up when you have it sent again.",
 	"tried":             "The endpoint is tried at once with a delivery that waits. If it takes that, the others follow.",
 	"nothingwaits":      "Nothing waits for this endpoint that can be tried.",
+	"elsewhere":         "Another server sends to this endpoint, and tries it by itself, once a minute or more often.",
 	"sent":              "The example is on its way. Its attempt appears here as soon as it is made.",
 	"transformation":    "The transformation is saved. It is applied from now on.",
 	"verified":          "The receiver was asked.",

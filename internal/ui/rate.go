@@ -16,7 +16,8 @@ type dayCount struct{ Success, Pending, Fail, Canceled int }
 // dayAt reads that from where the API has the endpoint's statistics.
 func (v *visit) dayAt(path string) (d dayCount, err error) {
 	since := v.now.Add(-24 * time.Hour).UTC().Format(time.RFC3339)
-	return d, v.read(&d, path, "since", since, "newest", strconv.Itoa(rateOf))
+	err = v.read(&d, path, "since", since, "newest", strconv.Itoa(rateOf))
+	return d, err
 }
 
 // rate says how much of what was accepted for an endpoint in a day has been delivered.
