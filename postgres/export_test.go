@@ -42,7 +42,9 @@ func ProcessOf(pid int) string {
 
 // Twin is another node on the connections of s, which must outlast it. It is not closed.
 func (s *Store) Twin() *Store {
-	return &Store{pool: s.pool, leasing: s.leasing, limits: s.limits}
+	twin := &Store{pool: s.pool, leasing: s.leasing, limits: s.limits}
+	twin.keys.Store(s.keys.Load())
+	return twin
 }
 
 // Warn has the COMMIT of tx taken for one that the database warned of.

@@ -39,11 +39,14 @@ func (e *LackError) Error() string {
 
 // Rekey has the first key of the ring seal from now on, on all nodes at once, and makes
 // ring the keys of this Store. It must hold the keys that are in use, and its first one
-// be the first of all other nodes too: a LackError says of which it is not. What is
-// sealed with old ones is readable all along, and is resealed in the background, some
-// rows at a time; [Store.Sealing] tells when that is done. If it is broken off the next
-// Open goes on with it, or another Rekey, of whichever node. If Rekey fails, what seals
-// is as it was; ErrResealing: wait.
+// be the first of all other nodes too: a LackError says of which it is not. Unless the
+// Store is alone its keys must be those that it was opened with: until its row says what
+// they are now, another node could change the key in their stead. What is sealed with old
+// ones is readable all along, and is resealed in the background, some rows at a time;
+// [Store.Sealing] tells when that is done. If it is broken off the next Open goes on with
+// it, or another Rekey, of whichever node. After a LackError what seals is as it was, and
+// after ErrResealing: wait. After another error it may be changed or not, and ring be the
+// Store's keys already: call Rekey again.
 func (s *Store) Rekey(ctx context.Context, ring *seal.Ring) (err error) {
 	before := s.keys.Load()
 	if before == nil {
@@ -89,11 +92,7 @@ func (s *Store) Rekey(ctx context.Context, ring *seal.Ring) (err error) {
 // sealed has stored it by then.
 func (s *Store) changeKey(ctx context.Context, key string) error {
 	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		// In this order, as one who reseals waits for rows of others who store.
-		if err := serially(ctx, tx, resealLock); err != nil {
-			return err
-		}
-		if err := serially(ctx, tx, sealingLock); err != nil {
+		if err := lockKeys(ctx, tx); err != nil {
 			return err
 		}
 		current := ""
@@ -186,7 +185,7 @@ func (s *Store) Sealing(ctx context.Context) (Sealing, error) {
 			v.Old = append(v.Old, id)
 		}
 	}
-	if err := s.resealing.failed.Load(); err != nil {
+	if err := s.resealing.failed.Load(); err != nil && len(old) > 0 { // else another node has done it
 		v.Err = *err
 	}
 	err = s.read(ctx, func(ctx context.Context, conn *pgx.Conn) (err error) {

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/fanfarehq/fanfare"
 )
 
 // A resealing is the work of bringing everything under a new key.
@@ -34,6 +36,8 @@ func (s *Store) resealBehind() {
 		switch {
 		case errors.Is(err, errClosed):
 			return // the next Open goes on
+		case errors.Is(err, fanfare.ErrAway):
+			continue // it has waited for as long as any call does
 		case err != nil:
 			s.resealing.failed.Store(&err)
 			return

@@ -154,15 +154,14 @@ func (s *Store) takeKeys(ctx context.Context, ring *seal.Ring) (plain, left bool
 	if err := mustHave(ring, used...); err != nil {
 		return false, false, err
 	}
-	current, err := s.settleKey(ctx, used)
+	if err := s.settleKey(ctx, used); err != nil {
+		return false, false, err
+	}
+	current, old, err := s.sealedWith(ctx) // with what was being stored meanwhile
 	if err == nil {
 		err = mustHave(ring, current)
 	}
-	for _, key := range used {
-		plain = plain || key != current && key == ""
-		left = left || key != current
-	}
-	return plain, left, err
+	return slices.Contains(old, ""), len(old) > 0, err
 }
 
 // mustHave returns a [seal.MissingKeyError] if the ring has not all of these keys.
@@ -175,31 +174,34 @@ func mustHave(ring *seal.Ring, ids ...string) error {
 	return nil
 }
 
-// settleKey returns the key that seals. Where the database does not say, as it was used
-// by an older program, was copied from a file or is new, it does from now on.
-func (s *Store) settleKey(ctx context.Context, used []string) (current string, err error) {
-	err = s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if err := serially(ctx, tx, sealingLock); err != nil {
+// selectKnowsKey asks whether the database says which key seals.
+const selectKnowsKey = `
+	SELECT count(*) = 1
+	FROM sealing_key
+	WHERE id <> ''`
+
+// settleKey sees that the database says which key seals. Where it does not, as it was
+// used by an older program, was copied from a file or is new, it does from now on.
+func (s *Store) settleKey(ctx context.Context, used []string) error {
+	ring := s.keys.Load()
+	if ring == nil {
+		return nil
+	}
+	settled := false
+	err := s.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, selectKnowsKey).Scan(&settled)
+	})
+	if err != nil || settled {
+		return err
+	}
+	return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if err := lockKeys(ctx, tx); err != nil {
 			return err
 		}
-		r, err := tx.Query(ctx, "SELECT id FROM sealing_key WHERE id <> ''")
-		if err != nil {
+		if err := tx.QueryRow(ctx, selectKnowsKey).Scan(&settled); err != nil || settled {
 			return err
 		}
-		known, err := pgx.CollectRows(r, pgx.RowTo[string])
-		if err != nil {
-			return err
-		}
-		ring := s.keys.Load()
-		switch {
-		case len(known) == 1:
-			current = known[0]
-			return nil
-		case ring == nil:
-			current = ""
-			return nil
-		}
-		current = ring.Current()
+		current := ring.Current()
 		for _, id := range slices.Backward(ring.IDs()) {
 			if slices.Contains(used, id) {
 				current = id // the first of those in use
@@ -212,7 +214,15 @@ func (s *Store) settleKey(ctx context.Context, used []string) (current string, e
 		}
 		return setSealingKey(ctx, tx, current)
 	})
-	return current, err
+}
+
+// lockKeys has whoever stores something sealed, or reseals, wait until the key that seals
+// is settled. In this order, as one who reseals waits for rows of others who store.
+func lockKeys(ctx context.Context, tx pgx.Tx) error {
+	if err := serially(ctx, tx, resealLock); err != nil {
+		return err
+	}
+	return serially(ctx, tx, sealingLock)
 }
 
 func setSealingKey(ctx context.Context, tx pgx.Tx, current string) error {

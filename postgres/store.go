@@ -146,6 +146,11 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 		if err := s.resealAll(ctx); err != nil {
 			return nil, err
 		}
+		_, old, err := s.sealedWith(ctx)
+		if err != nil {
+			return nil, err
+		}
+		left = len(old) > 0 // what was stored meanwhile
 	}
 	if err := s.tellAll(ctx); err != nil {
 		return nil, err
@@ -160,7 +165,7 @@ func open(ctx context.Context, config *pgxpool.Config, opt *Options) (_ *Store, 
 	s.telling = newTeller(s.tell)
 	s.sweeping = sweeper{wake: make(chan struct{}, 1), end: end}
 	s.sweeping.done.Go(func() { s.sweep(background) })
-	if left && !plain {
+	if left {
 		s.resealing.runs.Store(true)
 		s.resealing.work.Go(s.resealBehind)
 	}

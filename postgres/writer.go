@@ -146,8 +146,9 @@ func (s *Store) write(ctx context.Context, f func(ctx context.Context, tx pgx.Tx
 
 // begin has the server end a transaction in which nothing is asked for so long: whoever
 // was stopped, or cut off, amid one would keep its rows locked until it goes on. It was
-// rolled back then, and is done again.
-const begin = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '3s'"
+// rolled back then, and is done again. Who waited for a lock must see, whatever the
+// database's default is, what the one before has done.
+const begin = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = '3s'"
 
 // writeOnce is write for what cannot be done twice. done is asked first when the
 // transaction before may have been committed, and reports whether it was.

@@ -24,7 +24,7 @@ const secretsKeyFile = "secrets.key"
 // secretsKeyVariable names the environment variable that may have the keys instead.
 const secretsKeyVariable = "FANFARE_SECRETS_KEY"
 
-const aboutKeyFile = `# The keys that the secrets in Fanfare's database are sealed with, the one in use first.
+const aboutKeyFile = `# The keys that the secrets in Fanfare's database are sealed with, the one to seal with first.
 # Keep a copy of this file, apart from copies of the database: without it they are lost.
 `
 

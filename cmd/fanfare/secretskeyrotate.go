@@ -74,7 +74,8 @@ func (k *secretsKeys) sealWith(ctx context.Context, id string) error {
 }
 
 // makeNext makes a new key. It is in the file before anything is sealed with it; the old
-// ones stay there, since copies of the database need them.
+// ones stay there, since copies of the database need them. Where nobody knows whether the
+// database has taken the key, it stays the first one: rotating again finishes it.
 func (k *secretsKeys) makeNext(ctx context.Context) error {
 	before, err := readKeyFile(k.path)
 	if err != nil {
@@ -89,12 +90,13 @@ func (k *secretsKeys) makeNext(ctx context.Context) error {
 	if err := writeKeyFile(k.path, after); err != nil {
 		return err
 	}
-	if err := k.database.rekey(ctx, ring); err != nil {
-		// The database may have taken the key all the same: it stays, behind the others.
+	k.ring = ring
+	err = k.database.rekey(ctx, ring)
+	var lack *postgres.LackError
+	if errors.As(err, &lack) { // it seals nothing, and is to be given to others first
 		return errors.Join(err, writeKeyFile(k.path, strings.TrimRight(before, "\n")+"\n"+next.Text()+"\n"))
 	}
-	k.ring = ring
-	return nil
+	return err
 }
 
 // withKey is the text of a file of keys with one more, before the others.

@@ -60,7 +60,10 @@ func (s *sealing) use(id string) string {
 func (s *sealing) showLines(r *request, path string, named bool) error {
 	text, err := readKeyFile(path)
 	if !named && errors.Is(err, fs.ErrNotExist) {
-		r.say("The key in use is the first one in the server's file of keys. Where that file is, --data or --secrets-key-file shows each of its lines.")
+		if s.Next == "" { // else that one is the first
+			r.say("The key in use is the first one in the server's file of keys.")
+		}
+		r.say("Where the server's file of keys is, --data or --secrets-key-file shows each of its lines.")
 		return nil
 	}
 	if err != nil {

@@ -96,7 +96,7 @@ func serveCommand(e *env) *cobra.Command {
 	flags.DurationVar(&s.drainWait, "drain-wait", 0, "how long the server, told to stop, goes on to take requests and answers GET /health with 503, so that a load balancer sends nothing more (default 5s with --database)")
 	flags.BoolVar(&s.httpsOnly, "https-only", false, "refuse endpoints, and all else that is called, by http")
 	flags.DurationVar(&s.audit, "audit-retention", 90*24*time.Hour, "how long the audit log is kept")
-	flags.StringVar(&s.secretsKey, "secrets-key-file", "", "file of the keys that secrets in the database are sealed with, one a line, the one in use first; unless told, "+secretsKeyFile+" in the folder of the data, which is made at the first start")
+	flags.StringVar(&s.secretsKey, "secrets-key-file", "", "file of the keys that secrets in the database are sealed with, one a line, the one to seal with first; unless told, "+secretsKeyFile+" in the folder of the data, which is made at the first start")
 	flags.StringVar(&s.connectors.Files, "files", "", "folder in which endpoints of the kinds that write files may write; without it they may nowhere")
 	flags.Var(runnable{&s.connectors.Programs}, "run", "program that endpoints of the kind exec may run, and the name that they know it by, such as build=/usr/local/bin/build; repeatable")
 	flags.Var(&s.rateLimit, "rate-limit", "requests that each key may make, such as 100/s; 0: any; the admin key may make any")
