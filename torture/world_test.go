@@ -71,8 +71,9 @@ const allInFlight = 1024
 
 // unrecorded is how many attempts may be made and not recorded yet: an ordered
 // endpoint is sent the next event when the last one is settled. Others are as soon as
-// it has gone well. A file records that at once; what a database elsewhere takes longer
-// for is bounded by what the server may have under way in all.
+// it has gone well. A file records that within a few answers, unless the disk is busy with
+// something else; what a database elsewhere takes longer for is bounded by what the server
+// may have under way in all.
 func (w *world) unrecorded(ep *endpoint) int {
 	switch {
 	case ep.ordered:
@@ -80,7 +81,7 @@ func (w *world) unrecorded(ep *endpoint) int {
 	case w.host.url != "":
 		return allInFlight
 	}
-	return maxInFlight
+	return 4 * maxInFlight
 }
 
 func (ep *endpoint) String() string { return ep.app.uid + "/" + ep.uid }
