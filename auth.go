@@ -199,6 +199,10 @@ func concealAnswer(hidden []string, res *post.Response) {
 			res.Body = bytes.ReplaceAll(res.Body, []byte(value), []byte(notShown))
 		}
 	}
+	if len(hidden) == 0 {
+		return
+	}
+	res.Header = res.Header.Clone()
 	for _, values := range res.Header {
 		for i := range values {
 			values[i] = conceal(hidden, values[i])

@@ -90,7 +90,7 @@ func (h *Hub) transmit(ctx context.Context, t *target, msg *Message, out formatt
 			a.URL, to = t.withQuery(query)
 		}
 	}
-	lines := appendLines(make([]byte, 0, 512), a.RequestHeader[len(t.constant):])
+	lines := appendLines(make([]byte, 0, 256), a.RequestHeader[len(t.constant):])
 	begun := time.Now()
 	deadline := begun.Add(orDefault(t.Timeout, h.opt.Timeout))
 	var e *errand

@@ -18,6 +18,7 @@ type recorder struct {
 
 	mu     sync.Mutex
 	queue  []recording
+	taken  []recording // the last ones, whose place is used again
 	closed bool
 }
 
@@ -50,12 +51,14 @@ func (r *recorder) close() {
 	r.rouse()
 }
 
-// take removes the oldest recordings; last is whether there will be none.
+// take removes the oldest recordings, which are good until it is called again; last is
+// whether there will be none.
 func (r *recorder) take() (some []recording, last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := min(len(r.queue), recordMost)
-	some, r.queue = r.queue[:n:n], r.queue[n:]
+	some, r.queue = r.queue[:n], append(r.taken[:0], r.queue[n:]...)
+	r.taken = some
 	return some, r.closed && n == 0
 }
 

@@ -105,7 +105,7 @@ func newWriter(ctx context.Context, s *Store, conn *sqlite.Conn) (*writer, error
 const (
 	busyJobs = 32
 	pause    = 4 * time.Millisecond
-	look     = 500 * time.Microsecond // how often it is looked during a pause whether more comes
+	look     = 150 * time.Microsecond // how often it is looked during a pause whether more comes
 )
 
 // gather pauses, for as long as more comes: when nothing does, those who would

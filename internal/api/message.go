@@ -131,7 +131,7 @@ func createMessage(c *call) error {
 		c.retiring(&e.msg)
 	}
 	out := c.show(e, content)
-	c.out, err = out.appendJSON(make([]byte, 0, 320+len(out.Payload)))
+	c.out, err = out.appendJSON(nil)
 	return err
 }
 

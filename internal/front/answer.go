@@ -10,7 +10,7 @@ import (
 	"github.com/fanfarehq/fanfare/internal/plain"
 )
 
-// An answer gathers what a handler says.
+// An answer gathers what a handler says. A connection has one, and uses it again.
 type answer struct {
 	header http.Header
 	out    []byte // the head, from WriteHeader on
@@ -19,6 +19,25 @@ type answer struct {
 	typed  bool // the head has a Content-Type
 	dated  bool // and a Date
 	last   bool // the handler wants the connection closed
+}
+
+// maxKept is how large a buffer may be that is kept for the next answer, in bytes.
+const maxKept = 64 << 10
+
+// begin forgets the answer before.
+func (w *answer) begin() {
+	if w.header == nil {
+		w.header = make(http.Header, 8)
+	}
+	clear(w.header)
+	*w = answer{header: w.header, out: kept(w.out), body: kept(w.body)}
+}
+
+func kept(b []byte) []byte {
+	if cap(b) > maxKept {
+		return nil
+	}
+	return b[:0]
 }
 
 func (w *answer) Header() http.Header { return w.header }
@@ -100,5 +119,6 @@ func (w *answer) finish(leave bool) []byte {
 	if !bodiless(w.status) {
 		b = append(strconv.AppendInt(append(b, "Content-Length: "...), int64(len(w.body)), 10), "\r\n"...)
 	}
-	return append(append(b, "\r\n"...), w.body...)
+	w.out = append(append(b, "\r\n"...), w.body...)
+	return w.out
 }

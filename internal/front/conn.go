@@ -21,13 +21,13 @@ const bufferSize = 8 << 10
 // serves it; Close may be called by any.
 type conn struct {
 	net.Conn
-	server  *Server
-	waiting atomic.Bool // for the first byte of a request
-	until   time.Time   // its deadline
-	buf     []byte
-	r, w    int // buf[r:w] is read and not used
-	remote  string
-	out     []byte // to be written; used again
+	server   *Server
+	waiting  atomic.Bool // for the first byte of a request
+	until    time.Time   // its deadline
+	buf      []byte
+	r, w     int // buf[r:w] is read and not used
+	remote   string
+	answered answer
 }
 
 func newConn(c net.Conn, s *Server) *conn {
@@ -99,8 +99,9 @@ func (cn *conn) request() *http.Request {
 	}
 	cn.r += len(head)
 	r.RemoteAddr = cn.remote
-	r.Body = &body{cn: cn, left: int(r.ContentLength)}
-	return r
+	r.body = body{cn: cn, left: int(r.ContentLength)}
+	r.Body = &r.body
+	return &r.Request
 }
 
 // answer has the handler answer r. It reports whether the connection can carry
@@ -115,13 +116,11 @@ func (cn *conn) answer(r *http.Request) (reusable bool) {
 		}
 	}()
 	b := r.Body.(*body)
-	w := &answer{header: make(http.Header, 4), out: cn.out[:0]}
+	w := &cn.answered
+	w.begin()
 	cn.server.handler.ServeHTTP(w, r)
 	leave := cn.server.closing.Load() || b.failed()
 	out := w.finish(leave)
-	if cap(out) <= 64<<10 {
-		cn.out = out
-	}
 	if b.late { // what is left of the body has no more time for that
 		_ = cn.SetWriteDeadline(time.Now().Add(cn.server.HTTP.IdleTimeout))
 	} else {

@@ -11,8 +11,15 @@ import (
 // maxBody is how many bytes a plain body has at most.
 const maxBody = 1 << 20
 
+// A request is what a handler is given, in one piece.
+type request struct {
+	http.Request
+	url  url.URL
+	body body
+}
+
 // parse reads a complete head; nil if it is not plain.
-func parse(head []byte) *http.Request {
+func parse(head []byte) *request {
 	line, fields := plain.Cut(head)
 	target, ok := strings.CutPrefix(line, "POST ")
 	if ok {
@@ -26,12 +33,12 @@ func parse(head []byte) *http.Request {
 		!plain.All(path, &inPath) || !plain.All(query, &inQuery) {
 		return nil
 	}
-	r := &http.Request{
-		Method: http.MethodPost, URL: &url.URL{Path: path, RawQuery: query}, RequestURI: target,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1,
-	}
+	r := &request{url: url.URL{Path: path, RawQuery: query}}
+	r.Method, r.URL, r.RequestURI = http.MethodPost, &r.url, target
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
+	r.ContentLength = -1
 	r.Header = plain.Fields(fields, func(name, value string) (keep, ok bool) {
-		return name != "Host", heed(r, name, value)
+		return name != "Host", heed(&r.Request, name, value)
 	})
 	if r.Header == nil || r.Host == "" || r.ContentLength < 0 {
 		return nil

@@ -35,7 +35,10 @@ type conn struct {
 	source       source
 	r            *bufio.Reader
 	out          []byte // to be written; used again
+	before       head   // of the answer before, if that was plain
+	beforeRaw    []byte
 	restingSince time.Time
+	rested       bool // and whether it is still of use is to be seen
 
 	watched context.Context // it ends with this one
 	unwatch func() bool
@@ -45,6 +48,9 @@ func newConn(c, raw net.Conn) *conn {
 	cn := &conn{Conn: c, raw: raw, source: source{from: c}}
 	if sc, ok := raw.(syscall.Conn); ok {
 		cn.socket, _ = sc.SyscallConn() // it fails only for a connection that is of no use anyway
+	}
+	if cn.socket != nil && c == raw {
+		cn.source.ask = newAsking(cn)
 	}
 	cn.r = bufio.NewReaderSize(&cn.source, bufferSize)
 	return cn
@@ -75,15 +81,23 @@ func (cn *conn) end() {
 // wait seconds for an other end that does not read.
 func (cn *conn) hangUp() { _ = cn.raw.Close() }
 
+// errStale says that a connection that rested is of no more use: its other end has
+// closed it, or said something unasked, which would be taken for the answer. Nothing
+// was sent.
+var errStale = errors.New("the connection is of no more use")
+
 // wake readies a connection that rested for a request that ends by deadline. It
-// reports whether the connection is still of use: its other end has neither
-// closed it nor said anything unasked, which would be taken for the answer.
+// reports whether the connection may still be of use.
 func (cn *conn) wake(deadline time.Time) bool {
-	if restedTooLong(cn) || cn.watched.Err() != nil || cn.SetDeadline(deadline) != nil || !cn.quiet() {
+	if restedTooLong(cn) || cn.watched.Err() != nil || cn.SetDeadline(deadline) != nil {
 		return false
 	}
+	cn.rested = true
 	if _, ok := cn.Conn.(*tls.Conn); !ok {
 		return true
+	}
+	if !cn.quiet() {
+		return false
 	}
 	// TLS reads ahead too. This reads what it holds, and nothing else.
 	if cn.SetReadDeadline(longAgo) != nil {
@@ -99,10 +113,11 @@ var longAgo = time.Unix(1, 0)
 // source bounds what is read from a connection.
 type source struct {
 	from  net.Conn
-	left  int   // bytes that may still be read
-	lines int   // lines that may; with a buffer ahead they are not exact
-	read  int   // bytes that were, since the request was sent
-	err   error // the connection's own
+	ask   *asking // nil: a request is sent before its answer is read
+	left  int     // bytes that may still be read
+	lines int     // lines that may; with a buffer ahead they are not exact
+	read  int     // bytes that were, since the request was sent
+	err   error   // the connection's own
 }
 
 var errHeaderTooLong = fmt.Errorf("more than %d bytes or %d lines of header", MaxHeader, maxLines)
@@ -111,7 +126,14 @@ func (s *source) Read(p []byte) (int, error) {
 	if s.left <= 0 || s.lines <= 0 {
 		return 0, errHeaderTooLong
 	}
-	n, err := s.from.Read(p[:min(len(p), s.left)])
+	p = p[:min(len(p), s.left)]
+	var n int
+	var err error
+	if s.ask != nil && s.ask.request != nil {
+		n, err = s.ask.read(p)
+	} else {
+		n, err = s.from.Read(p)
+	}
 	s.left -= n
 	s.lines -= bytes.Count(p[:n], []byte{'\n'})
 	s.read += n
@@ -120,11 +142,20 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // exchange sends a request and reads its answer. reusable is whether the
-// connection may carry another.
+// connection may carry another. The error errStale is returned as it is.
 func (cn *conn) exchange(begun, deadline time.Time, t *Target, lines, body []byte) (res *Response, reusable bool, err error) {
 	cn.source.left, cn.source.read = MaxHeader+bufferSize, 0
-	if len(body) <= joinUnder || t.empty {
-		sent := cn.send(t, lines, body)
+	short := len(body) <= joinUnder || t.empty
+	if ask := cn.source.ask; ask != nil && short {
+		ask.request = cn.write(t, lines, body)
+		res, reusable, err = cn.answer(begun, deadline)
+		return res, reusable && ask.sent == nil, err
+	}
+	if cn.rested && !cn.quiet() {
+		return nil, false, errStale
+	}
+	if short {
+		_, sent := cn.Write(cn.write(t, lines, body))
 		// Even if not all was taken there may be an answer that says why.
 		res, reusable, err = cn.answer(begun, deadline)
 		return res, reusable && sent == nil, err
@@ -139,33 +170,36 @@ func (cn *conn) exchange(begun, deadline time.Time, t *Target, lines, body []byt
 	return res, reusable && sent == nil, err
 }
 
+// send sends a request with a long body.
 func (cn *conn) send(t *Target, lines, body []byte) error {
-	b := append(cn.out[:0], t.head...)
-	b = append(b, lines...)
-	if t.empty {
-		cn.out = append(b, "\r\n"...)
-		_, err := cn.Write(cn.out)
-		return err
-	}
-	b = append(b, "Content-Length: "...)
-	b = append(strconv.AppendInt(b, int64(len(body)), 10), "\r\n\r\n"...)
-	if len(body) > joinUnder {
-		cn.out = b
-		bufs := net.Buffers{b, body}
-		_, err := bufs.WriteTo(cn.Conn)
-		return err
-	}
-	b = append(b, body...)
-	cn.out = b
-	_, err := cn.Write(b)
+	bufs := net.Buffers{cn.writeHead(t, lines, body), body}
+	_, err := bufs.WriteTo(cn.Conn)
 	return err
+}
+
+// write puts a request into out.
+func (cn *conn) write(t *Target, lines, body []byte) []byte {
+	cn.writeHead(t, lines, body)
+	if !t.empty {
+		cn.out = append(cn.out, body...)
+	}
+	return cn.out
+}
+
+func (cn *conn) writeHead(t *Target, lines, body []byte) []byte {
+	b := append(append(cn.out[:0], t.head...), lines...)
+	if !t.empty {
+		b = append(strconv.AppendInt(append(b, "Content-Length: "...), int64(len(body)), 10), "\r\n"...)
+	}
+	cn.out = append(b, "\r\n"...)
+	return cn.out
 }
 
 // answer reads what comes back. reusable is whether it ended where it said.
 func (cn *conn) answer(begun, deadline time.Time) (_ *Response, reusable bool, err error) {
 	h, err := cn.header()
 	if err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, cn.source.err) {
+		if errors.Is(err, errStale) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, cn.source.err) {
 			return nil, false, err
 		}
 		return nil, false, &ResponseError{err}
@@ -193,9 +227,14 @@ func (cn *conn) header() (h head, err error) {
 		return h, err
 	}
 	raw, _ := cn.r.Peek(cn.r.Buffered())
-	h, size := plainHead(raw)
+	size := len(cn.beforeRaw)
+	if size == 0 || !bytes.HasPrefix(raw, cn.beforeRaw) {
+		cn.before, size = plainHead(raw)
+		cn.beforeRaw = append(cn.beforeRaw[:0], raw[:size]...)
+	}
 	if size > 0 {
 		_, _ = cn.r.Discard(size)
+		h = cn.before
 		h.body = cn.r // of which no more than that is read
 		return h, nil
 	}

@@ -14,6 +14,7 @@ package post
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -117,7 +118,7 @@ func newTarget(method string, u *url.URL, lines []byte) *Target {
 // A Response is what came back.
 type Response struct {
 	Status      int
-	Header      http.Header
+	Header      http.Header   // that of another Response as well, perhaps: it is not to be changed
 	HeaderAfter time.Duration // from the call to the header's end
 	Body        []byte
 	Truncated   bool // there was, or may have been, more of it
@@ -141,24 +142,28 @@ func (c *Client) Post(ctx context.Context, deadline time.Time, t *Target, lines,
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	cn, err := c.conn(ctx, deadline, t)
-	if err != nil {
-		return nil, err
-	}
-	cn.watch(ctx)
-	res, reusable, err := cn.exchange(begun, deadline, t, lines, body)
-	if ctx.Err() != nil {
-		reusable = false
+	for {
+		cn, err := c.conn(ctx, deadline, t)
 		if err != nil {
-			err = context.Cause(ctx)
+			return nil, err
+		}
+		cn.watch(ctx)
+		res, reusable, err := cn.exchange(begun, deadline, t, lines, body)
+		if ctx.Err() != nil {
+			reusable = false
+			if err != nil {
+				err = context.Cause(ctx)
+			}
+		}
+		if reusable {
+			c.rest(t, cn)
+		} else {
+			cn.end()
+		}
+		if !errors.Is(err, errStale) {
+			return res, err
 		}
 	}
-	if reusable {
-		c.rest(t, cn)
-	} else {
-		cn.end()
-	}
-	return res, err
 }
 
 // CloseIdle closes the connections that rest.

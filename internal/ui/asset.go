@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -100,29 +101,36 @@ func (s *assets) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// allPages are read and checked once, however many handlers there are: they are the same
-// for all of them.
-var allPages = sync.OnceValues(parsePages)
+// templates are the pages that were shown. Each has a copy of all components, some 250 KB,
+// so one that nobody looks at is not read. They are the same for all handlers.
+var templates struct {
+	mu     sync.Mutex
+	common *template.Template // nil: not read yet
+	pages  map[string]*template.Template
+}
 
-// parsePages reads every page: the layout and all components, and the page's own
-// template "content".
-func parsePages() (map[string]*template.Template, error) {
-	common, err := template.New("").Funcs(funcs).ParseFS(files, "component/*/*.html")
-	if err != nil {
-		return nil, err
+// pageTemplate is the layout and all components, and a page's own template "content".
+func pageTemplate(name string) (_ *template.Template, err error) {
+	all := &templates
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if t := all.pages[name]; t != nil {
+		return t, nil
 	}
-	pages := map[string]*template.Template{}
-	err = fs.WalkDir(files, "page", func(file string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		t, err := common.Clone()
+	if all.common == nil {
+		common, err := template.New("").Funcs(funcs).ParseFS(files, "component/*/*.html")
 		if err != nil {
-			return err
+			return nil, err
 		}
-		name := strings.TrimSuffix(strings.TrimPrefix(file, "page/"), ".html")
-		pages[name], err = t.ParseFS(files, file)
-		return err
-	})
-	return pages, err
+		all.common, all.pages = common, map[string]*template.Template{}
+	}
+	t, err := all.common.Clone()
+	if err == nil {
+		t, err = t.ParseFS(files, "page/"+name+".html")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("page %q: %w", name, err)
+	}
+	all.pages[name] = t
+	return t, nil
 }

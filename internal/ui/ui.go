@@ -12,7 +12,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -59,7 +58,6 @@ type Handler struct {
 	alone  bool   // the portal is: there is no console
 	look   look
 	frames []string // other sites that may show the portal in a frame
-	pages  map[string]*template.Template
 	assets *assets
 	mux    *http.ServeMux
 	guard  *http.CrossOriginProtection
@@ -98,9 +96,6 @@ func New(hub *fanfare.Hub, api http.Handler, opt *Options) (*Handler, error) {
 		return nil, err
 	}
 	if h.assets, err = newAssets(h.look.css()); err != nil {
-		return nil, err
-	}
-	if h.pages, err = allPages(); err != nil {
 		return nil, err
 	}
 	if h.provider, err = opt.OIDC.provider(h.site); err != nil {
@@ -200,9 +195,9 @@ func (v *visit) recovered() {
 
 // render writes a page, all of it or nothing.
 func (h *Handler) render(w http.ResponseWriter, status int, name string, p *page) error {
-	t, ok := h.pages[name]
-	if !ok {
-		return fmt.Errorf("there is no page %q", name)
+	t, err := pageTemplate(name)
+	if err != nil {
+		return err
 	}
 	var out bytes.Buffer
 	if err := t.ExecuteTemplate(&out, "layout", p); err != nil {
