@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/fanfarehq/fanfare/internal/lane"
@@ -41,7 +40,6 @@ func (h *Hub) Run(ctx context.Context) error {
 		replaced: make(map[waiting]bool),
 		alarms:   make(map[EndpointID]alarm),
 		cluster:  newCluster(h.store),
-		jobs:     make(chan job),
 		recorder: recorder{wake: make(chan struct{}, 1)},
 		broken:   make(chan error, 1),
 	}
@@ -74,8 +72,7 @@ type dispatcher struct {
 	work      sync.WaitGroup           // attempts, loads and the like
 	recording sync.WaitGroup           // the recorder
 	nodes     sync.WaitGroup           // what keeps the lease of a node
-	jobs      chan job                 // to those who made an attempt and wait for another
-	idle      atomic.Int32             // how many do
+	crew      crew
 	recorder  recorder
 	broken    chan error  // receives the first fault that ends the Hub
 	early     []lane.Load // that found only what is arriving
@@ -186,7 +183,7 @@ func (d *dispatcher) drain(abandon func()) error {
 
 // finish returns once what is under way has ended and is recorded.
 func (d *dispatcher) finish() {
-	close(d.jobs)
+	d.crew.dismiss()
 	d.work.Wait()
 	d.recorder.close()
 	d.recording.Wait()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/fanfarehq/fanfare/internal/lane"
 )
@@ -16,7 +17,50 @@ type job struct {
 
 // idleMost bounds the goroutines that wait for jobs, when there were more of them
 // at once before.
-const idleMost = 64
+const idleMost = 256
+
+// A crew is the goroutines that made an attempt and wait for another. The one that began
+// to wait last is the best for it: its stack has grown, and is in the processor's cache.
+type crew struct {
+	mu   sync.Mutex
+	idle []chan job // each has room for one
+	over bool
+}
+
+// hire returns the one to give a job to; nil if none waits.
+func (c *crew) hire() chan job {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.idle) == 0 {
+		return nil
+	}
+	last := len(c.idle) - 1
+	jobs := c.idle[last]
+	c.idle = c.idle[:last]
+	return jobs
+}
+
+// join has who takes from jobs wait. It reports whether another job may come.
+func (c *crew) join(jobs chan job) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over || len(c.idle) == idleMost {
+		return false
+	}
+	c.idle = append(c.idle, jobs)
+	return true
+}
+
+// dismiss lets all go who wait, or would.
+func (c *crew) dismiss() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	for _, jobs := range c.idle {
+		close(jobs)
+	}
+	c.idle = nil
+}
 
 // begin has attempts made. Where several are of messages that are not in memory, those
 // of an application are read together beforehand.
@@ -61,27 +105,25 @@ func (d *dispatcher) readFor(ctx context.Context, app ApplicationID, jobs []job)
 	}
 }
 
-// start has an attempt made. A goroutine that made others before is the better
-// one for it, as its stack has grown already.
+// start has an attempt made.
 func (d *dispatcher) start(ctx context.Context, j job) {
-	select {
-	case d.jobs <- j:
-	default:
-		d.work.Go(func() { d.makeAttempts(ctx, j) })
+	if jobs := d.crew.hire(); jobs != nil {
+		jobs <- j
+		return
 	}
+	d.work.Go(func() { d.makeAttempts(ctx, j) })
 }
 
 // makeAttempts makes one attempt after the other, until there are enough who wait
 // for the next one, or until the Hub ends.
 func (d *dispatcher) makeAttempts(ctx context.Context, j job) {
+	jobs := make(chan job, 1)
 	for more := true; more; {
 		d.attempt(ctx, j.target, j.Start)
 		d.h.counters.inFlight.Add(-1)
-		if d.idle.Add(1) > idleMost {
-			d.idle.Add(-1)
+		if !d.crew.join(jobs) {
 			return
 		}
-		j, more = <-d.jobs
-		d.idle.Add(-1)
+		j, more = <-jobs
 	}
 }

@@ -85,7 +85,7 @@ func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, i
 // insertMessage does nothing if the application has a message of that event id and
 // version.
 const insertMessage = `
-	INSERT INTO message (rowid, application, id, event_id, event_type, content_type, channels, tags,
+	INSERT OR ROLLBACK INTO message (rowid, application, id, event_id, event_type, content_type, channels, tags,
 		ordering_key, deliver_at, created_at, checksum, endpoints, payload, event_type_version)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`

@@ -208,7 +208,7 @@ func (w *writer) thoseStored(firsts []first) (stored []first, err error) {
 }
 
 const insertFirst = `
-	INSERT INTO delivery (last_attempt, endpoint, message, state, rank, due_at, ordering_key, attempts, manual, created_at)
+	INSERT OR ROLLBACK INTO delivery (last_attempt, endpoint, message, state, rank, due_at, ordering_key, attempts, manual, created_at)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`
 
 // bind gives insertFirst its values.
@@ -258,7 +258,7 @@ const selectStanding = `
 
 // insertAttempt does nothing if the attempt is there.
 const insertAttempt = `
-	INSERT INTO attempt (rowid, endpoint, id, message, previous, number, manual, url, started_at, duration, first_byte,
+	INSERT OR ROLLBACK INTO attempt (rowid, endpoint, id, message, previous, number, manual, url, started_at, duration, first_byte,
 		status, class, detail, state, next_at, truncated, request_header, response_header, response_body)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO NOTHING`
