@@ -22,21 +22,21 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A parcel is a message and its deliveries, made ready to be stored.
 type parcel struct {
 	*fanfare.Intake
-	id        id
+	app, id   id
 	channels  string
 	tags      string
 	checksum  uint32
 	endpoints []id // of the deliveries; zero for one that cannot be
 }
 
-func newParcel(in *fanfare.Intake) (p parcel, err error) {
+func newParcel(app id, in *fanfare.Intake) (p parcel, err error) {
 	msg := in.Message
 	raw, ok := parse(messagePrefix, msg.ID)
 	if !ok {
 		return p, fmt.Errorf("message %q: not an identifier", msg.ID)
 	}
 	p = parcel{
-		Intake: in, id: raw, channels: stored.List(msg.Channels), tags: stored.List(msg.Tags),
+		Intake: in, app: app, id: raw, channels: stored.List(msg.Channels), tags: stored.List(msg.Tags),
 		checksum: crc32.Checksum(msg.Payload, castagnoli), endpoints: make([]id, len(in.Deliveries)),
 	}
 	for i := range in.Deliveries {
@@ -52,34 +52,63 @@ func (s *Store) Accept(ctx context.Context, application fanfare.ApplicationID, i
 	if !ok {
 		return nil, fanfare.ErrNotFound
 	}
-	j := job{grows: true, hot: true}
-	parcels := make([]parcel, len(in))
+	j := job{grows: true, hot: true, app: app, parcels: make([]parcel, len(in))}
 	for i := range in {
-		if parcels[i], err = newParcel(in[i]); err != nil {
+		if j.parcels[i], err = newParcel(app, in[i]); err != nil {
 			return nil, err
 		}
 		j.bytes += len(in[i].Message.Payload)
 	}
-	j.run = func(w *writer) error {
-		err := w.mustHaveApplication(app)
-		if err == nil && key != nil {
-			earlier, err = w.earlier(app, key)
-		}
-		if err != nil || earlier != nil {
+	if key != nil {
+		j.run = func(w *writer) error {
+			earlier, err = w.acceptOnce(app, j.parcels, key)
 			return err
 		}
-		for some := range slices.Chunk(parcels, many) {
-			if err := w.accept(app, some); err != nil {
-				return err
-			}
-		}
-		if key != nil {
-			return w.keep(app, key, parcels)
-		}
-		return nil
 	}
 	err = s.write(ctx, &j)
 	return earlier, err
+}
+
+// acceptOnce stores messages, unless a request under this key has stored some before.
+func (w *writer) acceptOnce(app id, parcels []parcel, key *fanfare.Idempotency) (earlier []fanfare.MessageID, err error) {
+	if err := w.mustHaveApplication(app); err != nil {
+		return nil, err
+	}
+	if earlier, err = w.earlier(app, key); err != nil || earlier != nil {
+		return earlier, err
+	}
+	for some := range slices.Chunk(parcels, many) {
+		if err := w.accept(some); err != nil {
+			return nil, err
+		}
+	}
+	return nil, w.keep(app, key, parcels)
+}
+
+// acceptAll stores the messages of jobs that have no key, so that they are many at once
+// however they came.
+func (w *writer) acceptAll(jobs []*job) error {
+	all := w.parcels[:0]
+	defer func() {
+		clear(all)
+		w.parcels = all[:0]
+	}()
+	for _, j := range jobs {
+		if j.run != nil {
+			continue
+		}
+		if j.err = w.mustHaveApplication(j.app); j.err == nil {
+			all = append(all, j.parcels...)
+		} else if !isAnswer(j.err) {
+			return j.err
+		}
+	}
+	for some := range slices.Chunk(all, many) {
+		if err := w.accept(some); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // insertMessage does nothing if the application has a message of that event id and
@@ -92,16 +121,16 @@ const insertMessage = `
 
 // accept stores at most many messages with their deliveries, or sets their Err to
 // ErrExists.
-func (w *writer) accept(app id, parcels []parcel) error {
+func (w *writer) accept(parcels []parcel) error {
 	for i := range parcels {
-		if err := w.leaveOutDeleted(app, parcels[i].endpoints); err != nil {
+		if err := w.leaveOutDeleted(parcels[i].app, parcels[i].endpoints); err != nil {
 			return err
 		}
 	}
 	first := w.fresh.lastRow + 1
 	w.fresh.lastRow += int64(len(parcels))
 	stored, err := w.hot.message.insert(len(parcels), func(bind *binder, i int) {
-		parcels[i].bind(bind, app, first+int64(i))
+		parcels[i].bind(bind, first+int64(i))
 	})
 	for i := 0; i < len(parcels) && err == nil; i++ {
 		p, row, isStored := &parcels[i], first+int64(i), true
@@ -135,7 +164,7 @@ func (w *writer) leaveOutDeleted(app id, endpoints []id) error {
 }
 
 // bind gives insertMessage its values.
-func (p *parcel) bind(bind *binder, app id, row int64) {
+func (p *parcel) bind(bind *binder, row int64) {
 	var few [8 * len(id{})]byte
 	endpoints := few[:0]
 	for _, ep := range p.endpoints {
@@ -145,7 +174,7 @@ func (p *parcel) bind(bind *binder, app id, row int64) {
 	}
 	msg := p.Message
 	bind.number(row)
-	bind.id(app)
+	bind.id(p.app)
 	bind.id(p.id)
 	bind.optional(msg.EventID)
 	bind.text(msg.EventType)

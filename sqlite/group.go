@@ -6,11 +6,13 @@ import "sync"
 // and run again, so run sets all of its results anew each time. It returns
 // fanfare.ErrNotFound, ErrExists or ErrConflict only if it has changed nothing.
 type job struct {
-	run      func(w *writer) error
-	bytes    int  // of payload, about
-	attempts int  // that it records
-	grows    bool // it is refused while the disk is full
-	hot      bool // it sees to fresh deliveries itself; before others there must be none
+	run      func(w *writer) error // nil: it has messages to store
+	app      id                    // whose
+	parcels  []parcel              // they are
+	bytes    int                   // of payload, about
+	attempts int                   // that it records
+	grows    bool                  // it is refused while the disk is full
+	hot      bool                  // it sees to fresh deliveries itself; before others there must be none
 	err      error
 }
 

@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/seal"
@@ -193,6 +195,49 @@ func TestAJobFailsAlone(t *testing.T) {
 			}
 		} else if jobs[i].err != nil || err != nil {
 			t.Errorf("the %s: %v, and reading gives %v", name, jobs[i].err, err)
+		}
+	}
+}
+
+// A message that cannot be stored leaves those alone that came with it, though all are
+// inserted together.
+func TestAMessageFailsAlone(t *testing.T) {
+	s, _ := openTemp(t)
+	app := &fanfare.Application{ID: fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, id{1})), Name: "A", CreatedAt: time.Now()}
+	if err := s.CreateApplication(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
+	ep := &fanfare.Endpoint{ID: fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, id{2})), Application: app.ID, URL: "https://example.com/", CreatedAt: time.Now()}
+	if err := s.CreateEndpoint(t.Context(), ep); err != nil {
+		t.Fatal(err)
+	}
+	entered, leave := make(chan struct{}), make(chan struct{})
+	first, err := s.queue.add(&job{run: func(*writer) error { close(entered); <-leave; return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	const n, bad = 20, 7
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		msg := &fanfare.Message{ID: fanfare.MessageID(fanfare.EncodeID(messagePrefix, id{3, byte(i)})), Application: app.ID, EventType: "a.b", Payload: []byte("1"), CreatedAt: time.Now()}
+		in := &fanfare.Intake{Message: msg, Deliveries: []fanfare.Delivery{{Message: msg.ID, Endpoint: ep.ID}}}
+		if i == bad {
+			in.Deliveries[0].State = 9 // there is no such state
+		}
+		all.Go(func() { _, errs[i] = s.Accept(t.Context(), app.ID, []*fanfare.Intake{in}, nil) })
+	}
+	for s.queue.waiting() < n {
+		time.Sleep(time.Millisecond)
+	}
+	close(leave)
+	<-first.done
+	all.Wait()
+	for i, err := range errs {
+		_, found := s.Message(t.Context(), app.ID, fanfare.EncodeID(messagePrefix, id{3, byte(i)}))
+		if wrong := i == bad; wrong != (err != nil) || wrong != errors.Is(found, fanfare.ErrNotFound) {
+			t.Errorf("message %d: %v, and reading gives %v", i, err, found)
 		}
 	}
 }

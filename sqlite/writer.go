@@ -27,7 +27,8 @@ type writer struct {
 	// known to exist, so that no job need look them up again.
 	live       map[id]id
 	newest     highWater
-	attemptRow int64 // of the attempt stored last; none is ever used twice
+	attemptRow int64    // of the attempt stored last; none is ever used twice
+	parcels    []parcel // what acceptAll works on; used again
 	fresh      fresh
 	doomed     bool // there are rows of deleted ones to remove
 
@@ -229,7 +230,17 @@ func (w *writer) try(jobs []*job) (wrong *job, err error) {
 	if err := run(w.begin); err != nil {
 		return nil, w.store.fault(err)
 	}
+	if err := w.acceptAll(jobs); err != nil {
+		w.undo()
+		if err = w.store.fault(err); isFull(err) || errors.Is(err, fanfare.ErrBroken) {
+			return nil, err
+		}
+		return w.culprit(jobs), err
+	}
 	for _, j := range jobs {
+		if j.run == nil {
+			continue
+		}
 		if j.hot {
 			j.err = j.run(w)
 		} else if j.err = w.expandAll(); j.err == nil {
@@ -261,6 +272,25 @@ func (w *writer) try(jobs []*job) (wrong *job, err error) {
 	w.fresh.keep()
 	w.store.fresh.Store(int64(len(w.fresh.by)))
 	return nil, nil
+}
+
+// culprit finds the job whose messages cannot be stored; nil if each job's can by itself.
+func (w *writer) culprit(jobs []*job) *job {
+	for _, j := range jobs {
+		if j.run != nil {
+			continue
+		}
+		err := run(w.begin)
+		if err == nil {
+			err = w.acceptAll([]*job{j})
+			w.undo()
+		}
+		if err != nil {
+			j.err = w.store.fault(err)
+			return j
+		}
+	}
+	return nil
 }
 
 // isAnswer reports whether an error is what a job found out rather than what
