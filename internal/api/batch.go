@@ -45,7 +45,7 @@ type batchError struct {
 func (s *server) batchRoute() *route {
 	content := param{name: "with_content", kind: "boolean", doc: "Whether to give the payloads back, as for a message that is sent alone; false unless told, since the answer would be as long as the request.", view: true}
 	rt := describe[batchIn, *batchOut]("POST /app/{app}/msg/batch", "Send up to 1000 messages in one transaction", content).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).inChannels().unaudited()
-	rt.serve, rt.ownKeys, rt.maxBody = createBatch, true, maxBatchBody
+	rt.serve, rt.ownKeys, rt.hot, rt.maxBody = createBatch, true, true, maxBatchBody
 	rt.alternatives = []string{"application/x-ndjson", "application/ndjson", "application/jsonl"}
 	return rt
 }

@@ -61,7 +61,11 @@ func (c *call) unmodified() bool {
 func (c *call) conclude() {
 	c.shape()
 	tag := c.tag()
-	if tag == "" {
+	switch {
+	case c.route.hot:
+		writeBody(c.w, c.status, c.out)
+		return
+	case tag == "":
 		writeJSON(c.w, c.status, c.out)
 		return
 	}

@@ -78,7 +78,7 @@ func quote[T ~string](b []byte, s T) []byte {
 
 func (s *server) messageRoutes() []*route {
 	create := describe[messageIn, *messageOut]("POST /app/{app}/msg", "Send a message", contentParam).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, noSession).inChannels().unaudited()
-	create.serve, create.ownKeys = createMessage, true
+	create.serve, create.ownKeys, create.hot = createMessage, true, true
 	return []*route{
 		create,
 		s.batchRoute(),
