@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -87,6 +88,25 @@ func TestNothingSecretIsRecorded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatOneHidesOthersStillShow: two endpoints share a connection, whose answers have the
+// same head, and in it what is a secret of one of them.
+func TestWhatOneHidesOthersStillShow(t *testing.T) {
+	const text = "correct-horse-battery"
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", func(_ int, rw http.ResponseWriter, _ *http.Request) { rw.Header().Set("X-Says", text) })
+		w.endpoint(fanfare.Endpoint{URL: rcv.url, EventTypes: []string{"of.one"}, Auth: fanfare.Auth{Bearer: &fanfare.BearerAuth{Token: text}}})
+		w.endpoint(fanfare.Endpoint{URL: rcv.url, EventTypes: []string{"of.other"}})
+		for _, step := range []struct{ eventType, want string }{{"of.other", text}, {"of.one", "(not shown)"}, {"of.other", text}} {
+			msg := w.send(step.eventType, 1)
+			synctest.Wait()
+			header := w.attempts(msg)[0].ResponseHeader
+			if !slices.Contains(header, fanfare.Header{Name: "X-Says", Value: step.want}) {
+				t.Errorf("%s: the answer's header is %v, want X-Says: %s", step.eventType, header, step.want)
+			}
+		}
+	})
 }
 
 // TestNoTokenIsRecorded is the same for what is fetched, through failures as well.
