@@ -16,7 +16,7 @@ type job struct {
 }
 
 // idleMost bounds the goroutines that wait for jobs, when there were more of them
-// at once before.
+// at once before: some more than are under way at once where much goes on.
 const idleMost = 256
 
 // A crew is the goroutines that made an attempt and wait for another. The one that began
@@ -101,7 +101,7 @@ func (d *dispatcher) readFor(ctx context.Context, app ApplicationID, jobs []job)
 		d.h.recent.keep(msgs, uses)
 	}
 	for _, j := range jobs {
-		d.work.Go(func() { d.makeAttempts(ctx, j) })
+		d.start(ctx, j)
 	}
 }
 
@@ -121,6 +121,7 @@ func (d *dispatcher) makeAttempts(ctx context.Context, j job) {
 	for more := true; more; {
 		d.attempt(ctx, j.target, j.Start)
 		d.h.counters.inFlight.Add(-1)
+		j = job{} // which may be the last for long
 		if !d.crew.join(jobs) {
 			return
 		}

@@ -57,7 +57,9 @@ func (r *recorder) take() (some []recording, last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := min(len(r.queue), recordMost)
-	some, r.queue = r.queue[:n], append(r.taken[:0], r.queue[n:]...)
+	rest := r.queue[n:]
+	some, r.queue = r.queue[:n], append(r.taken[:0], rest...)
+	clear(rest)
 	r.taken = some
 	return some, r.closed && n == 0
 }

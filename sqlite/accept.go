@@ -26,7 +26,8 @@ type parcel struct {
 	channels  string
 	tags      string
 	checksum  uint32
-	endpoints []id // of the deliveries; zero for one that cannot be
+	endpoints []id        // of the deliveries; zero for one that cannot be
+	asked     []time.Time // when they were to be due; nil: none takes the place of another
 }
 
 func newParcel(app id, in *fanfare.Intake) (p parcel, err error) {
@@ -40,7 +41,14 @@ func newParcel(app id, in *fanfare.Intake) (p parcel, err error) {
 		checksum: crc32.Checksum(msg.Payload, castagnoli), endpoints: make([]id, len(in.Deliveries)),
 	}
 	for i := range in.Deliveries {
-		p.endpoints[i], _ = parse(endpointPrefix, in.Deliveries[i].Endpoint)
+		d := &in.Deliveries[i]
+		p.endpoints[i], _ = parse(endpointPrefix, d.Endpoint)
+		if d.Latest && p.asked == nil {
+			p.asked = make([]time.Time, len(in.Deliveries))
+		}
+		if d.Latest {
+			p.asked[i] = d.Due
+		}
 	}
 	return p, nil
 }
@@ -85,18 +93,20 @@ func (w *writer) acceptOnce(app id, parcels []parcel, key *fanfare.Idempotency) 
 	return nil, w.keep(app, key, parcels)
 }
 
-// acceptAll stores the messages of jobs that have no key, so that they are many at once
-// however they came.
+// parcelsKept bounds the memory of writer.parcels.
+const parcelsKept = 4096
+
+// acceptAll stores the messages of jobs, so that they are many at once however they came.
 func (w *writer) acceptAll(jobs []*job) error {
 	all := w.parcels[:0]
 	defer func() {
 		clear(all)
+		if cap(all) > parcelsKept {
+			all = nil
+		}
 		w.parcels = all[:0]
 	}()
 	for _, j := range jobs {
-		if j.run != nil {
-			continue
-		}
 		if j.err = w.mustHaveApplication(j.app); j.err == nil {
 			all = append(all, j.parcels...)
 		} else if !isAnswer(j.err) {
@@ -198,6 +208,8 @@ func (w *writer) insertDeliveries(p *parcel) error {
 		}
 		d := &p.Deliveries[i]
 		if d.Latest {
+			d.Due = p.asked[i] // again, if this transaction is
+			d.Rank = fanfare.RankOf(d.Rank == 0, d.Due)
 			if err := w.replace(p, ep, d); err != nil {
 				return err
 			}

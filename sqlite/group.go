@@ -2,17 +2,18 @@ package sqlite
 
 import "sync"
 
-// A job is one write. Its transaction may be rolled back because of another job
-// and run again, so run sets all of its results anew each time. It returns
-// fanfare.ErrNotFound, ErrExists or ErrConflict only if it has changed nothing.
+// A job is one write: either what run does, or messages of an application that are to be
+// stored. Its transaction may be rolled back because of another job and run again, so
+// run sets all of its results anew each time, as acceptAll does those of messages. It
+// returns fanfare.ErrNotFound, ErrExists or ErrConflict only if it has changed nothing.
 type job struct {
-	run      func(w *writer) error // nil: it has messages to store
-	app      id                    // whose
-	parcels  []parcel              // they are
-	bytes    int                   // of payload, about
-	attempts int                   // that it records
-	grows    bool                  // it is refused while the disk is full
-	hot      bool                  // it sees to fresh deliveries itself; before others there must be none
+	run      func(w *writer) error // nil: it stores parcels
+	app      id
+	parcels  []parcel // of app
+	bytes    int      // of payload, about
+	attempts int      // that it records
+	grows    bool     // it is refused while the disk is full
+	hot      bool     // it sees to fresh deliveries itself; before others there must be none
 	err      error
 }
 

@@ -230,15 +230,15 @@ func (w *writer) try(jobs []*job) (wrong *job, err error) {
 	if err := run(w.begin); err != nil {
 		return nil, w.store.fault(err)
 	}
-	if err := w.acceptAll(jobs); err != nil {
-		w.undo()
-		if err = w.store.fault(err); isFull(err) || errors.Is(err, fanfare.ErrBroken) {
-			return nil, err
-		}
-		return w.culprit(jobs), err
-	}
-	for _, j := range jobs {
+	for i := 0; i < len(jobs); i++ {
+		j := jobs[i]
 		if j.run == nil {
+			some := sending(jobs[i:])
+			if err := w.acceptAll(some); err != nil {
+				w.undo()
+				return w.culprit(some, err)
+			}
+			i += len(some) - 1
 			continue
 		}
 		if j.hot {
@@ -249,7 +249,7 @@ func (w *writer) try(jobs []*job) (wrong *job, err error) {
 		if j.err != nil && !isAnswer(j.err) {
 			w.undo()
 			j.err = w.store.fault(j.err)
-			if isFull(j.err) || errors.Is(j.err, fanfare.ErrBroken) {
+			if isStores(j.err) {
 				return nil, j.err
 			}
 			return j, j.err
@@ -272,32 +272,6 @@ func (w *writer) try(jobs []*job) (wrong *job, err error) {
 	w.fresh.keep()
 	w.store.fresh.Store(int64(len(w.fresh.by)))
 	return nil, nil
-}
-
-// culprit finds the job whose messages cannot be stored; nil if each job's can by itself.
-func (w *writer) culprit(jobs []*job) *job {
-	for _, j := range jobs {
-		if j.run != nil {
-			continue
-		}
-		err := run(w.begin)
-		if err == nil {
-			err = w.acceptAll([]*job{j})
-			w.undo()
-		}
-		if err != nil {
-			j.err = w.store.fault(err)
-			return j
-		}
-	}
-	return nil
-}
-
-// isAnswer reports whether an error is what a job found out rather than what
-// went wrong with it.
-func isAnswer(err error) bool {
-	return errors.Is(err, fanfare.ErrNotFound) || errors.Is(err, fanfare.ErrExists) ||
-		errors.Is(err, fanfare.ErrConflict) || errors.Is(err, fanfare.ErrTooMany)
 }
 
 // undo rolls back, unless SQLite has done so itself.

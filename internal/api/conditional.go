@@ -60,12 +60,12 @@ func (c *call) unmodified() bool {
 // conclude writes the answer, or that it is the one the client has.
 func (c *call) conclude() {
 	c.shape()
-	tag := c.tag()
-	switch {
-	case c.route.hot:
+	if c.route.hot {
 		writeBody(c.w, c.status, c.out)
 		return
-	case tag == "":
+	}
+	tag := c.tag()
+	if tag == "" {
 		writeJSON(c.w, c.status, c.out)
 		return
 	}

@@ -28,7 +28,7 @@ type route struct {
 	access       access       // to the others
 	action       string       // in the audit log; see audits
 	ownKeys      bool         // sees to idempotency keys itself
-	hot          bool         // is asked for every event: its answer to a POST, which nobody keeps or opens as a page, does not say that it must not be
+	hot          bool         // asked for every event; its answer has no fields against caching and sniffing
 	stream       bool         // writes its answer itself
 	media        string       // of a stream; "": server-sent events
 	ofMessages   bool         // lists messages of an application, and depends on nothing else

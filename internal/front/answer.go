@@ -22,7 +22,7 @@ type answer struct {
 }
 
 // maxKept is how large a buffer may be that is kept for the next answer, in bytes.
-const maxKept = 64 << 10
+const maxKept = 32 << 10
 
 // begin forgets the answer before.
 func (w *answer) begin() {
@@ -30,8 +30,11 @@ func (w *answer) begin() {
 		w.header = make(http.Header, 8)
 	}
 	clear(w.header)
-	*w = answer{header: w.header, out: kept(w.out), body: kept(w.body)}
+	*w = answer{header: w.header, out: w.out[:0], body: w.body[:0]}
 }
+
+// end lets go of what is too large to be kept until the next answer, which may be long.
+func (w *answer) end() { w.out, w.body = kept(w.out), kept(w.body) }
 
 func kept(b []byte) []byte {
 	if cap(b) > maxKept {

@@ -126,7 +126,9 @@ func (cn *conn) answer(r *http.Request) (reusable bool) {
 	} else {
 		cn.allow(cn.server.HTTP.IdleTimeout)
 	}
-	if _, err := cn.Write(out); err != nil {
+	_, err := cn.Write(out)
+	w.end()
+	if err != nil {
 		return false
 	}
 	if b.left > 0 { // what the handler did not want

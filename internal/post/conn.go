@@ -38,7 +38,7 @@ type conn struct {
 	before       head   // of the answer before, if that was plain
 	beforeRaw    []byte
 	restingSince time.Time
-	rested       bool // and whether it is still of use is to be seen
+	rested       bool // it has carried a request before
 
 	watched context.Context // it ends with this one
 	unwatch func() bool
@@ -49,7 +49,7 @@ func newConn(c, raw net.Conn) *conn {
 	if sc, ok := raw.(syscall.Conn); ok {
 		cn.socket, _ = sc.SyscallConn() // it fails only for a connection that is of no use anyway
 	}
-	if cn.socket != nil && c == raw {
+	if _, ok := c.(*net.TCPConn); ok && cn.socket != nil { // and nothing around it that reads and writes otherwise
 		cn.source.ask = newAsking(cn)
 	}
 	cn.r = bufio.NewReaderSize(&cn.source, bufferSize)
@@ -96,10 +96,7 @@ func (cn *conn) wake(deadline time.Time) bool {
 	if _, ok := cn.Conn.(*tls.Conn); !ok {
 		return true
 	}
-	if !cn.quiet() {
-		return false
-	}
-	// TLS reads ahead too. This reads what it holds, and nothing else.
+	// TLS reads ahead. This reads what it holds, and nothing else.
 	if cn.SetReadDeadline(longAgo) != nil {
 		return false
 	}
