@@ -7,9 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/fanfarehq/fanfare"
 	"github.com/fanfarehq/fanfare/seal"
@@ -196,89 +194,6 @@ func TestAJobFailsAlone(t *testing.T) {
 		} else if jobs[i].err != nil || err != nil {
 			t.Errorf("the %s: %v, and reading gives %v", name, jobs[i].err, err)
 		}
-	}
-}
-
-// What cannot be stored leaves those alone that came with it, though all are inserted
-// together, and though SQLite itself has ended the transaction.
-func TestWhatCannotBeStoredFailsAlone(t *testing.T) {
-	s, _ := openTemp(t)
-	app := &fanfare.Application{ID: fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, id{1})), Name: "A", CreatedAt: time.Now()}
-	if err := s.CreateApplication(t.Context(), app); err != nil {
-		t.Fatal(err)
-	}
-	ep := &fanfare.Endpoint{ID: fanfare.EndpointID(fanfare.EncodeID(endpointPrefix, id{2})), Application: app.ID, URL: "https://example.com/", CreatedAt: time.Now()}
-	if err := s.CreateEndpoint(t.Context(), ep); err != nil {
-		t.Fatal(err)
-	}
-	const n = 20
-	message := func(i int) fanfare.MessageID {
-		return fanfare.MessageID(fanfare.EncodeID(messagePrefix, id{3, byte(i)}))
-	}
-	accept := func(i int, to fanfare.ApplicationID, state fanfare.State, key *fanfare.Idempotency) error {
-		msg := &fanfare.Message{ID: message(i), Application: to, EventType: "a.b", Payload: []byte("1"), CreatedAt: time.Now()}
-		in := &fanfare.Intake{Message: msg, Deliveries: []fanfare.Delivery{{Message: msg.ID, Endpoint: ep.ID, State: state}}}
-		_, err := s.Accept(t.Context(), to, []*fanfare.Intake{in}, key)
-		return err
-	}
-	record := func(i int, state fanfare.State) error {
-		return s.Record(t.Context(), &fanfare.Outcome{
-			Attempt:  &fanfare.Attempt{ID: fanfare.AttemptID(fanfare.EncodeID(attemptPrefix, id{4, byte(i)})), Message: message(i), Endpoint: ep.ID, Number: 1, StartedAt: time.Now(), State: state},
-			Delivery: fanfare.Delivery{State: state, Attempts: 1},
-		})
-	}
-	const none = 9 // there is no such state
-	nowhere := fanfare.ApplicationID(fanfare.EncodeID(applicationPrefix, id{9}))
-	for round, do := range map[string]func(i int) (bad bool, err error){
-		"messages": func(i int) (bool, error) {
-			switch i {
-			case 3, 11:
-				return true, accept(i, app.ID, none, nil)
-			case 5:
-				return true, accept(i, app.ID, none, &fanfare.Idempotency{Key: "k"})
-			case 6:
-				return false, accept(i, app.ID, 0, &fanfare.Idempotency{Key: "l"})
-			case 7:
-				return true, accept(i, nowhere, 0, nil)
-			}
-			return false, accept(i, app.ID, 0, nil)
-		},
-		"attempts": func(i int) (bool, error) {
-			if err := accept(100+i, app.ID, 0, nil); err != nil {
-				return false, err
-			}
-			if i == 4 || i == 13 {
-				return true, record(100+i, none)
-			}
-			return false, record(100+i, fanfare.Delivered)
-		},
-	} {
-		entered, leave := make(chan struct{}), make(chan struct{})
-		first, err := s.queue.add(&job{run: func(*writer) error { close(entered); <-leave; return nil }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		<-entered
-		var all sync.WaitGroup
-		for i := range n {
-			all.Go(func() {
-				if bad, err := do(i); bad != (err != nil) {
-					t.Errorf("%s: number %d: %v", round, i, err)
-				} else if round == "messages" {
-					if _, err := s.Message(t.Context(), app.ID, string(message(i))); bad != errors.Is(err, fanfare.ErrNotFound) {
-						t.Errorf("message %d: reading gives %v", i, err)
-					}
-				} else if ds, err := s.Attempts(t.Context(), app.ID, fanfare.AttemptFilter{Endpoint: ep.ID, Message: message(100 + i), Page: fanfare.Page{Limit: 10}}); err != nil || (len(ds) == 0) != bad {
-					t.Errorf("attempt %d: reading gives %d, %v", i, len(ds), err)
-				}
-			})
-		}
-		for s.queue.waiting() < n {
-			time.Sleep(time.Millisecond)
-		}
-		close(leave)
-		<-first.done
-		all.Wait()
 	}
 }
 

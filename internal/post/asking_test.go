@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -134,6 +135,47 @@ func TestHeadsThatChange(t *testing.T) {
 		want := strings.Split(strings.ReplaceAll(head, "X: ", ""), "\r\n")
 		if !slices.Equal(res.Header["X"], want) || string(res.Body) != fmt.Sprint(k) {
 			t.Errorf("answer %d has %v and %q, want %v", k, res.Header["X"], res.Body, want)
+		}
+	}
+}
+
+// A counted is a connection whose owner wants to know what goes through it.
+type counted struct {
+	*net.TCPConn
+	wrote, read *atomic.Int64
+}
+
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.TCPConn.Write(p)
+	c.wrote.Add(int64(n))
+	return n, err
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	c.read.Add(int64(n))
+	return n, err
+}
+
+// TestAConnectionOfSomebodyElse: one that is more than a socket is read and written by its
+// own methods.
+func TestAConnectionOfSomebodyElse(t *testing.T) {
+	n := connect(t, false, echo)
+	var wrote, read atomic.Int64
+	dial := n.client.Dial
+	n.client.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return counted{c.(*net.TCPConn), &wrote, &read}, nil
+	}
+	for i := range int64(3) {
+		if _, err := n.post([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if wrote.Load() < 50*(i+1) || read.Load() != (i+1)*int64(len(ok("x"))) {
+			t.Errorf("after %d requests %d bytes went through it, and %d came", i+1, wrote.Load(), read.Load())
 		}
 	}
 }
