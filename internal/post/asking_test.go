@@ -66,8 +66,8 @@ func TestWhoSpeaksFirst(t *testing.T) {
 			if err != nil {
 				return
 			}
-			io.WriteString(c, "220 mail.example ESMTP\r\n")
 			conns <- c
+			io.WriteString(c, "220 mail.example ESMTP\r\n")
 		}
 	}()
 	client := &post.Client{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
