@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +48,27 @@ func (w *world) quiesce(t *testing.T) {
 	t.Errorf("%d deliveries are missing 30 s after the load has ended, such as:", n)
 	for _, text := range some {
 		t.Error(text)
+	}
+	w.tellLanes(t)
+}
+
+// tellLanes tells what each endpoint that is still owed something was sent last, and how
+// its server deals with it.
+func (w *world) tellLanes(t *testing.T) {
+	t.Helper()
+	for _, app := range w.apps {
+		for _, ep := range app.endpoints {
+			owed, last := w.lastOf(ep)
+			if owed == 0 {
+				continue
+			}
+			t.Logf("%s is owed %d; the last requests to it: %s", ep, owed, strings.Join(last, ", "))
+			var lane, attempts json.RawMessage
+			path := "/app/" + app.uid
+			w.call(t, http.MethodGet, path+"/endpoint/"+ep.uid+"/lane", nil, &lane)
+			w.call(t, http.MethodGet, path+"/attempt/endpoint/"+ep.uid+"?limit=10", nil, &attempts)
+			t.Logf("its lane: %s; its last attempts: %s", lane, attempts)
+		}
 	}
 }
 

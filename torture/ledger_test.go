@@ -175,6 +175,25 @@ func (l *ledger) owes(app *application) int {
 	return app.owed
 }
 
+// lastOf returns how many deliveries an endpoint is owed, and describes the last requests
+// that came for it, the latest first, a few at most.
+func (l *ledger) lastOf(ep *endpoint) (owed int, last []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, ev := range l.events {
+		if ev.verdict == accepted && ev.app == ep.app && ep.wants(ev) && ep.tried[ev].successes == 0 {
+			owed++
+		}
+	}
+	for _, a := range slices.Backward(ep.arrivals) {
+		if len(last) == maxProblems {
+			break
+		}
+		last = append(last, fmt.Sprintf("%s %d %s", a.at.Format("15:04:05.000"), a.status, a.event.id))
+	}
+	return owed, last
+}
+
 // missing describes deliveries that were promised and not made, at most a few;
 // n is how many there are.
 func (l *ledger) missing() (n int, some []string) {

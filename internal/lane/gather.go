@@ -11,13 +11,13 @@ type Gather struct {
 	Window time.Duration // how long the first waits for others once it is due
 }
 
-// probeMost bounds an attempt that is a probe. A lane that is probed holds little
-// in memory, and each delivery of a probe that fails has spent an attempt.
+// probeMost bounds an attempt that is a probe, or as good as one. Such a lane holds
+// little in memory, and each delivery of a probe that fails has spent an attempt.
 const probeMost = 32
 
 // size is how many deliveries l's next attempt may have; 0: it does not gather.
 func (l *lane) size() int {
-	if l.health.state == Probing {
+	if l.health.single() {
 		return min(l.set.Gather.Size, probeMost)
 	}
 	return l.set.Gather.Size

@@ -4,6 +4,7 @@ import "time"
 
 const (
 	patience      = 10 // failures in a row that make a lane probe
+	doubt         = 4  // that do while few may be in flight: one refusal is no outage
 	firstInterval = time.Second
 	lastInterval  = time.Minute
 )
@@ -26,12 +27,12 @@ type health struct {
 	urged bool // somebody has it tried at once; until an attempt fails that began after that
 }
 
-// begin is a new lane's health. An endpoint that failed before a restart is
-// probed at once.
+// begin is a new lane's health. An endpoint that failed before a restart, be it once,
+// is let have one in flight at first.
 func begin(cap int, since instant) health {
 	h := health{cap: cap, limit: cap, interval: firstInterval}
 	if since != 0 {
-		h.state, h.since, h.failures = Probing, since, patience
+		h.state, h.since, h.limit = Reopening, since, 1
 	}
 	return h
 }
@@ -42,9 +43,6 @@ func (h *health) fit(cap int) {
 		h.limit = cap
 	}
 	h.cap = cap
-	if h.state == Reopening && h.limit >= cap {
-		h.enter(Healthy)
-	}
 }
 
 // resume is for an endpoint that somebody has just switched on again: its next
@@ -66,6 +64,11 @@ func (h *health) room() int {
 		return 1
 	}
 	return h.limit
+}
+
+// single is whether one attempt at a time is all that its failures leave it.
+func (h *health) single() bool {
+	return h.state == Probing || h.state == Reopening && h.limit == 1
 }
 
 // probeAt is when the next probe may start.
@@ -134,7 +137,7 @@ func (h *health) failure(now instant, era int) {
 		h.interval = min(2*h.interval, lastInterval)
 	case h.state == Reopening:
 		// An endpoint that refuses some of what it is sent is not one that is down.
-		if h.failures >= min(h.limit, patience) {
+		if h.failures >= min(max(h.limit, doubt), patience) {
 			h.enter(Probing)
 		}
 	}

@@ -158,7 +158,8 @@ type State uint8
 // An endpoint is Healthy until it has failed ten times in a row, then Probing
 // until an attempt succeeds, then Reopening until its full concurrency is
 // reached again, or Probing once more if as many attempts as it may have in
-// flight, ten at most, fail in a row.
+// flight, from four to ten, fail in a row. One that failed before a restart
+// begins as Reopening.
 const (
 	Healthy State = iota
 	Probing

@@ -63,7 +63,7 @@ func (h *modelHealth) urge() {
 func newModelHealth(cap int, since time.Time) modelHealth {
 	h := modelHealth{cap: cap, limit: cap, interval: time.Second}
 	if !since.IsZero() {
-		h.state, h.since, h.failures = Probing, since, 10
+		h.state, h.since, h.limit = Reopening, since, 1
 	}
 	return h
 }
@@ -90,7 +90,7 @@ func (h *modelHealth) judge(now time.Time, v Verdict, era int) {
 			h.interval = time.Second
 		} else if h.state == Probing && era == h.era {
 			h.interval = min(h.interval*2, time.Minute)
-		} else if h.state == Reopening && era == h.era && (h.failures >= 10 || h.failures >= h.limit) {
+		} else if h.state == Reopening && era == h.era && (h.failures >= 10 || h.failures >= 4 && h.failures >= h.limit) {
 			to(Probing)
 		}
 		return

@@ -71,7 +71,7 @@ func (s *Scheduler) base(l *lane) int {
 	switch {
 	case l.set.Paused:
 		return max(1, s.limits.Window/8)
-	case l.health.state == Probing:
+	case l.health.single():
 		return max(1, s.limits.Window/8, 2*l.size())
 	case l.wide:
 		return max(wideTimes*s.limits.Window, 2*l.size())
