@@ -225,6 +225,35 @@ func TestTheOperatorIsToldOfHealth(t *testing.T) {
 	}
 }
 
+// TestOneRefusalIsNoOutageAfterARestart has an endpoint refuse a message before the
+// server is started anew, and another after that.
+func TestOneRefusalIsNoOutageAfterARestart(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("receiver.example", func(n int, rw http.ResponseWriter, _ *http.Request) {
+			if n <= 2 {
+				rw.WriteHeader(500)
+			}
+		})
+		ep := w.endpoint(fanfare.Endpoint{URL: rcv.url, Retry: fanfare.Retry{Delays: spans("1h")}})
+		op := w.operator(nil, "endpoint.*")
+		w.send("a.b", 1)
+		time.Sleep(time.Minute)
+		w.close()
+		if w.reload(ep).FailingSince.IsZero() {
+			t.Fatal("the endpoint is not known to fail")
+		}
+		w.run(nil)
+		w.send("a.b", 2)
+		time.Sleep(2 * time.Hour)
+		if all := w.heard(op); len(all) > 0 {
+			t.Errorf("it was told of %q", types(all))
+		}
+		if got := len(rcv.requests()); got != 4 {
+			t.Errorf("%d requests, want 4", got)
+		}
+	})
+}
+
 // TestAStormIsToldInOneMessage has far more deliveries given up than are told one by
 // one.
 func TestAStormIsToldInOneMessage(t *testing.T) {
