@@ -108,6 +108,7 @@ type TaskPlace struct {
 	Endpoint EndpointID
 	Message  MessageID
 	Attempt  AttemptID // not "": the message's attempts behind it are still to come
+	Probe    MessageID // what a recovery that waits for its endpoint has tried last
 }
 
 // Bounds on tasks.

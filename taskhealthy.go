@@ -62,11 +62,13 @@ func (p *piece) probe(t *Task) {
 		i = t.Revision % len(p.again)
 	}
 	p.again, p.next, p.last = p.again[i:i+1], t.At, false
+	p.next.Probe = p.again[0].Message
 }
 
-// undone is how many of the piece were done before: the probe, if it was given up since.
-func (p *piece) undone(probe MessageID) int {
-	if slices.ContainsFunc(p.again, func(d *Delivery) bool { return d.Message == probe }) {
+// undone is how many of the piece were done before: the task's last probe, if it was given
+// up since.
+func (p *piece) undone(t *Task) int {
+	if slices.ContainsFunc(p.again, func(d *Delivery) bool { return d.Message == t.At.Probe }) {
 		return 1
 	}
 	return 0

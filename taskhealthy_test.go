@@ -92,6 +92,28 @@ func TestOneThatIsAlwaysRefusedDoesNotHoldUpTheOthers(t *testing.T) {
 	})
 }
 
+// TestWhatAProbeHasCostIsCountedOnceThroughARestart restarts between a probe that was
+// refused and the next piece.
+func TestWhatAProbeHasCostIsCountedOnceThroughARestart(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, w *world) {
+		rcv := w.receiver("a.test", status(500, 200))
+		to := w.endpoint(fanfare.Endpoint{URL: rcv.url, Retry: fanfare.Retry{Preset: "none"}})
+		w.past(5, to, fanfare.GivenUp)
+		task := w.startTask(fanfare.Task{Kind: fanfare.TaskRecover, Endpoint: to.ID, Selection: fanfare.Selection{WhenHealthy: true}})
+		time.Sleep(30 * time.Second)
+		w.wantTask(task.ID, fanfare.TaskRunning, 5, 1)
+		if err := w.stop(); err != nil {
+			t.Fatal(err)
+		}
+		w.run(nil)
+		time.Sleep(10 * time.Minute)
+		w.wantTask(task.ID, fanfare.TaskFinished, 5, 5)
+		if n := len(rcv.requests()); n != 6 {
+			t.Errorf("%d requests, want one that was refused, and each of 5 once", n)
+		}
+	})
+}
+
 // TestARecoveryWaitsWhileItsEndpointIsPaused, and holds up no other task meanwhile; and
 // goes on when the endpoint is resumed.
 func TestARecoveryWaitsWhileItsEndpointIsPaused(t *testing.T) {

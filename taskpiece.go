@@ -36,6 +36,7 @@ func (h *Hub) piece(ctx context.Context, t *Task, at TaskPlace, limit, look int)
 	if w.After == "" {
 		w.After = lastBefore(w.Since)
 	}
+	at.Probe = ""
 	p := &piece{next: at}
 	switch {
 	case t.Kind == TaskPurge:

@@ -29,8 +29,7 @@ const (
 // store; only one of them runs at a time, but none would be done twice by two.
 type taskRunner struct {
 	d        *dispatcher
-	setbacks map[TaskID]setback   // of tasks whose last step failed, or that wait for their endpoint
-	probes   map[TaskID]MessageID // what a task that waits for its endpoint has tried last
+	setbacks map[TaskID]setback // of tasks whose last step failed, or that wait for their endpoint
 }
 
 // A setback is that a task's steps have failed, or that there is none to be done yet.
@@ -41,7 +40,7 @@ type setback struct {
 
 // runTasks carries out tasks until ctx ends.
 func (d *dispatcher) runTasks(ctx context.Context) {
-	r := &taskRunner{d: d, setbacks: make(map[TaskID]setback), probes: make(map[TaskID]MessageID)}
+	r := &taskRunner{d: d, setbacks: make(map[TaskID]setback)}
 	for swept := (time.Time{}); ctx.Err() == nil; {
 		if !d.doesChores() {
 			pause(ctx, renewEvery)
@@ -100,7 +99,6 @@ func (r *taskRunner) turns(ctx context.Context) (turns []*Task, err error) {
 		f.After = string(page[len(page)-1].ID)
 	}
 	maps.DeleteFunc(r.setbacks, func(id TaskID, _ setback) bool { return !running[id] })
-	maps.DeleteFunc(r.probes, func(id TaskID, _ MessageID) bool { return !running[id] })
 	return turns, nil
 }
 
@@ -204,7 +202,7 @@ func (r *taskRunner) advance(ctx context.Context, t *Task, most int) error {
 	if err != nil {
 		return err
 	}
-	undone := p.undone(r.probes[t.ID])
+	undone := p.undone(t)
 	if most == 1 {
 		p.probe(t)
 	}
@@ -223,10 +221,6 @@ func (r *taskRunner) advance(ctx context.Context, t *Task, most int) error {
 	}
 	if ok, err := h.store.StepTask(ctx, step); !ok || err != nil {
 		return err
-	}
-	delete(r.probes, t.ID)
-	if most == 1 && len(p.again) == 1 {
-		r.probes[t.ID] = p.again[0].Message
 	}
 	for _, id := range p.expunge {
 		h.recent.drop(id)

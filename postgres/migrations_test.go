@@ -34,7 +34,7 @@ func TestAMigrationHoldsUpNobody(t *testing.T) {
 			t.Fatal(query, err)
 		}
 	}
-	do(node, "ALTER TABLE node DROP COLUMN keys; UPDATE fanfare_version SET version = 5") // as before that migration
+	do(node, "ALTER TABLE node DROP COLUMN keys; ALTER TABLE task DROP COLUMN at_probe; UPDATE fanfare_version SET version = 5") // as before these migrations
 	do(reader, "BEGIN; LOCK TABLE node IN ACCESS SHARE MODE")
 	opened := make(chan error, 1)
 	go func() {

@@ -15,7 +15,7 @@ const taskPrefix = "qtask_"
 
 const insertTask = `
 	INSERT INTO task (` + taskColumns + `)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
 
 const forgetTasks = `
 	DELETE FROM task
@@ -53,7 +53,8 @@ func (s *Store) CreateTask(ctx context.Context, t *fanfare.Task, keep fanfare.Ta
 			return err
 		}
 		_, err = tx.Exec(ctx, insertTask, raw, app, idOf(endpointPrefix, t.Endpoint), string(t.Kind), int16(t.State), t.Revision, t.Total, t.Done,
-			idOf(endpointPrefix, t.At.Endpoint), idOf(messagePrefix, t.At.Message), idOf(attemptPrefix, t.At.Attempt), stored.Selection(&t.Selection), optional(t.Error),
+			idOf(endpointPrefix, t.At.Endpoint), idOf(messagePrefix, t.At.Message), idOf(attemptPrefix, t.At.Attempt), idOf(messagePrefix, t.At.Probe),
+			stored.Selection(&t.Selection), optional(t.Error),
 			t.Export.Parts, t.Export.Lines, t.Export.Damaged, t.Export.Size, stored.Micros(t.Export.ExpiresAt),
 			stored.Micros(t.CreatedAt), stored.Micros(t.UpdatedAt))
 		if err != nil {
@@ -64,20 +65,20 @@ func (s *Store) CreateTask(ctx context.Context, t *fanfare.Task, keep fanfare.Ta
 	})
 }
 
-const taskColumns = `id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message, at_attempt,
+const taskColumns = `id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message, at_attempt, at_probe,
 		selection, error, parts, lines, damaged, size, expires_at, created_at, updated_at`
 
 func scanTask(r pgx.Rows) (*fanfare.Task, error) {
 	t := &fanfare.Task{}
 	var raw, app id
-	var ep, atEndpoint, atMessage, atAttempt *id
+	var ep, atEndpoint, atMessage, atAttempt, atProbe *id
 	var state int16
 	var selection string
 	var failed *string
 	var expires, created, updated int64
 	e := &t.Export
-	err := r.Scan(&raw, &app, &ep, &t.Kind, &state, &t.Revision, &t.Total, &t.Done, &atEndpoint, &atMessage, &atAttempt, &selection, &failed,
-		&e.Parts, &e.Lines, &e.Damaged, &e.Size, &expires, &created, &updated)
+	err := r.Scan(&raw, &app, &ep, &t.Kind, &state, &t.Revision, &t.Total, &t.Done, &atEndpoint, &atMessage, &atAttempt, &atProbe,
+		&selection, &failed, &e.Parts, &e.Lines, &e.Damaged, &e.Size, &expires, &created, &updated)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func scanTask(r pgx.Rows) (*fanfare.Task, error) {
 	t.Endpoint, t.State, t.Error = fanfare.EndpointID(nameOf(endpointPrefix, ep)), fanfare.TaskState(state), given(failed)
 	t.At = fanfare.TaskPlace{
 		Endpoint: fanfare.EndpointID(nameOf(endpointPrefix, atEndpoint)), Message: fanfare.MessageID(nameOf(messagePrefix, atMessage)),
-		Attempt: fanfare.AttemptID(nameOf(attemptPrefix, atAttempt)),
+		Attempt: fanfare.AttemptID(nameOf(attemptPrefix, atAttempt)), Probe: fanfare.MessageID(nameOf(messagePrefix, atProbe)),
 	}
 	e.ExpiresAt, t.CreatedAt, t.UpdatedAt = stored.Instant(expires), stored.Instant(created), stored.Instant(updated)
 	if t.Selection, err = stored.ReadSelection(selection); err != nil {

@@ -13,8 +13,8 @@ import (
 // updateTask does nothing if the task has been changed since it was read.
 const updateTask = `
 	UPDATE task
-	SET revision = revision + 1, state = $1, at_endpoint = $2, at_message = $3, at_attempt = $4, error = $5, expires_at = $6, updated_at = $7
-	WHERE id = $8 AND revision = $9 AND state = 0
+	SET revision = revision + 1, state = $1, at_endpoint = $2, at_message = $3, at_attempt = $4, at_probe = $5, error = $6, expires_at = $7, updated_at = $8
+	WHERE id = $9 AND revision = $10 AND state = 0
 	RETURNING application, parts`
 
 // StepTask implements [fanfare.Tasks].
@@ -27,7 +27,7 @@ func (s *Store) StepTask(ctx context.Context, step *fanfare.TaskStep) (ok bool, 
 	err = s.writeOnce(ctx, done, func(ctx context.Context, tx pgx.Tx) error {
 		ok = false
 		r, err := tx.Query(ctx, updateTask, int16(step.State), idOf(endpointPrefix, step.At.Endpoint), idOf(messagePrefix, step.At.Message),
-			idOf(attemptPrefix, step.At.Attempt), optional(step.Error), stored.Micros(step.Expires), stored.Micros(step.Time), raw, step.Revision)
+			idOf(attemptPrefix, step.At.Attempt), idOf(messagePrefix, step.At.Probe), optional(step.Error), stored.Micros(step.Expires), stored.Micros(step.Time), raw, step.Revision)
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ const taskPrefix = "qtask_"
 
 const insertTask = `
 	INSERT INTO task (` + taskColumns + `)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const countTasksRunning = `
 	SELECT count(*)
@@ -101,9 +101,10 @@ func bindPlace(bind *binder, at fanfare.TaskPlace) {
 	bindName(bind, endpointPrefix, at.Endpoint)
 	bindName(bind, messagePrefix, at.Message)
 	bindName(bind, attemptPrefix, at.Attempt)
+	bindName(bind, messagePrefix, at.Probe)
 }
 
-const taskColumns = `id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message, at_attempt,
+const taskColumns = `id, application, endpoint, kind, state, revision, total, done, at_endpoint, at_message, at_attempt, at_probe,
 		selection, error, parts, lines, damaged, size, expires_at, created_at, updated_at`
 
 func scanTask(row *row) (*fanfare.Task, error) {
@@ -120,6 +121,7 @@ func scanTask(row *row) (*fanfare.Task, error) {
 			Endpoint: fanfare.EndpointID(row.optionalName(endpointPrefix)),
 			Message:  fanfare.MessageID(row.optionalName(messagePrefix)),
 			Attempt:  fanfare.AttemptID(row.optionalName(attemptPrefix)),
+			Probe:    fanfare.MessageID(row.optionalName(messagePrefix)),
 		},
 	}
 	var err error

@@ -10,7 +10,7 @@ import (
 // updateTask does nothing if the task has been changed since it was read.
 const updateTask = `
 	UPDATE task
-	SET revision = revision + 1, state = ?, at_endpoint = ?, at_message = ?, at_attempt = ?, error = ?, expires_at = ?, updated_at = ?
+	SET revision = revision + 1, state = ?, at_endpoint = ?, at_message = ?, at_attempt = ?, at_probe = ?, error = ?, expires_at = ?, updated_at = ?
 	WHERE id = ? AND revision = ? AND state = 0
 	RETURNING application, parts`
 

@@ -57,7 +57,7 @@ func taskComesBack(w *world) {
 	plain := w.task(app)
 	full := w.task(app, func(t *fanfare.Task) {
 		t.Kind, t.Endpoint, t.State, t.Done, t.Revision = fanfare.TaskBulkReplay, ep.ID, fanfare.TaskFailed, 2, 7
-		t.At = fanfare.TaskPlace{Endpoint: ep.ID, Message: msg.ID}
+		t.At = fanfare.TaskPlace{Endpoint: ep.ID, Message: msg.ID, Probe: msg.ID}
 		t.Error = "the disk’s \"full\""
 		t.Selection = fanfare.Selection{
 			Since: start, Until: start.Add(time.Hour), EventTypes: []string{"a", "b.c"}, Channel: "eu", Tag: `"`,
@@ -183,7 +183,7 @@ func stepAgain(w *world) {
 		again = append(again, &fanfare.Delivery{Message: changed.ID, Endpoint: ep.ID, State: fanfare.GivenUp, Due: due})
 		again = append(again, &fanfare.Delivery{Message: "msg_0000000000000000000000000Z", Endpoint: ep.ID, Due: due})
 
-		at := fanfare.TaskPlace{Endpoint: ep.ID, Message: changed.ID}
+		at := fanfare.TaskPlace{Endpoint: ep.ID, Message: changed.ID, Probe: again[0].Message}
 		w.step(t, fanfare.TaskStep{At: at, Again: again})
 		w.reopen()
 		want := cloneTask(t)

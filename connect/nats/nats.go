@@ -27,11 +27,12 @@ const (
 )
 
 // How long the server is waited for: to pass a message on where nothing else says so, and
-// to read what it is sent. It is asked now and then whether it is there, and gone when it has
-// not answered three times.
+// to read what it is sent, though less long when that holds up one whose time is up. It is
+// asked now and then whether it is there, and gone when it has not answered three times.
 const (
 	flushes = time.Minute
 	reads   = 10 * time.Second
+	hurries = time.Second
 	asked   = 20 * time.Second
 )
 
@@ -71,6 +72,7 @@ type sink struct {
 
 	mu      sync.Mutex
 	waiting map[*waiter]struct{}
+	wire    *wire // of the connection that was made last; nil: there was none
 }
 
 // A waiter waits for a stream's answer to what it published.
@@ -177,7 +179,7 @@ func (s *sink) dial(ctx context.Context) (*nats.Conn, error) {
 }
 
 func (s *sink) dialOne(ctx context.Context, server string) (*nats.Conn, error) {
-	d := &dialer{ctx: ctx, way: s.way}
+	d := &dialer{ctx: ctx, sink: s}
 	options := []nats.Option{
 		nats.Name("Fanfare"), nats.NoReconnect(), nats.SkipHostLookup(), nats.SetCustomDialer(d),
 		nats.FlusherTimeout(reads), nats.PingInterval(asked),
@@ -217,20 +219,53 @@ func (s *sink) dialOne(ctx context.Context, server string) (*nats.Conn, error) {
 // nobody has said anything.
 type dialer struct {
 	ctx   context.Context
-	way   fanfare.Way
+	sink  *sink
 	ended func() bool // stops watching ctx
 	err   error
 }
 
 // Dial is for nats.
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
-	conn, err := d.way.Dial(d.ctx, network, address)
+	conn, err := d.sink.way.Dial(d.ctx, network, address)
 	if err != nil {
 		d.err = err
 		return nil, err
 	}
-	d.ended = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
-	return conn, nil
+	w := &wire{conn}
+	d.sink.mu.Lock()
+	d.sink.wire = w
+	d.sink.mu.Unlock()
+	d.ended = context.AfterFunc(d.ctx, func() { _ = w.Close() })
+	return w, nil
+}
+
+// A wire is a connection that ends with the first write that fails. The library would go
+// on with it.
+type wire struct{ net.Conn }
+
+func (w *wire) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
+	if err != nil {
+		_ = w.Close()
+	}
+	return n, err
+}
+
+// hurry has what is being written fail while one sends whose time is up: the library
+// writes under a lock that all need who send, and heeds none of their contexts.
+func (s *sink) hurry(sent <-chan struct{}) {
+	for {
+		select {
+		case <-sent:
+			return
+		case <-time.After(hurries):
+		}
+		s.mu.Lock()
+		if s.wire != nil {
+			_ = s.wire.SetWriteDeadline(time.Now()) // until the library sets the next write's
+		}
+		s.mu.Unlock()
+	}
 }
 
 // Send publishes msg.
@@ -240,11 +275,17 @@ func (s *sink) Send(ctx context.Context, msg *fanfare.Message) (fanfare.Reply, e
 		return connect.Unfit("%v", err), nil
 	}
 	reply := fanfare.Reply{URL: "nats:" + strings.Join(s.servers, ",") + "/" + out.Subject, RequestHeader: headerOf(out)}
+	sent := make(chan struct{})
+	defer close(sent)
+	defer context.AfterFunc(ctx, func() { s.hurry(sent) })()
 	nc, err := s.held.Take(ctx)
 	if err == nil {
 		err = s.publish(ctx, nc, out, &reply)
 	}
-	return judge(reply, out.Subject, err)
+	if reply, err = judge(reply, out.Subject, err); err != nil && !errors.Is(err, ctx.Err()) {
+		err = errors.Join(err, ctx.Err())
+	}
+	return reply, err
 }
 
 // publish returns when msg has been taken.

@@ -76,7 +76,7 @@ var Tables = []Table{
 	}},
 	{"task", []Column{
 		{"id", ID}, {"application", ID}, {"endpoint", ID}, {"kind", Text}, {"state", Number}, {"revision", Number},
-		{"total", Number}, {"done", Number}, {"at_endpoint", ID}, {"at_message", ID}, {"at_attempt", ID}, {"selection", Text}, {"error", Text},
+		{"total", Number}, {"done", Number}, {"at_endpoint", ID}, {"at_message", ID}, {"at_attempt", ID}, {"at_probe", ID}, {"selection", Text}, {"error", Text},
 		{"parts", Number}, {"lines", Number}, {"damaged", Number}, {"size", Number}, {"expires_at", Number},
 		{"created_at", Number}, {"updated_at", Number},
 	}},

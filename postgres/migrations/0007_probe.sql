@@ -1,0 +1,2 @@
+-- What a recovery that waits until its endpoint is healthy has tried last.
+ALTER TABLE task ADD COLUMN at_probe uuid;
