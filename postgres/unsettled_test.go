@@ -86,9 +86,10 @@ func TestResealingOutlastsAnOutage(t *testing.T) {
 	old := seal.NewRing(seal.NewKey())
 	both := old.With(seal.NewKey())
 	openAt(t, url, old).Close()
-	s := openAt(t, url, both).Twin() // which does nothing by itself meanwhile
+	watching := openAt(t, url, both)
+	s := watching.Twin() // which does nothing by itself meanwhile
 	s.Hurry(time.Second, 500*time.Millisecond)
-	if err := s.SetSetting(t.Context(), "pepper", []byte("hot")); err != nil {
+	if err := watching.SetSetting(t.Context(), "pepper", []byte("hot")); err != nil {
 		t.Fatal(err)
 	}
 	end := begun(t, url, "SELECT 1 FROM setting WHERE name = 'pepper' FOR UPDATE")
@@ -97,7 +98,7 @@ func TestResealingOutlastsAnOutage(t *testing.T) {
 	}
 	time.Sleep(3 * time.Second)
 	end()
-	resealed(t, s, both.Current())
+	resealed(t, watching, both.Current())
 }
 
 // TestWhyResealingStoppedIsForgottenWhenAnotherHasDoneIt has a node stop at what nobody

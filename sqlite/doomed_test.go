@@ -2,9 +2,13 @@ package sqlite
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+	"zombiezen.com/go/sqlite"
 
 	"github.com/fanfarehq/fanfare"
 )
@@ -30,17 +34,11 @@ func TestRemovalGoesOnAfterReopening(t *testing.T) {
 			}
 			wg.Wait()
 			newest, _ := s.Newest(t.Context())
-			if err := remove(s); err != nil {
-				t.Fatal(err)
-			}
-			nothing(t, s)
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
-			s = reopen(t, path)
-			if s.number(t, "SELECT count(*) FROM delivery") == 0 { // it goes on already
+			closeAfter(t, s, func() error { return remove(s) })
+			if rowsLeft(t, path, "delivery") == 0 {
 				t.Error("nothing was left on closing: nothing is tested")
 			}
+			s = reopen(t, path)
 			nothing(t, s)
 			for deadline := time.Now().Add(time.Minute); s.number(t, "SELECT count(*) FROM doomed") > 0; {
 				if time.Now().After(deadline) {
@@ -67,6 +65,46 @@ func TestRemovalGoesOnAfterReopening(t *testing.T) {
 			}
 		})
 	}
+}
+
+// closeAfter closes a store with something as the last that its writer does.
+func closeAfter(t *testing.T, s *Store, do func() error) {
+	t.Helper()
+	var busy errgroup.Group
+	begun, held := make(chan struct{}), make(chan struct{})
+	busy.Go(func() error {
+		return s.note(t.Context(), func(*writer) error { close(begun); <-held; return nil })
+	})
+	<-begun
+	until := func(so func(q *queue) bool) {
+		for is := false; !is; runtime.Gosched() {
+			s.queue.mu.Lock()
+			is = so(&s.queue)
+			s.queue.mu.Unlock()
+		}
+	}
+	busy.Go(do)
+	until(func(q *queue) bool { return len(q.groups) == 1 })
+	busy.Go(s.Close)
+	until(func(q *queue) bool { return q.closed })
+	close(held)
+	if err := busy.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rowsLeft counts the rows of a table of a store that is closed.
+func rowsLeft(t *testing.T, path, table string) (n int64) {
+	t.Helper()
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
+	if err == nil {
+		n, err = pragma(conn, "SELECT count(*) FROM "+table)
+		err = errors.Join(err, conn.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // nothing checks that the endpoint can be reached in no way.
