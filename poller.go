@@ -44,6 +44,9 @@ func (h *Hub) checkTarget(ep *Endpoint) error {
 	if len(ep.Config) > 0 {
 		return &InvalidError{"config", "is for endpoints of other kinds; say which in kind"}
 	}
+	if ep.Kind == KindPoller && ep.Application == OperationalApplication {
+		return &InvalidError{"kind", "no operational endpoint can be polled; give it a url, or another kind"}
+	}
 	if ep.Kind == KindPoller && ep.URL == "" {
 		return nil
 	}

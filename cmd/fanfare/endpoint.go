@@ -153,7 +153,7 @@ func orNull[T comparable](v T) any {
 func endpointCommand(e *env) *cobra.Command {
 	verbs := append(endpointVerbs(e), endpointSecretVerbs(e)...)
 	verbs = append(verbs, endpointStateVerbs(e)...)
-	verbs = append(append(verbs, verifyVerb(e)...), exampleVerb(e)...)
+	verbs = append(append(append(verbs, verifyVerb(e)...), tryNowVerb(e)...), exampleVerb(e)...)
 	return noun("endpoint", "Endpoints: where an application wants its messages", verbs...)
 }
 

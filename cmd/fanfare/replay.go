@@ -18,28 +18,14 @@ var deliveryStatuses = map[string]int{
 
 // endpointReplayVerbs send again what was sent, and what was not.
 func endpointReplayVerbs(e *env) []*cobra.Command {
-	again := starter{
-		would: "To be sent again: %d that were given up.",
-		did:   "Sent again: %d that were given up.",
-		watch: true,
-	}
 	missing := starter{
 		would: "To be sent: %d that it has missed.",
 		did:   "Sent: %d that it had missed.",
 		watch: true,
 	}
-	var recovered, missed picker
+	var missed picker
 	return append(e.inApp(
-		verb{use: "recover ENDPOINT", short: "Send again what was given up",
-			example: "fanfare endpoint recover ep_… --since 24h --plan\nfanfare endpoint recover ep_… --since 24h",
-			flags: func(flags *pflag.FlagSet) {
-				recovered.span(flags, true)
-				flags.BoolVar(&recovered.whenHealthy, "when-healthy", false, "only once the endpoint takes what it is sent; until then it is tried with one a minute at most")
-				again.flags(flags)
-			},
-			do: func(ctx context.Context, r *request) error {
-				return atEndpointSince(ctx, r, &again, &recovered, "recover")
-			}},
+		recoverVerb(e),
 		verb{use: "replay-missing ENDPOINT", short: "Send what it wants and was never sent, as it came later",
 			example: "fanfare endpoint replay-missing ep_… --since 24h",
 			flags:   func(flags *pflag.FlagSet) { missed.span(flags, true); missing.flags(flags) },
@@ -47,6 +33,27 @@ func endpointReplayVerbs(e *env) []*cobra.Command {
 				return atEndpointSince(ctx, r, &missing, &missed, "replay-missing")
 			}},
 	), bulkReplayVerb(e))
+}
+
+// recoverVerb sends again what was given up. What an operational endpoint is told is not among
+// what "fanfare tail" shows.
+func recoverVerb(e *env) verb {
+	again := starter{
+		would: "To be sent again: %d that were given up.",
+		did:   "Sent again: %d that were given up.",
+		watch: !e.ours,
+	}
+	var recovered picker
+	return verb{use: "recover ENDPOINT", short: "Send again what was given up",
+		example: "fanfare endpoint recover ep_… --since 24h --plan\nfanfare endpoint recover ep_… --since 24h",
+		flags: func(flags *pflag.FlagSet) {
+			recovered.span(flags, true)
+			flags.BoolVar(&recovered.whenHealthy, "when-healthy", false, "only once the endpoint takes what it is sent; until then it is tried with one a minute at most")
+			again.flags(flags)
+		},
+		do: func(ctx context.Context, r *request) error {
+			return atEndpointSince(ctx, r, &again, &recovered, "recover")
+		}}
 }
 
 func atEndpointSince(ctx context.Context, r *request, s *starter, p *picker, what string) error {

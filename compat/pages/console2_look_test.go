@@ -108,7 +108,7 @@ func TestTheRestOfTheConsoleIsAccessible(t *testing.T) {
 		"/catalogue?archived=yes", "/catalogue/new", "/catalogue/import", "/catalogue/type/record.created", "/catalogue/type/record.created/compare", "/catalogue/type/record.created/confirm",
 		"/source", "/app/acme/source", "/app/acme/source/new", "/app/acme/source/" + src.ID, "/app/acme/source/" + src.ID + "/delete",
 		"/recipe", "/recipe/new", "/recipe/github-to-slack", "/app/acme/recipe/messages-to-receiver", "/app/acme/recipe/messages-to-receiver/remove",
-		"/task", "/task/new", "/task/" + replay.ID, "/queue", "/setting", "/key", "/key/" + robot.ID + "/revoke", "/operational", "/operational/" + told.ID, "/audit",
+		"/task", "/task/new", "/task/" + replay.ID, "/queue", "/setting", "/key", "/key/" + robot.ID + "/revoke", "/operational", "/operational/endpoint/" + told.ID, "/audit",
 	} {
 		b.accessible(program, path)
 	}

@@ -134,7 +134,7 @@ func (w *world) sayLong(b *tab) (pages []string) {
 	w.api("POST", "/app/acme/msg", `{"eventType":`+quoted(kind)+`,"eventId":`+quoted(long(250))+`,"tags":`+labels+`,"orderingKey":`+quoted(long(200))+`,"payload":{`+quoted(long(100))+`:`+quoted(long(1000))+`}}`, &msg)
 	w.until(func() bool { return w.attempts(msg) >= 3 })
 	at := "/app/acme/message/" + msg.ID
-	pages = append(pages, "/issue", "/operational", "/operational/"+told.ID, at, at+"/to/moved", at+"/to/moved/edit", "/app/acme/endpoint/moved/settings", "/app/acme/endpoint/moved/transform", "/app/acme/endpoint/moved/welcome", "/app/acme/send")
+	pages = append(pages, "/issue", "/operational", "/operational/endpoint/new", "/operational/endpoint/"+told.ID, "/operational/endpoint/"+told.ID+"/settings", "/operational/endpoint/"+told.ID+"/confirm/delete", at, at+"/to/moved", at+"/to/moved/edit", "/app/acme/endpoint/moved/settings", "/app/acme/endpoint/moved/transform", "/app/acme/endpoint/moved/welcome", "/app/acme/send")
 
 	var src source
 	w.api("POST", "/app/acme/source", `{"name":`+quoted(long(250))+`,"profile":"github","secret":"a secret of enough characters","description":`+quoted(long(300))+`,"eventType":`+quoted("git."+long(60))+`}`, &src)

@@ -16,11 +16,18 @@ func TestAddAPoller(t *testing.T) {
 		b.shows("asks for its messages instead")
 		b.press("Have them sent to a URL instead")
 		b.shows("Check the URL")
+		b.set("[name=url]", "https://example.com/typed")
 		b.click("[name=events][value=some]")
 		b.click("[name=type]")
 		b.press("Cannot be reached? Poll instead")
 		b.shows("asks for its messages instead")
-		if asked := eval[bool](b, `!!document.querySelector("[name=url], [name=signature], [name=headers], [name=auth]")`); asked {
+		b.press("More, if you need it")
+		b.shows("Offer a message if")
+		b.press("Have them sent to https://example.com/typed instead")
+		b.has("[name=url]", "https://example.com/typed")
+		b.press("Cannot be reached? Poll instead")
+		b.shows("asks for its messages instead")
+		if asked := eval[bool](b, `!!document.querySelector("[name=url]:not([type=hidden]), [name=signature], [name=headers], [name=auth]")`); asked {
 			t.Error("it asks for what means nothing to a poller")
 		}
 		if kept := eval[bool](b, `document.querySelector("[name=type]").checked`); !kept {

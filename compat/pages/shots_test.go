@@ -86,7 +86,7 @@ func TestShots(t *testing.T) {
 		"/", "/issue", "/issue/muted", "/issue/muted/confirm", "/issue/of/acme/accounting", "/app", "/app?search=nobody", "/app/new", "/app/acme", "/app/acme/settings", "/app/acme/delete", "/app/acme/send", "/app/acme/log", "/app/acme/recover", "/app/acme/link", "/app/acme/inbox",
 		"/app/acme/endpoint/accounting", "/app/acme/endpoint/warehouse/settings", "/app/harbour/endpoint/nightly", "/message", "/message?search=ord_1007", to, to + "/to/accounting", to + "/to/accounting/edit",
 		"/delivery", "/endpoint", "/endpoint/confirm/resume", "/endpoint/confirm/enable", "/catalogue", "/catalogue/new", "/catalogue/import", "/catalogue/type/order.created", "/source", "/app/acme/source/new", "/app/acme/source/" + src.ID, till, "/recipe", "/recipe/new", "/recipe/github-to-slack", "/queue", "/task", "/task/new", "/task/" + replay.ID,
-		"/inspector", bin, bin + "?request=1", bin + "/compare?a=1&b=2", bin + "/request/1/send", "/setting", "/key", "/operational", "/operational/" + told.ID, "/audit", "/help", "/go?q=acme",
+		"/inspector", bin, bin + "?request=1", bin + "/compare?a=1&b=2", bin + "/request/1/send", "/setting", "/key", "/operational", "/operational/endpoint/" + told.ID, "/audit", "/help", "/go?q=acme",
 	})
 	w.keep(customer, kept{"delivery", "/portal/message/" + moved + "/to/shop", "light", 860})
 	w.keep(customer, kept{"endpoints", "/portal", "dark", 490})

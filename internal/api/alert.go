@@ -34,7 +34,7 @@ func readAlertEmail(c *call, _ *none) (*alertOut, error) {
 }
 
 func setAlertEmail(c *call, in *alertIn) (*alertOut, error) {
-	app, err := c.amendApplication(func(app *fanfare.Application) error {
+	app, err := amend(c, c.application, c.showAlertEmail, func(app *fanfare.Application) error {
 		app.AlertEmail = in.AlertEmail
 		return c.hub.UpdateApplication(c.r.Context(), app)
 	})

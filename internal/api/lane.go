@@ -12,8 +12,8 @@ import (
 func (s *server) laneRoutes() []*route {
 	return []*route{
 		on("GET /lane", "List the endpoints that this server has anything to do for, those for which the most waits first, 250 at most", listLanes),
-		on("GET /app/{app}/endpoint/{endpoint}/lane", "Show how what waits for an endpoint is sent at present; 503 if another server does that", readLane).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
-		on("POST /app/{app}/endpoint/{endpoint}/try-now", "Try what waits for an endpoint at once, one delivery first and the others if that goes well; 503 if another server sends to it", tryNow).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().doing("endpoint.try-now"),
+		on("GET /app/{app}/endpoint/{endpoint}/lane", "Show how what waits for an endpoint is sent at present; 503 with the code not_here if another server does that", readLane).needs(fanfare.ScopeReadEndpoints, fanfare.ViewBase).inChannels(),
+		on("POST /app/{app}/endpoint/{endpoint}/try-now", "Try what waits for an endpoint at once, one delivery first and the others if that goes well; 503 with the code not_here if another server sends to it", tryNow).answering(http.StatusAccepted).needs(fanfare.ScopeWriteMessages, fanfare.CreateAttempts).inChannels().doing("endpoint.try-now"),
 	}
 }
 
@@ -116,7 +116,7 @@ func tryNow(c *call, _ *none) (*urgedOut, error) {
 
 func notHere(err error) error {
 	if errors.Is(err, fanfare.ErrNotFound) {
-		return refuse(http.StatusServiceUnavailable, "unavailable", "Another server sends to this endpoint, or none does at present. An endpoint that fails is tried by itself, once a minute or more often.")
+		return refuse(http.StatusServiceUnavailable, "not_here", "Another server sends to this endpoint, or none does at present. An endpoint that fails is tried by itself, once a minute or more often.")
 	}
 	return err
 }

@@ -26,7 +26,7 @@ func (s *server) operationalRoutes() []*route {
 		on("POST "+one+"/recover", "Make an operational endpoint's deliveries that were given up wait again", recoverEndpoint, planParams...).answering(http.StatusAccepted).exactly().doing("operational-endpoint.recover"),
 		on("POST "+one+"/verify", "Ask an operational endpoint's receiver whether it wants messages", verifyEndpoint).doing("operational-endpoint.verify"),
 		on("GET "+one+"/attempt", "List the attempts to an operational endpoint", listAttempts, attemptFilters()...),
-		on("POST "+one+"/try-now", "Try what waits for an operational endpoint at once; 503 if another server sends to it", tryNow).answering(http.StatusAccepted).doing("operational-endpoint.try-now"),
+		on("POST "+one+"/try-now", "Try what waits for an operational endpoint at once; 503 with the code not_here if another server sends to it", tryNow).answering(http.StatusAccepted).doing("operational-endpoint.try-now"),
 		on("POST "+one+"/msg/{msg}/resend", "Send an operational message to its endpoint again", resendMessage).answering(http.StatusAccepted).doing("operational-endpoint.resend"),
 	}
 	for _, rt := range routes {

@@ -63,6 +63,22 @@ func TestOperationalEndpoints(t *testing.T) {
 	}
 }
 
+// TestNoOperationalEndpointIsPolled, as no way leads to what it would be asked for.
+func TestNoOperationalEndpointIsPolled(t *testing.T) {
+	w := newWorld(t)
+	refused := func(a *answer) {
+		t.Helper()
+		if a.want(422); !strings.Contains(string(a.body), "no operational endpoint can be polled") || !strings.Contains(string(a.body), `"kind"`) {
+			t.Errorf("it is answered %s", a.body)
+		}
+	}
+	refused(w.do("POST", operational, `{"kind":"poller"}`))
+	refused(w.do("PUT", operational+"/mine", `{"kind":"poller"}`))
+	w.do("POST", operational, `{"url":"https://example.com/in","uid":"mine"}`).want(201)
+	refused(w.do("PATCH", operational+"/mine", `{"kind":"poller"}`))
+	w.do("GET", operational+"/mine", "").want(200).has(map[string]any{"kind": "webhook"})
+}
+
 // TestWhyAnEndpointCannotBeUsedIsShown, in the store of another version perhaps.
 func TestWhyAnEndpointCannotBeUsedIsShown(t *testing.T) {
 	w := newWorld(t)
@@ -204,7 +220,7 @@ func TestOperationalMessagesAreSentAgain(t *testing.T) {
 		t.Errorf("the deliveries are %+v, %v", ds, err)
 	}
 	w.do("POST", operational+"/nobody/msg/"+string(msgs[0].ID)+"/resend", "").want(404)
-	w.do("POST", operational+"/mine/try-now", "").want(503) // nothing is sent here
+	w.do("POST", operational+"/mine/try-now", "").want(503).has(map[string]any{"code": "not_here"}) // nothing is sent here
 	w.do("PATCH", operational+"/mine", `{"disabled":true}`).want(200)
 	w.do("POST", operational+"/mine/try-now", "").want(422)
 	entries, err := w.hub.AuditEntries(t.Context(), fanfare.AuditFilter{Page: fanfare.Page{Limit: 20}})

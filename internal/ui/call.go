@@ -15,9 +15,11 @@ import (
 // page for it shows.
 type refusal struct {
 	Status  int
+	Code    string            // the API's word for it
 	Heading string            // "": by the status
 	Detail  string            // in a sentence, what to do
 	Fields  map[string]string // what is wrong with what the visitor gave, by name such as retry.delays
+	Clashes []clash           // what somebody else has changed meanwhile
 }
 
 func (p *refusal) Error() string { return p.Detail }
@@ -60,9 +62,13 @@ func (a *answer) WriteHeader(status int) {
 	}
 }
 
-// of is the path of something of the visit's application, such as of("endpoint", id).
+// of is the path of something of the visit's application, such as of("endpoint", id), or of
+// an operational endpoint.
 func (v *visit) of(parts ...string) string {
 	path := "/app/" + url.PathEscape(string(v.app))
+	if v.own {
+		path = "/operational-webhook"
+	}
 	for _, part := range parts {
 		path += "/" + url.PathEscape(part)
 	}
@@ -95,18 +101,46 @@ func (v *visit) ask(method, path string, query url.Values, in, out any) error {
 	if err != nil {
 		return err
 	}
+	_, err = v.answered(r, out)
+	return err
+}
+
+// answered reads the answer to a request into out, and returns its header.
+func (v *visit) answered(r *http.Request, out any) (http.Header, error) {
 	a := &answer{header: http.Header{}}
 	v.api.ServeHTTP(a, r)
 	if a.status >= 400 {
-		return refused(a)
+		return nil, refused(a)
 	}
 	if out == nil || a.body.Len() == 0 {
-		return nil
+		return a.header, nil
 	}
 	if err := json.Unmarshal(a.body.Bytes(), out); err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 	}
-	return nil
+	return a.header, nil
+}
+
+// readTagged reads what is to be changed by amend, with the tag that it has.
+func (v *visit) readTagged(out any, path string) (tag string, err error) {
+	r, err := v.request(http.MethodGet, path, nil, nil)
+	if err != nil {
+		return "", err
+	}
+	header, err := v.answered(r, out)
+	return header.Get("Etag"), err
+}
+
+// amend changes what is at a path, by PATCH or PUT, unless it has another tag by now: then it
+// is a refusal with the status 412.
+func (v *visit) amend(method, path, tag string, in any) error {
+	r, err := v.request(method, path, nil, in)
+	if err != nil {
+		return err
+	}
+	r.Header.Set("If-Match", tag)
+	_, err = v.answered(r, nil)
+	return err
 }
 
 func (v *visit) request(method, path string, query url.Values, in any) (*http.Request, error) {
@@ -154,12 +188,14 @@ func encoded(v any) ([]byte, error) {
 // refused reads an answer that is not a success.
 func refused(a *answer) error {
 	var told struct {
+		Code   string
 		Detail json.RawMessage
 	}
 	p := &refusal{Status: a.status, Detail: http.StatusText(a.status)}
 	if json.Unmarshal(a.body.Bytes(), &told) != nil {
 		return p
 	}
+	p.Code = told.Code
 	var fields []struct {
 		Loc []string
 		Msg string

@@ -151,11 +151,21 @@ type applicationForm struct {
 	Button   string
 	Once     string
 	Was      []place // the fields as they were when the form was opened
-	Delete   string  // where the question whether to delete it is; "": it is not there yet
+	Clashes  []clash
+	Delete   string // where the question whether to delete it is; "": it is not there yet
 }
 
-// wasField stands before the name of a field that says what another was when the form was opened.
-const wasField = "was-"
+// applicationParts are those of the form.
+var applicationParts = alone("name", "uid", "rateLimit", "alertEmail")
+
+// stored is what is set, as the form has it.
+func (a *applicationOut) stored() url.Values {
+	form := url.Values{"name": {a.Name}, "uid": {a.UID}, "rateLimit": {""}, "alertEmail": {a.AlertEmail}}
+	if a.RateLimit != nil {
+		form.Set("rateLimit", fmt.Sprint(*a.RateLimit))
+	}
+	return form
+}
 
 func newApplication(v *visit) error { return v.showApplicationForm(http.StatusOK, nil, nil) }
 
@@ -163,33 +173,21 @@ func newApplication(v *visit) error { return v.showApplicationForm(http.StatusOK
 func (v *visit) showApplicationForm(status int, app *applicationOut, told *refusal) error {
 	body := applicationForm{Action: v.root + "/app/new", Button: "Add application", Once: once()}
 	title := "Add an application"
-	name, uid, rate, alert := v.said("name"), v.said("uid"), v.said("rateLimit"), v.said("alertEmail")
 	if app != nil {
 		body.applicationOut, body.Action, body.Button, body.Delete, title = *app, v.base+"/settings", "Save", v.base+"/delete", "Settings of "+app.Called()
 		if told == nil {
-			name, uid, rate, alert = app.Name, app.UID, "", app.AlertEmail
-			if app.RateLimit != nil {
-				rate = fmt.Sprint(*app.RateLimit)
-			}
+			v.r.PostForm = app.stored()
 		}
+		body.Was = v.wasOf(applicationParts, told == nil)
 	}
 	body.Fields = []field{
-		{Name: "name", Label: "Name", Kind: "text", Value: name, Required: true},
-		{Name: "uid", Label: "Your own id for it", Kind: "text", Value: uid, Code: true, Hint: "It may stand wherever the application's id may, such as in addresses of the API."},
-		{Name: "rateLimit", Label: "At most a second", Kind: "number", Value: rate, Hint: "Deliveries, over all its endpoints. No limit unless you say so."},
-		{Name: "alertEmail", Label: "Alert e-mail", Kind: "email", Value: alert, Hint: "Where its customer wants a mail when an endpoint fails or is disabled. An operational endpoint sends it; customers can say it in the portal."},
+		{Name: "name", Label: "Name", Kind: "text", Value: v.said("name"), Required: true},
+		{Name: "uid", Label: "Your own id for it", Kind: "text", Value: v.said("uid"), Code: true, Hint: "It may stand wherever the application's id may, such as in addresses of the API."},
+		{Name: "rateLimit", Label: "At most a second", Kind: "number", Value: v.said("rateLimit"), Hint: "Deliveries, over all its endpoints. No limit unless you say so."},
+		{Name: "alertEmail", Label: "Alert e-mail", Kind: "email", Value: v.said("alertEmail"), Hint: "Where its customer wants a mail when an endpoint fails or is disabled. An operational endpoint sends it; customers can say it in the portal."},
 	}
 	if told != nil {
-		body.Problems = placed(body.Fields, told)
-	}
-	for _, f := range body.Fields {
-		switch {
-		case app == nil: // there is nothing yet
-		case told == nil:
-			body.Was = append(body.Was, place{Text: wasField + f.Name, URL: f.Value})
-		case v.r.PostForm.Has(wasField + f.Name):
-			body.Was = append(body.Was, place{Text: wasField + f.Name, URL: v.said(wasField + f.Name)})
-		}
+		body.Problems, body.Clashes = placed(body.Fields, told), worded(told.Clashes, body.Fields)
 	}
 	return v.showAs(status, "console/applicationform", title, body)
 }
@@ -213,16 +211,9 @@ func placed(fields []field, told *refusal) (rest string) {
 	return rest
 }
 
-// applicationSaid is what the form says, as the API takes it: of what there was when the form
-// was opened only what is changed, since others may have changed the rest by now.
+// applicationSaid is what the form says, as the API takes it.
 func (v *visit) applicationSaid() map[string]any {
-	in := map[string]any{"name": v.said("name"), "uid": orNull(v.said("uid")), "rateLimit": numberOf(v.said("rateLimit")), "alertEmail": orNull(v.said("alertEmail"))}
-	for name := range in {
-		if v.r.PostForm.Has(wasField+name) && v.said(wasField+name) == v.said(name) {
-			delete(in, name)
-		}
-	}
-	return in
+	return map[string]any{"name": v.said("name"), "uid": orNull(v.said("uid")), "rateLimit": numberOf(v.said("rateLimit")), "alertEmail": orNull(v.said("alertEmail"))}
 }
 
 func addApplication(v *visit) error {
@@ -260,9 +251,11 @@ func saveApplication(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if in := v.applicationSaid(); len(in) > 0 {
-		err = v.ask(http.MethodPatch, v.of(), nil, in, nil)
-	}
+	var changed []string
+	err = inPeace(func() error {
+		changed, err = v.saveApplication()
+		return err
+	})
 	if told, ok := isRefused(err); ok && isWrong(told) {
 		return v.showApplicationForm(told.Status, app, told)
 	}
@@ -270,7 +263,26 @@ func saveApplication(v *visit) error {
 		return err
 	}
 	v.base = v.root
-	return v.to("/app/"+app.ID, "saved-application")
+	return v.to("/app/"+app.ID, v.savedOr("saved-application", changed))
+}
+
+// saveApplication saves what the form has changed, if nobody else has.
+func (v *visit) saveApplication() (changed []string, err error) {
+	app := &applicationOut{}
+	tag, err := v.readTagged(app, v.of())
+	if err != nil {
+		return nil, err
+	}
+	changed, clashes := v.catchUp(applicationParts, app.stored())
+	if len(clashes) > 0 {
+		return nil, clashing(clashes)
+	}
+	in := v.applicationSaid()
+	maps.DeleteFunc(in, func(name string, _ any) bool { return !slices.Contains(changed, name) })
+	if len(in) == 0 {
+		return nil, nil
+	}
+	return changed, v.amend(http.MethodPatch, v.of(), tag, in)
 }
 
 // An appQuestion is asked before something is done to an application.

@@ -68,7 +68,7 @@ func showHome(v *visit) error {
 		}
 	}
 	if v.opens(http.MethodGet, v.root+"/operational") {
-		if body.Untold, err = v.untold(); err != nil {
+		if body.Untold, err = v.operational().untold(); err != nil {
 			return err
 		}
 	}

@@ -45,14 +45,11 @@ func (v *visit) issueLook() (*issueLook, error) {
 		return nil, err
 	}
 	if v.reaches("POST /app/{app}/endpoint/{endpoint}/notify") {
-		var told listOf[endpointOut]
-		if err := v.read(&told, "/operational-webhook/endpoint", "limit", "50"); err != nil {
+		told, err := v.operational().tells(fanfare.EndpointFailing)
+		if err != nil {
 			return nil, err
 		}
-		look.notify = slices.ContainsFunc(told.Data, func(ep endpointOut) bool {
-			return !ep.Disabled && (len(ep.EventTypes) == 0 || slices.Contains(ep.EventTypes, fanfare.EndpointFailing) || slices.Contains(ep.EventTypes, "endpoint.*"))
-		})
-		look.untold = !look.notify
+		look.notify, look.untold = told, !told
 	}
 	if v.reaches("GET /lane") {
 		var out struct{ Data []*laneOut }
@@ -65,6 +62,24 @@ func (v *visit) issueLook() (*issueLook, error) {
 		}
 	}
 	return look, nil
+}
+
+// tells reports whether any operational endpoint may be told of something of that type: where
+// there are more than a page looks at, the API says if none is.
+func (v *visit) tells(eventType string) (bool, error) {
+	all := false
+	for list, err := range v.allOperational() {
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(list.Data, func(ep endpointOut) bool {
+			return !ep.Disabled && (&fanfare.Endpoint{EventTypes: ep.EventTypes}).Wants(eventType, nil)
+		}) {
+			return true, nil
+		}
+		all = list.Done
+	}
+	return !all, nil
 }
 
 // waits is how many deliveries wait for an endpoint that are known of; more: there are

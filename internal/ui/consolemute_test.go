@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -63,6 +64,38 @@ func TestNotifyIsThereWhenSomebodyIsTold(t *testing.T) {
 		}
 		return len(all) == 1
 	})
+}
+
+// TestWhoIsToldIsLookedForAmongAll, not on the first page of the operational endpoints alone;
+// and where there are more than that looks at, the API is left to say that nobody is.
+func TestWhoIsToldIsLookedForAmongAll(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = "Books" })
+	w.answers(503, "no")
+	w.message(1, `{}`)
+	w.awaitFailing()
+	const none = "With an operational endpoint, which"
+	w.get(200, "/issue").says(none).lacks("Notify")
+	told := w.operational(func(ep *fanfare.Endpoint) { ep.EventTypes = []string{"endpoint.*"} })
+	for range 51 {
+		w.operational()
+	}
+	w.get(200, "/issue").says("Notify").lacks(none)
+	told.Disabled = true
+	if err := w.hub.UpdateEndpoint(t.Context(), told); err != nil {
+		t.Fatal(err)
+	}
+	w.get(200, "/issue").says(none).lacks("Notify")
+	routes := w.site
+	w.asking(w.hub, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if q := r.URL.Query(); strings.HasSuffix(r.URL.Path, "/operational-webhook/endpoint") {
+			q.Set("limit", "10") // so that there are more than it looks at
+			r.URL.RawQuery = q.Encode()
+		}
+		routes.ServeHTTP(rw, r)
+	}))
+	d := w.get(200, "/issue").says("Notify").lacks(none)
+	w.submit(409, d, "Notify").says("Nobody is told")
 }
 
 func TestAllThatAnApplicationWasNotSentIsSentAgain(t *testing.T) {

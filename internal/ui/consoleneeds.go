@@ -234,13 +234,36 @@ var consoleNeeds = map[string][]string{
 	"GET /key/{key}/revoke": {"GET /api-key/{key}", "DELETE /api-key/{key}"}, "POST /key/{key}/revoked": {"DELETE /api-key/{key}"},
 	"GET /audit": {"GET /audit"},
 
-	"GET /operational":                          {"GET /operational-webhook/endpoint"},
-	"GET /operational/{endpoint}":               {"GET /operational-webhook/endpoint/{endpoint}", "GET /operational-webhook/endpoint/{endpoint}/attempt"},
-	"POST /operational/{endpoint}/do/{act}":     nil,
-	"POST /operational/{endpoint}/do/try":       {"POST /operational-webhook/endpoint/{endpoint}/try-now"},
-	"POST /operational/{endpoint}/do/enable":    {"PATCH /operational-webhook/endpoint/{endpoint}"},
-	"POST /operational/{endpoint}/do/verify":    {"POST /operational-webhook/endpoint/{endpoint}/verify"},
-	"POST /operational/{endpoint}/resend/{msg}": {"POST /operational-webhook/endpoint/{endpoint}/msg/{msg}/resend"},
+	"GET /operational":               {"GET /operational-webhook/endpoint"},
+	"GET /operational/endpoint/new":  {"POST /operational-webhook/endpoint"},
+	"POST /operational/endpoint/new": {"POST /operational-webhook/endpoint"},
+	"GET /operational/endpoint/{endpoint}": {
+		"GET /operational-webhook/endpoint/{endpoint}", "GET /operational-webhook/endpoint/{endpoint}/attempt"},
+	"GET /operational/endpoint/{endpoint}/welcome":  {"GET /operational-webhook/endpoint/{endpoint}"},
+	"GET /operational/endpoint/{endpoint}/settings": {"GET /operational-webhook/endpoint/{endpoint}"},
+	"POST /operational/endpoint/{endpoint}/settings": {
+		"GET /operational-webhook/endpoint/{endpoint}", "PATCH /operational-webhook/endpoint/{endpoint}"},
+	"POST /operational/endpoint/{endpoint}/secret": {
+		"GET /operational-webhook/endpoint/{endpoint}", "GET /operational-webhook/endpoint/{endpoint}/secret"},
+	"GET /operational/endpoint/{endpoint}/confirm/{act}": {"GET /operational-webhook/endpoint/{endpoint}"},
+	"GET /operational/endpoint/{endpoint}/confirm/delete": {
+		"GET /operational-webhook/endpoint/{endpoint}", "DELETE /operational-webhook/endpoint/{endpoint}"},
+	"GET /operational/endpoint/{endpoint}/confirm/disable": {
+		"GET /operational-webhook/endpoint/{endpoint}", "PATCH /operational-webhook/endpoint/{endpoint}"},
+	"GET /operational/endpoint/{endpoint}/confirm/rotate": {
+		"GET /operational-webhook/endpoint/{endpoint}", "POST /operational-webhook/endpoint/{endpoint}/secret/rotate"},
+	"GET /operational/endpoint/{endpoint}/confirm/recover": {
+		"GET /operational-webhook/endpoint/{endpoint}", "POST /operational-webhook/endpoint/{endpoint}/recover"},
+	"POST /operational/endpoint/{endpoint}/do/{act}":     nil,
+	"POST /operational/endpoint/{endpoint}/do/try":       {"POST /operational-webhook/endpoint/{endpoint}/try-now"},
+	"POST /operational/endpoint/{endpoint}/do/enable":    {"PATCH /operational-webhook/endpoint/{endpoint}"},
+	"POST /operational/endpoint/{endpoint}/do/disable":   {"PATCH /operational-webhook/endpoint/{endpoint}"},
+	"POST /operational/endpoint/{endpoint}/do/resume":    {"PATCH /operational-webhook/endpoint/{endpoint}"},
+	"POST /operational/endpoint/{endpoint}/do/rotate":    {"POST /operational-webhook/endpoint/{endpoint}/secret/rotate"},
+	"POST /operational/endpoint/{endpoint}/do/verify":    {"POST /operational-webhook/endpoint/{endpoint}/verify"},
+	"POST /operational/endpoint/{endpoint}/do/recover":   {"POST /operational-webhook/endpoint/{endpoint}/recover"},
+	"POST /operational/endpoint/{endpoint}/do/delete":    {"DELETE /operational-webhook/endpoint/{endpoint}"},
+	"POST /operational/endpoint/{endpoint}/resend/{msg}": {"POST /operational-webhook/endpoint/{endpoint}/msg/{msg}/resend"},
 
 	"GET /app/{app}":          {"GET /app/{app}"},
 	"GET /app/{app}/settings": {"GET /app/{app}", "PATCH /app/{app}"}, "POST /app/{app}/settings": {"GET /app/{app}", "PATCH /app/{app}"},

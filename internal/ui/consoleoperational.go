@@ -1,37 +1,48 @@
 package ui
 
 import (
-	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/fanfarehq/fanfare"
 )
 
 // operationalPages show the operator's own endpoints, by which alerts are mailed too, and
-// what became of what they were told.
+// what became of what they were told. They are made and changed on the pages that endpoints
+// of applications have.
 func operationalPages() map[string]func(*visit) error {
-	return map[string]func(*visit) error{
-		"GET /operational":                          listOperational,
-		"GET /operational/{endpoint}":               readOperational,
-		"POST /operational/{endpoint}/do/{act}":     actOnOperational,
-		"POST /operational/{endpoint}/resend/{msg}": resendOperational,
+	all := map[string]func(*visit) error{}
+	for pattern, serve := range map[string]func(*visit) error{
+		"GET ":                                   listOperational,
+		"GET /endpoint/new":                      newEndpoint,
+		"POST /endpoint/new":                     addEndpoint,
+		"GET /endpoint/{endpoint}":               readOperational,
+		"GET /endpoint/{endpoint}/welcome":       welcomeEndpoint,
+		"GET /endpoint/{endpoint}/settings":      endpointSettings,
+		"POST /endpoint/{endpoint}/settings":     saveSettings,
+		"POST /endpoint/{endpoint}/secret":       revealSecret,
+		"GET /endpoint/{endpoint}/confirm/{act}": operationalAct(confirmAct),
+		"POST /endpoint/{endpoint}/do/{act}":     operationalAct(doAct),
+		"POST /endpoint/{endpoint}/resend/{msg}": resendOperational,
+	} {
+		method, below, _ := strings.Cut(pattern, " ")
+		all[method+" /operational"+below] = func(v *visit) error { return serve(v.operational()) }
 	}
+	return all
 }
 
-// operationalPage is the page of an operational endpoint.
-func operationalPage(id string) string { return "/operational/" + url.PathEscape(id) }
-
-// ofOperational is the path of the API of operational endpoints, or of something of one.
-func ofOperational(parts ...string) string {
-	path := "/operational-webhook/endpoint"
-	for _, part := range parts {
-		path += "/" + url.PathEscape(part)
-	}
-	return path
+// operational is the visit as far as it is about the operator's own endpoints. They are
+// looked up by the clock: news of attempts are of other endpoints.
+func (v *visit) operational() *visit {
+	of := *v
+	of.own, of.base, of.stream = true, v.root+"/operational", false
+	return &of
 }
 
 // An operationalRow is an operational endpoint in the list of them.
@@ -51,8 +62,7 @@ type operationalBody struct {
 }
 
 func listOperational(v *visit) error {
-	v.stream = false // it is looked up by the clock: news of attempts are of other endpoints
-	list, err := v.operationals(v.asked("at"))
+	list, err := v.operationals(v.asked("at"), pageSize)
 	if err != nil {
 		return err
 	}
@@ -68,23 +78,23 @@ func listOperational(v *visit) error {
 		rows = append(rows, *row)
 	}
 	return v.show("console/operationals", "Operational webhooks", operationalBody{
-		Tabs: v.serverTabs("operational"), Rows: rows, Pager: list.pager(v, "/operational"),
-		Empty: empty{"Nobody is told", "“fanfare operational create URL” makes an endpoint that is told when endpoints fail or are disabled and when messages are given up; one of the kind smtp mails that.", nil},
+		Tabs: v.serverTabs("operational"), Rows: rows, Pager: list.pager(v, ""),
+		Empty: empty{"Nobody is told", "An endpoint of your own is told when endpoints fail or are disabled and when messages are given up. One that mails is made by “fanfare operational create --kind smtp”.", []place{{Text: "Add endpoint", URL: v.base + "/endpoint/new"}}},
 	})
 }
 
-// operationals are a page of operational endpoints.
-func (v *visit) operationals(at string) (list listOf[endpointOut], err error) {
-	err = v.read(&list, ofOperational(), "limit", fmt.Sprint(pageSize), "iterator", at)
+// operationals are a page of operational endpoints, of so many at most.
+func (v *visit) operationals(at string, most int) (list listOf[endpointOut], err error) {
+	err = v.read(&list, v.of("endpoint"), "limit", fmt.Sprint(most), "iterator", at)
 	return list, err
 }
 
 func (v *visit) operationalRow(ep *endpointOut) (*operationalRow, error) {
-	day, err := v.dayAt(ofOperational(ep.ID, "stats"))
+	day, err := v.dayAt(v.of("endpoint", ep.ID, "stats"))
 	if err != nil {
 		return nil, err
 	}
-	row := &operationalRow{endpointOut: *ep, At: v.root + operationalPage(ep.ID), State: ep.state(v), Rate: day.words()}
+	row := &operationalRow{endpointOut: *ep, At: v.base + "/endpoint/" + ep.ID, State: ep.state(v), Rate: day.words()}
 	row.Trouble, err = v.trouble(ep)
 	return row, err
 }
@@ -116,42 +126,85 @@ func (v *visit) trouble(ep *endpointOut) (string, error) {
 	return much + " given up in the last 24 hours.", nil
 }
 
-// untold says for the first page which operational endpoints are not told all; nil: none of
-// those that the first page of them has.
-func (v *visit) untold() (*why, error) {
-	list, err := v.operationals("")
-	if err != nil {
-		return nil, err
-	}
-	var w *why
-	more := 0
-	for i := range list.Data {
-		ep := &list.Data[i]
-		trouble, err := v.trouble(ep)
-		switch {
-		case err != nil:
-			return nil, err
-		case trouble == "":
-		case w == nil:
-			w = &why{Tone: "bad", Heading: "Operational webhooks do not all get through", What: cut(ep.Name(), 80) + ": " + trouble, Links: []place{{Text: "See why", URL: v.root + operationalPage(ep.ID)}}}
-		default:
-			more++
+// operationalLists bounds how many operational endpoints a page looks at, in lists of
+// fanfare.MaxPage: at all there are, up to a thousand.
+const operationalLists = 4
+
+// allOperational are the operational endpoints, as far as a page looks at them, a list at a
+// time. The last one is not Done if there may be others.
+func (v *visit) allOperational() iter.Seq2[*listOf[endpointOut], error] {
+	return func(yield func(*listOf[endpointOut], error) bool) {
+		at := ""
+		for range operationalLists {
+			list, err := v.operationals(at, fanfare.MaxPage)
+			at = list.Iterator
+			if !yield(&list, err) || err != nil || list.Done || at == "" {
+				return
+			}
 		}
 	}
-	if more > 0 {
-		w.What += fmt.Sprintf(" So it is with %s.", planned(more, !list.Done, "more", "more"))
-		w.Links[0].URL = v.root + "/operational"
+}
+
+// untold says for the first page which operational endpoints are not told all; nil: none of
+// those that it looks at. Of each that is well it asks for what was given up, in a moment,
+// readsAtOnce of them beside each other.
+func (v *visit) untold() (*why, error) {
+	var first *endpointOut
+	var its string // what is the matter with the first
+	more, all := 0, false
+	for list, err := range v.allOperational() {
+		if err != nil {
+			return nil, err
+		}
+		troubles, err := v.troubles(list.Data)
+		if err != nil {
+			return nil, err
+		}
+		for i, trouble := range troubles {
+			switch {
+			case trouble == "":
+			case first == nil:
+				first, its = &list.Data[i], trouble
+			default:
+				more++
+			}
+		}
+		all = list.Done
 	}
-	if w != nil {
-		w.Fix = "What your programs, and your customers by mail, are to be told of endpoints that fail may not reach them."
+	if first == nil {
+		return nil, nil
+	}
+	w := &why{
+		Tone: "bad", Heading: "Operational webhooks do not all get through", What: cut(first.Name(), 80) + ": " + its,
+		Fix:   "What your programs, and your customers by mail, are to be told of endpoints that fail may not reach them.",
+		Links: []place{{Text: "See why", URL: v.base + "/endpoint/" + first.ID}},
+	}
+	if more > 0 {
+		w.What += fmt.Sprintf(" So it is with %s.", planned(more, !all, "more", "more"))
+		w.Links[0].URL = v.base
 	}
 	return w, nil
+}
+
+// troubles are those of endpoints, one by one.
+func (v *visit) troubles(eps []endpointOut) ([]string, error) {
+	all := make([]string, len(eps))
+	var reading errgroup.Group
+	reading.SetLimit(readsAtOnce)
+	for i := range eps {
+		reading.Go(func() (err error) {
+			all[i], err = v.trouble(&eps[i])
+			return err
+		})
+	}
+	return all, reading.Wait()
 }
 
 type operationalOne struct {
 	operationalRow
 	Tabs     []place
-	Why      *why // nil: all gets through
+	Ask      []place // done after another question
+	Why      *why    // nil: all gets through
 	Attempts []operationalAttempt
 	Pager    pager
 	Empty    empty
@@ -172,9 +225,8 @@ type operationalAttempt struct {
 const operationalAttempts = 20
 
 func readOperational(v *visit) error {
-	v.stream = false
 	ep := &endpointOut{}
-	if err := v.read(ep, ofOperational(v.r.PathValue("endpoint"))); err != nil {
+	if err := v.read(ep, v.of("endpoint", v.r.PathValue("endpoint"))); err != nil {
 		return err
 	}
 	row, err := v.operationalRow(ep)
@@ -182,10 +234,10 @@ func readOperational(v *visit) error {
 		return err
 	}
 	var list listOf[toldOut]
-	if err := v.read(&list, ofOperational(ep.ID, "attempt"), "limit", fmt.Sprint(operationalAttempts), "with_msg", "true", "iterator", v.asked("at")); err != nil {
+	if err := v.read(&list, v.of("endpoint", ep.ID, "attempt"), "limit", fmt.Sprint(operationalAttempts), "with_msg", "true", "iterator", v.asked("at")); err != nil {
 		return err
 	}
-	body := operationalOne{operationalRow: *row, Tabs: v.serverTabs("operational"), Pager: list.pager(v, operationalPage(ep.ID)),
+	body := operationalOne{operationalRow: *row, Tabs: v.operationalTabs(ep, "attempts"), Ask: v.operationalAsk(ep), Pager: list.pager(v, "/endpoint/"+ep.ID),
 		Empty: empty{"Nothing was told yet", "As soon as something happens that this endpoint wants to hear of, the attempt to tell it is here.", nil}}
 	newest := list.Data
 	if v.asked("at") != "" {
@@ -246,7 +298,7 @@ func (v *visit) operationalAttempt(told *toldOut, ep *endpointOut) (*operational
 		return a, nil
 	}
 	if !ep.Disabled && !ep.Paused {
-		a.Resend = v.act(operationalPage(a.EndpointID)+"/resend/"+url.PathEscape(a.MsgID), "Resend", "quiet")
+		a.Resend = v.act("/endpoint/"+a.EndpointID+"/resend/"+url.PathEscape(a.MsgID), "Resend", "quiet")
 	}
 	return a, nil
 }
@@ -258,15 +310,19 @@ func (v *visit) whyUntold(row *operationalRow, newest []toldOut) (*why, error) {
 	switch {
 	case row.Trouble == "" && row.Disabled:
 		w = &why{Tone: "wait", Heading: "Disabled", What: "This endpoint is told nothing.", Fix: "Once it is enabled again, what waits is sent."}
+	case row.Trouble == "" && row.Paused:
+		w = paused(&row.endpointOut)
 	case row.Trouble == "":
 		return nil, nil
 	case len(newest) > 0 && newest[0].Status != statusDelivered:
 		w.What, w.Fix = newest[0].Explanation.What, newest[0].Explanation.Fix
 	}
-	do := func(act, text string) { w.Acts = append(w.Acts, v.act(row.pathOf(act), text, "main")) }
+	do := func(act, text string) { w.Acts = append(w.Acts, v.act("/endpoint/"+row.ID+"/do/"+act, text, "main")) }
 	switch {
 	case row.Disabled:
 		do("enable", "Enable again")
+	case row.Paused:
+		do("resume", "Resume")
 	case row.Unverified != "":
 		do("verify", "Ask the receiver again")
 	case !row.FailingSince.IsZero():
@@ -284,50 +340,26 @@ func (v *visit) whyUntold(row *operationalRow, newest []toldOut) (*why, error) {
 	return w, nil
 }
 
-func (row *operationalRow) pathOf(act string) string { return operationalPage(row.ID) + "/do/" + act }
-
-func actOnOperational(v *visit) error {
-	ep := v.r.PathValue("endpoint")
-	page := operationalPage(ep)
-	switch v.r.PathValue("act") {
-	case "try":
-		var out struct{ Waits bool }
-		err := v.ask(http.MethodPost, ofOperational(ep, "try-now"), nil, struct{}{}, &out)
-		if told, refused := errors.AsType[*refusal](err); refused && told.Status == http.StatusServiceUnavailable {
-			return v.to(page, "elsewhere")
-		}
-		if err == nil && !out.Waits {
-			return v.to(page, "nothingwaits")
-		}
-		return v.after(err, page, "tried")
-	case "enable":
-		return v.after(v.ask(http.MethodPatch, ofOperational(ep), nil, map[string]any{"disabled": false}, nil), page, "enabled")
-	case "verify":
-		return v.after(v.ask(http.MethodPost, ofOperational(ep, "verify"), nil, struct{}{}, nil), page, "verified")
-	}
-	return noPage(v)
-}
-
 func resendOperational(v *visit) error {
 	ep := v.r.PathValue("endpoint")
-	err := v.ask(http.MethodPost, ofOperational(ep, "msg", v.r.PathValue("msg"), "resend"), nil, struct{}{}, nil)
-	return v.after(err, operationalPage(ep), "resent")
+	err := v.ask(http.MethodPost, v.of("endpoint", ep, "msg", v.r.PathValue("msg"), "resend"), nil, struct{}{}, nil)
+	return v.after(err, "/endpoint/"+ep, "resent")
 }
 
 // operationalWaiting is how much waits for an operational endpoint: so much, or most and
 // perhaps more.
 func (v *visit) operationalWaiting(ep string, most int) (int, error) {
 	var n struct{ Pending int }
-	err := v.read(&n, ofOperational(ep, "stats"), "waiting", fmt.Sprint(most))
+	err := v.read(&n, v.of("endpoint", ep, "stats"), "waiting", fmt.Sprint(most))
 	return n.Pending, err
 }
 
 // operationalLane has a row of the queue lead to an operational endpoint, which nobody pauses
 // there.
 func (v *visit) operationalLane(l *laneOut, row *laneRow) error {
-	row.URL, row.AppName = v.root+operationalPage(l.EndpointID), "Operational webhooks"
+	row.URL, row.AppName = v.base+"/endpoint/"+l.EndpointID, "Operational webhooks"
 	var ep endpointOut
-	err := v.read(&ep, ofOperational(l.EndpointID))
+	err := v.read(&ep, v.of("endpoint", l.EndpointID))
 	if gone(err) {
 		return nil
 	}

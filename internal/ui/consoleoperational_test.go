@@ -1,7 +1,9 @@
 package ui_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -53,10 +55,10 @@ func (w *world) told(ep *fanfare.Endpoint, n int) []*fanfare.Attempt {
 
 func TestOperationalWebhooksThatFailAreShown(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
-	w.get(200, w.link(w.get(200, "/setting"), "Operational webhooks")).says("Nobody is told", "fanfare operational create")
+	w.get(200, w.link(w.get(200, "/setting"), "Operational webhooks")).says("Nobody is told", "Add endpoint", "fanfare operational create")
 	op := w.operational()
 	w.get(200, "/operational").says("Alerts", "Healthy", "endpoint.created, endpoint.disabled")
-	w.get(200, "/operational/"+string(op.ID)).says("Nothing was told yet")
+	w.get(200, "/operational/endpoint/"+string(op.ID)).says("Nothing was told yet")
 	w.get(200, "/").lacks("Operational webhooks")
 	w.answers(503, "no")
 	about := w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = "Billing" })
@@ -75,8 +77,8 @@ func TestOperationalWebhooksThatFailAreShown(t *testing.T) {
 	w.told(op, 2)
 	w.comes(at, "Succeeded", "Healthy", "100 % of 1 delivery").lacks("Resend", "Given up")
 	w.get(200, "/").lacks("Operational webhooks do not")
-	w.get(404, "/operational/ep_none")
-	if a := w.form("/operational/" + string(op.ID) + "/resend/msg_none"); a.Code != http.StatusNotFound || !strings.Contains(a.Body.String(), "among the operational webhooks") {
+	w.get(404, "/operational/endpoint/ep_none")
+	if a := w.form("/operational/endpoint/" + string(op.ID) + "/resend/msg_none"); a.Code != http.StatusNotFound || !strings.Contains(a.Body.String(), "among the operational webhooks") {
 		t.Errorf("to send again what never was is answered %d: %s", a.Code, a.Body)
 	}
 }
@@ -92,7 +94,7 @@ func TestWhatWasGivenUpOfOperationalWebhooks(t *testing.T) {
 	w.endpoint()
 	w.told(op, 2)
 	w.comes("/", "Alerts: 1 message was given up in the last 24 hours")
-	w.comes("/operational/"+string(op.ID), "What was given up is among the attempts below", "50 % of 2 deliveries", "Given up").lacks("Try now")
+	w.comes("/operational/endpoint/"+string(op.ID), "What was given up is among the attempts below", "50 % of 2 deliveries", "Given up").lacks("Try now")
 }
 
 // TestMuchThatWasGivenUpIsCountedSoFar as a moment lasts.
@@ -134,7 +136,7 @@ func TestMailThatFailsIsExplained(t *testing.T) {
 	w.endpoint(func(ep *fanfare.Endpoint) { ep.Description = "Billing" })
 	w.message(1, `{}`)
 	why, _ := w.told(op, 1)[0].Explain()
-	at := "/operational/" + string(op.ID)
+	at := "/operational/endpoint/" + string(op.ID)
 	d := w.comes(at, "It fails since", "Billing", "for yogi@example.com", "Again in ", why, "What waits is sent by itself", "smtp")
 	w.submit(303, d, "Try now").says("is tried at once with a delivery")
 	w.told(op, 2)
@@ -154,7 +156,7 @@ func TestOperationalEndpointsThatAreDisabled(t *testing.T) {
 	if err != nil || slices.ContainsFunc(all, func(ep *fanfare.Endpoint) bool { return ep.ID == op.ID && ep.Disabled }) {
 		t.Errorf("the endpoints are %+v, %v", all, err)
 	}
-	if a := w.form("/operational/" + string(op.ID) + "/do/delete"); a.Code != http.StatusNotFound {
+	if a := w.form("/operational/endpoint/" + string(op.ID) + "/do/pause"); a.Code != http.StatusNotFound {
 		t.Errorf("an act that there is not was answered %d", a.Code)
 	}
 }
@@ -191,8 +193,8 @@ func TestAnOperationalEndpointIsDeletedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestTheFirstPageCountsNoDay of the operational endpoints, which takes long, and says that
-// there may be more of those in trouble than it has looked at.
+// TestTheFirstPageCountsNoDay of the operational endpoints, which takes long, looks at more of
+// them than a page lists, and says where there may be more than it has looked at.
 func TestTheFirstPageCountsNoDay(t *testing.T) {
 	w := newWorld(t, nil).asOperator()
 	w.operational()
@@ -211,11 +213,17 @@ func TestTheFirstPageCountsNoDay(t *testing.T) {
 	}
 	w.get(200, "/").says("It fails since", "So it is with 2 more")
 	for range 50 {
-		if err := w.store.SetFailingSince(t.Context(), w.operational().ID, time.Now()); err != nil {
-			t.Fatal(err)
-		}
+		w.operational()
 	}
-	w.get(200, "/").says("So it is with at least 49 more")
+	w.get(200, "/").says("It fails since", "So it is with 2 more")
+	w.asking(w.hub, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if q := r.URL.Query(); q.Get("limit") == fmt.Sprint(fanfare.MaxPage) {
+			q.Set("limit", "13") // so that there are more than it looks at
+			r.URL.RawQuery = q.Encode()
+		}
+		routes.ServeHTTP(rw, r)
+	}))
+	w.get(200, "/").says("It fails since", "So it is with at least 1 more")
 }
 
 // TestWhatWaitsForNoTimeSaysSo has what failed wait for its endpoint to be resumed or enabled.
@@ -225,7 +233,7 @@ func TestWhatWaitsForNoTimeSaysSo(t *testing.T) {
 	w.answers(503, "no")
 	w.endpoint()
 	w.told(op, 1)
-	at := "/operational/" + string(op.ID)
+	at := "/operational/endpoint/" + string(op.ID)
 	w.comes(at, "Again in ", "Resend", "It fails since")
 	change := func(do func(*fanfare.Endpoint)) {
 		ep := w.stored(op)
@@ -248,12 +256,29 @@ func TestAnotherServerTriesIt(t *testing.T) {
 	w.answers(503, "no")
 	w.endpoint()
 	w.told(op, 1)
-	at := "/operational/" + string(op.ID)
+	at := "/operational/endpoint/" + string(op.ID)
 	w.comes(at, "Try now")
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	other := fanfare.New(w.store, &fanfare.Options{Logger: log, AllowLoopback: true})
 	w.asking(other, api.New(other, w.store, &api.Options{Logger: log, KeyHash: api.HashKey(adminKey)}))
 	w.submit(303, w.get(200, at), "Try now").says("Another server sends to this endpoint, and tries it by itself", "It fails since")
+}
+
+// stopped is a store after an I/O error.
+type stopped struct{ fanfare.Store }
+
+func (stopped) Endpoint(context.Context, fanfare.ApplicationID, string) (*fanfare.Endpoint, error) {
+	return nil, fanfare.ErrBroken
+}
+
+// TestAStoreThatHasStoppedIsNoOtherServer, to who has an endpoint tried.
+func TestAStoreThatHasStoppedIsNoOtherServer(t *testing.T) {
+	w := newWorld(t, nil).asOperator()
+	op := w.operational()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	broken := fanfare.New(stopped{w.store}, &fanfare.Options{Logger: log, AllowLoopback: true})
+	w.asking(broken, api.New(broken, stopped{w.store}, &api.Options{Logger: log, KeyHash: api.HashKey(adminKey)}))
+	w.post(503, "/operational/endpoint/"+string(op.ID)+"/do/try").says("The store has stopped", "has to restart the server").lacks("Another server")
 }
 
 // TestOnlyTheNewestAttemptIsSentAgain, on whichever page of them it is.
@@ -272,7 +297,7 @@ func TestOnlyTheNewestAttemptIsSentAgain(t *testing.T) {
 	}
 	w.answers(503, "")
 	first := w.told(op, 24)[23]
-	w.post(303, "/operational/"+string(op.ID)+"/resend/"+string(first.Message))
+	w.post(303, "/operational/endpoint/"+string(op.ID)+"/resend/"+string(first.Message))
 	w.told(op, 25)
 	resends := func(d *doc) (to []string) {
 		for _, action := range d.all("form", "action") {
@@ -282,7 +307,7 @@ func TestOnlyTheNewestAttemptIsSentAgain(t *testing.T) {
 		}
 		return to
 	}
-	d := w.comes("/operational/"+string(op.ID), "It fails since")
+	d := w.comes("/operational/endpoint/"+string(op.ID), "It fails since")
 	if to := resends(d); !slices.Equal(to, []string{string(first.Message)}) {
 		t.Errorf("what can be sent again of the first page is %q", to)
 	}

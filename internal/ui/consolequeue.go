@@ -134,7 +134,7 @@ func (v *visit) laneRow(l *laneOut) (*laneRow, error) {
 		row.Held = append(row.Held, heldRow{cmp.Or(k.Key, "(none)"), orMore(k.Waiting, k.More), v.when(k.Until)})
 	}
 	if l.AppID == string(fanfare.OperationalApplication) {
-		return row, v.operationalLane(l, row)
+		return row, v.operational().operationalLane(l, row)
 	}
 	do, text := "pause", "Pause"
 	if l.Paused {

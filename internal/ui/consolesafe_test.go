@@ -52,7 +52,7 @@ func TestHostileTextInTheConsole(t *testing.T) {
 		shown := 0
 		for _, path := range []string{
 			"/", "/issue", "/issue/muted", "/issue/muted/confirm", "/endpoint/confirm/resume", "/endpoint/confirm/enable", "/app", at, at + "/recover", at + "/settings", at + "/delete", at + "/expire", at + "/send", at + "/send?copy=" + string(msg.ID), at + "/send?type=a.b",
-			"/message", ofMessage, ofMessage + "/to/" + string(ep.ID), "/delivery", "/endpoint", "/operational", "/operational/" + string(told.ID), at + "/log", ofEndpoint, ofEndpoint + "/settings", ofEndpoint + "/confirm/delete",
+			"/message", ofMessage, ofMessage + "/to/" + string(ep.ID), "/delivery", "/endpoint", "/operational", "/operational/endpoint/" + string(told.ID), "/operational/endpoint/" + string(told.ID) + "/settings", "/operational/endpoint/" + string(told.ID) + "/confirm/delete", at + "/log", ofEndpoint, ofEndpoint + "/settings", ofEndpoint + "/confirm/delete",
 			ofEndpoint + "/confirm/cancel", ofEndpoint + "/confirm/retry", "/issue/of/" + string(app.ID) + "/" + string(ep.ID),
 			"/issue/group?cause=status-500&host=" + w.host(), "/issue/group/confirm/pause?cause=status-500&host=" + w.host(),
 		} {

@@ -51,8 +51,8 @@ type nodeRow struct {
 // serverTabs are the pages about the server.
 func (v *visit) serverTabs(here string) []place {
 	return []place{
-		{"Settings", v.base + "/setting", here == "setting"}, {"API keys", v.base + "/key", here == "key"},
-		{"Operational webhooks", v.base + "/operational", here == "operational"}, {"Audit log", v.base + "/audit", here == "audit"},
+		{"Settings", v.root + "/setting", here == "setting"}, {"API keys", v.root + "/key", here == "key"},
+		{"Operational webhooks", v.root + "/operational", here == "operational"}, {"Audit log", v.root + "/audit", here == "audit"},
 	}
 }
 

@@ -41,8 +41,10 @@ func valuesOf(form *html.Node) map[string][]string {
 			if has(n, "checked") {
 				values[name] = append(values[name], attr(n, "value"))
 			}
-		case n.Data == "input":
+		case n.Data == "input" && kind == "hidden":
 			values[name] = append(values[name], attr(n, "value"))
+		case n.Data == "input": // as browsers say it, who have one line there
+			values[name] = append(values[name], strings.NewReplacer("\r", "", "\n", "").Replace(attr(n, "value")))
 		}
 	})
 	return values

@@ -49,6 +49,9 @@ func (v *visit) inboxOf(ep *endpointOut) (string, error) {
 	if err != nil || b == nil {
 		return "", err
 	}
+	if v.own {
+		return v.root + s.at + "/" + b.ID, nil
+	}
 	return v.base + s.at + "/" + b.ID, nil
 }
 

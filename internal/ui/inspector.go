@@ -108,11 +108,14 @@ func (v *visit) binWord() string {
 	return "test inbox"
 }
 
+// mayOnlyLook is said to who wants to change something.
+var mayOnlyLook = &refusal{Status: http.StatusForbidden, Detail: "This link lets you look, but not change that. Ask whoever gave it to you for one that does."}
+
 // mine is the shelf of a visitor who may change what stands there.
 func (v *visit) mine() (*shelf, error) {
 	s, err := v.shelf()
 	if err == nil && !s.may {
-		return nil, &refusal{Status: http.StatusForbidden, Detail: "This link lets you look, but not change that. Ask whoever gave it to you for one that does."}
+		return nil, mayOnlyLook
 	}
 	return s, err
 }

@@ -40,7 +40,8 @@ var (
 		/endpoint /endpoint?state=failing /endpoint?state=disabled /endpoint?state=paused /endpoint?search=example /endpoint?search=none /endpoint/confirm/resume /endpoint/confirm/enable
 		/catalogue /catalogue/new /catalogue/import /catalogue/type/order.paid /catalogue/type/order.paid/compare /catalogue/type/order.paid/confirm
 		/task /task?status=running /task/new /task/{task} /queue /source /recipe /recipe/new /recipe/github-to-slack
-		/setting /key /key/{key}/revoke /audit /audit?actor=none /audit?object=none /operational /operational/{told}
+		/setting /key /key/{key}/revoke /audit /audit?actor=none /audit?object=none /operational /operational/endpoint/new /operational/endpoint/{told} /operational/endpoint/{told}/welcome /operational/endpoint/{told}/settings
+		/operational/endpoint/{told}/confirm/delete /operational/endpoint/{told}/confirm/disable /operational/endpoint/{told}/confirm/rotate /operational/endpoint/{told}/confirm/recover
 		/inspector /inspector/{bin} /inspector/{bin}/compare?a=1&b=2 /inspector/{bin}/confirm/delete /inspector/{bin}/request/1/send /inspector/{bin}/request/1/example
 		/app/{app} /app/{app}/delete /app/{app}/send /app/{app}/recover /app/{app}/expire /app/{app}/link
 		/app/{app}/source /app/{app}/source/new /app/{app}/source/{source} /app/{app}/source/{source}/edit /app/{app}/source/{source}/delete

@@ -109,6 +109,10 @@ func (m members) options() (all []option) {
 // are none, and the examples of the catalogue.
 func (v *visit) members(types []string) (members, error) {
 	m := members{}
+	if v.own {
+		m.payload(someNews)
+		return m, nil
+	}
 	var list listOf[messageOut]
 	if err := v.read(&list, v.of("msg"), "limit", fmt.Sprint(sampleMessages), "event_types", strings.Join(types, ",")); err != nil {
 		return nil, err

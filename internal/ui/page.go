@@ -49,6 +49,7 @@ type visit struct {
 	app     fanfare.ApplicationID // whose pages these are
 	base    string                // what their addresses begin with, the site's root included
 	console bool                  // they are the operator's
+	own     bool                  // they are of the operator's own endpoints, and of no application
 	rights  *rights               // of the console's visitor; nil: they were not asked for
 	nav     func(*visit) []place
 	stream  bool   // there are news to follow
@@ -130,6 +131,7 @@ func (v *visit) to(path, done string) error {
 var notices = map[string]string{
 	"created":           "The endpoint is there.",
 	"saved":             "The settings are saved.",
+	"kept":              "It is left as it is there.",
 	"resent":            "It is being sent again. The attempt appears here as soon as it is made.",
 	"paused":            "The endpoint is paused: what is for it waits.",
 	"emptied":           "The endpoint is paused, and what waited for it is cancelled.",

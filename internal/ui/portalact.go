@@ -29,6 +29,9 @@ func doAct(v *visit) error {
 	case "pause":
 		return do("paused", "/pause", struct{}{})
 	case "resume":
+		if v.own { // what the API has not beside the others
+			return change("resumed", map[string]any{"paused": false})
+		}
 		return do("resumed", "/resume", struct{}{})
 	case "verify":
 		return do("verified", "/verify", struct{}{})
@@ -98,6 +101,9 @@ func confirmAct(v *visit) error {
 		do("Delete it", "danger")
 	case "disable":
 		q.Heading, q.Text = "Disable this endpoint?", "It is sent nothing, and what happens meanwhile is not kept for it. It can be enabled again at any time, and sent what it missed."
+		if v.own {
+			q.Text = "It is told nothing, and what happens meanwhile is not kept for it. It can be enabled again at any time."
+		}
 		do("Disable it", "danger")
 	case "rotate":
 		q.Heading, q.Text = "Make a new signing secret?", "Messages are signed with both secrets for 24 hours, so that the receiver can change over. After that only the new one signs."

@@ -22,6 +22,7 @@ type addBody struct {
 	Auth     *authPart // nil: nothing is sent
 	Inbox    bool      // it can be a test inbox
 	Open     bool      // the optional fields are shown
+	Own      bool      // it is an operational one, which is sent no ping
 	Once     string
 }
 
@@ -58,7 +59,7 @@ func (v *visit) showNew(status int, told *refusal, c *check) error {
 	}
 	body := addBody{
 		URL:   field{Name: "url", Label: "URL", Kind: "url", Value: v.said("url"), Placeholder: "https://example.com/webhooks", Required: true, Code: true, Hint: "Messages are sent there by POST. " + v.reach()},
-		Check: c, Pick: v.pick(types), Options: v.optional(), Auth: v.authPart(nil), Inbox: v.inboxes, Once: once(),
+		Check: c, Pick: v.pick(types), Options: v.optional(), Auth: v.authPart(nil), Inbox: v.inboxes, Own: v.own, Once: once(),
 	}
 	if body.Filter, err = v.filterPart(); err != nil {
 		return err
@@ -122,12 +123,12 @@ func choices(types []eventTypeOut, chosen []string) (groups []choiceGroup) {
 // optional are the fields that most leave as they are.
 func (v *visit) optional() []field {
 	success := []string{"", "An answer from 200 to 299", scriptSuccess, "What Google Apps Script answers"}
-	if v.said("success") == asSet {
-		success = append(success, asSet, "As it was set, by other conditions")
+	if said := v.said("success"); isOwn(said) {
+		success = append(success, said, "As it was set, by other conditions")
 	}
 	retry := append([]string{"", "As the provider has them"}, presets()...)
-	if v.said("retry") == asSet {
-		retry = append(retry, asSet, "As it was set, by delays of its own")
+	if said := v.said("retry"); isOwn(said) {
+		retry = append(retry, said, "As it was set, by delays of its own")
 	}
 	return []field{
 		{Name: "description", Label: "Name", Kind: "text", Value: v.said("description"), Hint: "What you call it."},
@@ -171,7 +172,7 @@ func (v *visit) written() (map[string]any, *refusal) {
 	if signature := v.said("signature"); signature != "" {
 		in["signature"] = signature
 	}
-	if retry := v.said("retry"); retry != "" && retry != asSet {
+	if retry := v.said("retry"); retry != "" && !isOwn(retry) {
 		in["retry"] = map[string]string{"preset": retry}
 	}
 	if onPause := v.said("onPause"); onPause != "" {
@@ -253,6 +254,9 @@ func headers(text string) (map[string]string, *refusal) {
 // addEndpoint checks the URL of the form, or makes the endpoint and, if it is not polled,
 // sends it a ping.
 func addEndpoint(v *visit) error {
+	if v.own && v.asksOther() {
+		return noPage(v)
+	}
 	if v.turns() {
 		return newEndpoint(v)
 	}
@@ -310,7 +314,7 @@ func addEndpoint(v *visit) error {
 		return v.to("/endpoint/"+ep.ID, "created")
 	}
 	path := "/endpoint/" + ep.ID + "/welcome"
-	if v.may(fanfare.CreateAttempts) {
+	if v.may(fanfare.CreateAttempts) && !v.own {
 		var msg messageOut
 		err := v.ask(http.MethodPost, v.of("endpoint", ep.ID, "send-example"), nil, map[string]any{"eventType": ping}, &msg)
 		if _, ok := isRefused(err); !ok && err != nil {

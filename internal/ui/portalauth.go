@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -44,7 +46,10 @@ type authPart struct {
 	Problem string
 	Kinds   []option
 	Parts   []authFields
+	Lost    []string // secrets that were typed, and are not in the page
 }
+
+const secretAgain = "type it once more: a secret is not written into a page"
 
 // authFields are what belongs to one kind.
 type authFields struct {
@@ -65,6 +70,7 @@ func (v *visit) authPart(ep *endpointOut) *authPart {
 		"auth.basic.password": stored.Basic != nil && stored.Basic.HasPassword, "auth.bearer.token": stored.Bearer != nil && stored.Bearer.HasToken,
 		"auth.oauth2.clientSecret": stored.OAuth2 != nil && stored.OAuth2.HasClientSecret,
 	}
+	var lost []string
 	text := func(name, label, hint string) field {
 		return field{Name: name, Label: label, Kind: "text", Value: v.said(name), Code: true, Hint: hint}
 	}
@@ -73,13 +79,14 @@ func (v *visit) authPart(ep *endpointOut) *authPart {
 		if has[name] {
 			f.Hint = "There is one. Leave this empty to keep it."
 		}
-		if v.said(name) != "" {
-			f.Problem = "type it once more: a secret is not written into a page"
+		if v.said(name) != "" || slices.Contains(v.r.PostForm[lostField], name) {
+			f.Problem = secretAgain
+			lost = append(lost, name)
 		}
 		return f
 	}
 	style := field{Name: "auth.oauth2.style", Label: "Where its server looks for them", Kind: "select", Options: options(v.said("auth.oauth2.style"), "basic", "In the header, as HTTP Basic", "body", "In the body of the form")}
-	return &authPart{Kinds: options(kind, authKinds...), Parts: []authFields{
+	p := &authPart{Kinds: options(kind, authKinds...), Parts: []authFields{
 		{"basic", []field{text("auth.basic.username", "Name", ""), secret("auth.basic.password", "Password")}},
 		{"bearer", []field{secret("auth.bearer.token", "Token")}},
 		{"oauth2", []field{
@@ -87,6 +94,8 @@ func (v *visit) authPart(ep *endpointOut) *authPart {
 			text("auth.oauth2.scopes", "Scopes", "With spaces between; none: as the server has it."), text("auth.oauth2.audience", "Audience", "If the server asks for one."), style,
 		}},
 	}}
+	p.Lost = lost
+	return p
 }
 
 // explain puts what is wrong with auth.basic.username, say, where it belongs, and reports
@@ -107,9 +116,9 @@ func (p *authPart) explain(name, msg string) bool {
 	return true
 }
 
-// fillAuth puts what is stored into the form.
-func (v *visit) fillAuth(a *authOut) {
-	set := func(name, value string) { v.r.PostForm.Set(name, value) }
+// fill puts what is stored into a form.
+func (a *authOut) fill(form url.Values) {
+	set := form.Set
 	set("auth", a.Kind())
 	if b := a.Basic; b != nil {
 		set("auth.basic.username", b.Username)

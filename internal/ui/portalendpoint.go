@@ -28,6 +28,10 @@ func (v *visit) headOf(ep *endpointOut, tab string) (*endpointHead, error) {
 	at := "/endpoint/" + ep.ID
 	head := &endpointHead{endpointOut: *ep, State: ep.state(v), Spark: ep.sparkline(v.now)}
 	head.Tabs = []place{{"Deliveries", v.base + at, tab == "deliveries"}, {"Settings", v.base + at + "/settings", tab == "settings"}}
+	if v.own {
+		head.Tabs = v.operationalTabs(ep, tab)
+		return head, nil
+	}
 	if ep.Kind == fanfare.KindPoller { // it is sent nothing, wherever its URL leads
 		head.URL, head.Tabs[0].Text = "", "Poll"
 		head.Tabs = v.offered(head.Tabs)

@@ -15,6 +15,7 @@ import (
 // A filterPart is where a form says which messages are wanted: rows that can be put
 // together, and the expression they make, which can be written as well.
 type filterPart struct {
+	Poller  bool // what is wanted is offered to who asks for it, and not sent
 	Text    field
 	Built   string // what the rows say, as an expression: if it comes back unchanged, they count
 	ByHand  bool   // the expression says more than rows can
@@ -23,6 +24,7 @@ type filterPart struct {
 	Members []option
 	Tried   *filterTried // nil: it was not tried
 	Full    bool         // there can be no more rows
+	Blind   bool         // there is nothing to try it on
 }
 
 type conditionRow struct {
@@ -45,8 +47,16 @@ type missRow struct {
 	URL, EventType, Why string
 }
 
-// filterHint says what an expression may be about.
-const filterHint = "It is over eventType, payload, channels and tags, in CEL. Without one, every message of the events above is sent."
+// filterHint says what an expression may be about, and ends with what becomes of messages.
+const filterHint = "It is over eventType, payload, channels and tags, in CEL. Without one, every message of the events above is "
+
+// passed is what becomes of messages that are for the endpoint of the form, in a word.
+func (v *visit) passed() string {
+	if v.polled() {
+		return "offered"
+	}
+	return "sent"
+}
 
 // changedRows are the rows of the form, if they count: what is written is still what they
 // made, and they have changed since.
@@ -124,8 +134,11 @@ func (v *visit) filterPart() (*filterPart, error) {
 	}
 	text := v.said("filter")
 	rows, fits := parseConditions(text)
-	p := &filterPart{Members: seen.options(), ByHand: !fits && text != ""}
-	p.Text = field{Name: "filter", Label: "The same as an expression", Kind: "text", Value: text, Code: true, Placeholder: "payload.amount > 100", Hint: filterHint, Problem: problem}
+	p := &filterPart{Poller: v.polled(), Members: seen.options(), ByHand: !fits && text != "", Blind: v.own}
+	p.Text = field{Name: "filter", Label: "The same as an expression", Kind: "text", Value: text, Code: true, Placeholder: "payload.amount > 100", Hint: filterHint + v.passed() + ".", Problem: problem}
+	if strings.Contains(text, "\n") {
+		p.Text.Kind, p.Text.Rows = "textarea", 3
+	}
 	if !p.ByHand {
 		p.Built = text
 	}
@@ -133,7 +146,7 @@ func (v *visit) filterPart() (*filterPart, error) {
 		rows = v.saidConditions()
 	}
 	p.list(rows, v.said("do") == "row")
-	if v.filterActs() && text != "" && problem == "" {
+	if v.filterActs() && text != "" && problem == "" && !p.Blind {
 		p.Tried, p.Text.Problem, err = v.tryFilter(text, types)
 	}
 	return p, err
@@ -177,9 +190,9 @@ func (v *visit) tryFilter(text string, types []string) (t *filterTried, problem 
 	case out.Looked == 0:
 		return &filterTried{State: badge{"idle", "Not tried"}, Text: "There are no messages yet to try it on."}, "", nil
 	}
-	t = &filterTried{State: badge{"ok", fmt.Sprintf("%d of %d", out.Matched, out.Looked)}, Text: "messages that came would have been sent.", Since: v.when(out.Since)}
+	t = &filterTried{State: badge{"ok", fmt.Sprintf("%d of %d", out.Matched, out.Looked)}, Text: "messages that came would have been " + v.passed() + ".", Since: v.when(out.Since)}
 	if out.Looked >= fanfare.TrialMessages {
-		t.Text = "of the newest messages would have been sent."
+		t.Text = "of the newest messages would have been " + v.passed() + "."
 	}
 	if out.Matched == 0 {
 		t.State.Tone = "wait"

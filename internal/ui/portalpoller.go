@@ -27,9 +27,10 @@ type consumerRow struct {
 	Seen, Since when
 }
 
-// polled reports whether a form is, or is asked to be, of an endpoint that is polled.
+// polled reports whether a form is, or is asked to be, of an endpoint that is polled. No
+// operational one is.
 func (v *visit) polled() bool {
-	return cmp.Or(v.said("kind"), v.asked("kind")) == fanfare.KindPoller
+	return !v.own && cmp.Or(v.said("kind"), v.asked("kind")) == fanfare.KindPoller
 }
 
 // turns has the form be of the other kind, if its button for that was pressed.
@@ -46,8 +47,8 @@ func (v *visit) turns() bool {
 }
 
 // poll leaves of a form what means something to an endpoint that is sent nothing: beside what
-// it wants, its name.
-func (b *addBody) poll() { b.Poller, b.URL, b.Options, b.Auth = true, field{}, nameOf(b.Options), nil }
+// it wants, its name. The URL is kept for who changes their mind.
+func (b *addBody) poll() { b.Poller, b.Options, b.Auth = true, nameOf(b.Options), nil }
 
 // nameOf is of an endpoint's optional fields the one of its name, which stands first.
 func nameOf(options []field) []field { return options[:1] }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ func (w *world) asksPoller(d *doc, button string) {
 	w.t.Helper()
 	_, f := w.fieldsOf(d.lacks(sentWords...), button)
 	for name := range f {
-		if !slices.Contains(ofPollers, name) {
+		if name == "url" && slices.Contains(d.all("input", "type"), "url") || name != "url" && !slices.Contains(ofPollers, strings.TrimPrefix(name, "was-")) {
 			w.t.Errorf("%s asks for %s", d.path, name)
 		}
 	}
@@ -54,12 +55,13 @@ func TestAPollerIsAdded(t *testing.T) {
 	}
 	w.asksPoller(w.get(200, "/portal/endpoint/new?kind=poller"), "Add endpoint")
 	d := w.submit(200, w.get(200, "/portal/endpoint/new"), "Cannot be reached? Poll instead", "url", "https://example.com/", "description", "Night <run>", "events", "some", "type", "record.created")
-	w.asksPoller(d.says("asks for its messages instead"), "Add endpoint")
+	w.asksPoller(d.says("asks for its messages instead", "Have them sent to https://example.com/ instead"), "Add endpoint")
 	if _, f := w.fieldsOf(d, "Add endpoint"); f["description"][0] != "Night <run>" || f["events"][0] != "some" || !slices.Equal(f["type"], []string{"record.created"}) {
 		t.Errorf("of what was said there is left %q", f)
 	}
-	back := w.submit(200, d, "Have them sent to a URL instead").says("Check the URL", "Signature", "Cannot be reached?")
-	if _, f := w.fieldsOf(back, "Add endpoint"); f["description"][0] != "Night <run>" || f["events"][0] != "some" {
+	again := w.submit(200, d, "Add a condition", "member", "payload.n", "relation", "more", "value", "1")
+	back := w.submit(200, again, "Have them sent to https://example.com/ instead").says("Check the URL", "Signature", "Cannot be reached?")
+	if _, f := w.fieldsOf(back, "Add endpoint"); f["description"][0] != "Night <run>" || f["events"][0] != "some" || f["url"][0] != "https://example.com/" || f["kind"] != nil || f["filter"][0] != "payload.n > 1" {
 		t.Errorf("of what was said there is left %q", f)
 	}
 	action, f := w.fieldsOf(d, "Add endpoint")
@@ -89,6 +91,26 @@ func TestAPollerIsAddedInTheConsole(t *testing.T) {
 	if ep := w.onlyEndpoint(); ep.Kind != fanfare.KindPoller {
 		t.Errorf("the endpoint is %+v", ep)
 	}
+}
+
+// TestAPollersFilterSpeaksOfOffers, as nothing is sent to it, in the form for a new one and in
+// its settings, in the portal and in the console.
+func TestAPollersFilterSpeaksOfOffers(t *testing.T) {
+	w := newWorld(t, nil)
+	ep := w.endpoint(func(ep *fanfare.Endpoint) { ep.Kind, ep.URL = fanfare.KindPoller, "" })
+	w.message(0, `{"n":1}`)
+	w.message(0, `{"n":2}`)
+	sent := []string{"Send a message if", "would have been sent", "would not be sent", "of the events above is sent"}
+	pages := func(base string) {
+		for _, d := range []*doc{w.get(200, base+"/endpoint/new?kind=poller"), w.get(200, base+"/endpoint/"+string(ep.ID)+"/settings")} {
+			d.says("Offer a message if", "Without one, every message of the events above is offered.").lacks(sent...)
+			w.submit(200, d, "Try it on what came", "filter", "payload.n > 1").says("1 of 2", "messages that came would have been offered", "The newest that would not be offered").lacks(sent...)
+		}
+		w.get(200, base+"/endpoint/new").says("Send a message if", "Without one, every message of the events above is sent.").lacks("Offer")
+	}
+	pages("/portal")
+	w.asOperator()
+	pages("/app/acme")
 }
 
 // TestWhoMayAddEndpointsAddsPollers, in the channels of the link, and nobody else.
@@ -134,6 +156,7 @@ func TestSettingsOfAPollerAreWhatItWants(t *testing.T) {
 			t.Errorf("with %q the endpoint is\n%+v, want\n%+v", more, now, want)
 		}
 	}
+	d = w.get(200, at+"/settings")
 	w.asksPoller(w.submit(422, d, "Save", "filter", "payload.(").says("Not yet:"), "Save")
 	w.asksPoller(w.submit(200, d, "Add a condition"), "Save")
 	w.post(200, at+"/secret").lacks("a secret of enough characters")

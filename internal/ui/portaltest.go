@@ -72,6 +72,8 @@ type transformBody struct {
 	MaySave bool
 	Saved   bool // there is one
 	Once    string
+	Was     string // the mark of the script that there was when the form was opened
+	Clashes []clash
 }
 
 // A trial is what a script made of a message.
@@ -102,7 +104,11 @@ func endpointTransform(v *visit) error {
 	return v.showTransform(http.StatusOK, ep, field{Value: code}, nil)
 }
 
-func (v *visit) showTransform(status int, ep *endpointOut, code field, t *trial) error {
+func (v *visit) showTransform(status int, ep *endpointOut, code field, t *trial, clashes ...clash) error {
+	was := marked(ep.Transformation)
+	if v.r.PostForm.Has(wasField + "code") {
+		was = v.said(wasField + "code")
+	}
 	head, err := v.headOf(ep, "transform")
 	if err != nil {
 		return err
@@ -135,7 +141,7 @@ func (v *visit) showTransform(status int, ep *endpointOut, code field, t *trial)
 	}
 	try := field{Name: "message", Label: "Try it on", Kind: "select", Options: all}
 	return v.showAs(status, "portal/transform", "Transform "+ep.Name(), transformBody{
-		head, []field{code, try}, t, v.may(fanfare.ManageTransformations), ep.Transformation != "", once(),
+		head, []field{code, try}, t, v.may(fanfare.ManageTransformations), ep.Transformation != "", once(), was, clashes,
 	})
 }
 
@@ -153,22 +159,59 @@ func saveTransform(v *visit) error {
 		}
 		return v.showTransform(http.StatusOK, ep, field{Value: code}, t)
 	}
+	if !v.may(fanfare.ManageTransformations) {
+		return mayOnlyLook
+	}
 	in := map[string]any{"code": code, "enabled": true}
 	if v.said("do") == "off" {
 		in = map[string]any{"code": nil, "enabled": false}
 	}
-	err = v.ask(http.MethodPatch, v.of("endpoint", ep.ID, "transformation"), nil, in, nil)
+	var kept bool
+	err = inPeace(func() error {
+		kept, err = v.saveScript(ep.ID, in)
+		return err
+	})
+	if told, ok := isRefused(err); ok && len(told.Clashes) > 0 {
+		v.r.PostForm.Set(wasField+"code", marked(told.Clashes[0].Now))
+		return v.showTransform(told.Status, ep, field{Value: code}, nil, told.Clashes...)
+	}
 	if told, ok := isRefused(err); ok && told.Status == http.StatusUnprocessableEntity {
 		return v.showTransform(told.Status, ep, field{Value: code, Problem: told.Detail}, nil)
 	}
 	if err != nil {
 		return err
 	}
+	if kept {
+		return v.to("/endpoint/"+ep.ID+"/transform", "kept")
+	}
 	if v.said("do") == "off" {
 		ep.Transformation = ""
+		v.r.PostForm.Del(wasField + "code")
 		return v.showTransform(http.StatusOK, ep, field{Value: code}, &trial{Note: "The script is not applied any more. It still stands above: save it to have it back."})
 	}
 	return v.to("/endpoint/"+ep.ID+"/transform", "transformation")
+}
+
+// saveScript keeps a script, or takes it away, unless somebody else has changed it meanwhile:
+// then it is kept as it is there if the visitor wants that, or has changed nothing.
+func (v *visit) saveScript(id string, in map[string]any) (kept bool, err error) {
+	ep := &endpointOut{}
+	tag, err := v.readTagged(ep, v.of("endpoint", id))
+	if err != nil {
+		return false, err
+	}
+	if v.said("do") == "keep" {
+		return true, nil
+	}
+	code, _ := in["code"].(string)
+	said, now, was := marked(code), marked(ep.Transformation), v.said(wasField+"code")
+	if v.r.PostForm.Has(wasField+"code") && was != now && said != now {
+		if said == was {
+			return true, nil
+		}
+		return false, clashing([]clash{{Name: "code", Label: "Script", Now: ep.Transformation, Said: code, Do: v.said("do")}})
+	}
+	return false, v.amend(http.MethodPatch, v.of("endpoint", id, "transformation"), tag, in)
 }
 
 func (v *visit) try(code string) (*trial, error) {

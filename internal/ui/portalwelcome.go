@@ -35,7 +35,7 @@ func welcomeEndpoint(v *visit) error {
 		return v.showPoller(ep)
 	}
 	profile := webhook.Profile(ep.Signature)
-	body := welcomeBody{endpointOut: *ep, Snippets: receiversOf(profile), MayTest: v.may(fanfare.CreateAttempts), Unsigned: profile == webhook.None}
+	body := welcomeBody{endpointOut: *ep, Snippets: receiversOf(profile), MayTest: v.may(fanfare.CreateAttempts) && !v.own, Unsigned: profile == webhook.None}
 	if profile != webhook.Standard && !body.Unsigned {
 		body.Signed = profile.About()
 	}

@@ -45,10 +45,8 @@ func (v *visit) banner(ep *endpointOut, attempts []attemptOut) *why {
 	case ep.Unusable != "":
 		return &why{Tone: "bad", Heading: "It cannot be sent to", What: ep.Unusable}
 	case ep.Paused:
-		w := &why{Tone: "wait", Heading: "Paused", What: "What is for this endpoint waits until it is resumed.", Links: v.retries(ep)}
-		if ep.drops() {
-			w.What = "What comes while it is paused is not for this endpoint."
-		}
+		w := paused(ep)
+		w.Links = v.retries(ep)
 		return w
 	case ep.FailingSince.IsZero() || len(attempts) == 0 || attempts[0].Status == statusDelivered:
 		return nil
@@ -56,6 +54,15 @@ func (v *visit) banner(ep *endpointOut, attempts []attemptOut) *why {
 	w := v.whyFailed(ep, &attempts[0])
 	w.Heading = "Failing since " + ep.FailingSince.UTC().Format("2006-01-02 15:04 UTC")
 	w.Links = append(w.Links, append(v.retries(ep), v.toIssue(ep)...)...)
+	return w
+}
+
+// paused says what becomes of what is for an endpoint that somebody has paused.
+func paused(ep *endpointOut) *why {
+	w := &why{Tone: "wait", Heading: "Paused", What: "What is for this endpoint waits until it is resumed."}
+	if ep.drops() {
+		w.What = "What comes while it is paused is not for this endpoint."
+	}
 	return w
 }
 
@@ -83,14 +90,14 @@ const patience = 60
 // to change, otherwise a way to where it is changed.
 func (v *visit) mend(w *why, ep *endpointOut, a *attemptOut) {
 	at := "/endpoint/" + ep.ID
-	if ep.URL == "" || ep.Kind != "" && ep.Kind != kindWebhook {
+	if ep.URL == "" || !ep.posted() {
 		w.Links = append(w.Links, v.toSetting(ep, "See its settings…", ""))
 		return
 	}
 	switch fanfare.Class(a.ErrorClass) {
 	case fanfare.ClassRedirect:
 		switch to := redirected(a); {
-		case to != nil && to.Host == scriptOutput && ep.Success.inForm() == asSet:
+		case to != nil && to.Host == scriptOutput && isOwn(ep.Success.inForm()):
 			w.Links = append(w.Links, v.toSetting(ep, "Change what counts as success…", "success"))
 		case to != nil && to.Host == scriptOutput && ep.Success.Preset != scriptSuccess:
 			w.Acts = append(w.Acts, v.act(at+"/do/success", "Count that as success", "main"))

@@ -15,6 +15,9 @@ type turn struct {
 	NextProbe, HoldUntil     time.Time
 }
 
+// notHere is the API's code for an endpoint to which another server sends, or none at present.
+const notHere = "not_here"
+
 // turnOf is that of an endpoint; nil: it does not fail, it is sent nothing at present, or
 // this server does not know.
 func (v *visit) turnOf(ep *endpointOut) (*turn, error) {
@@ -98,7 +101,11 @@ func (v *visit) sayTurn(w *why, ep *endpointOut, t *turn) {
 // tryNow has what waits for the endpoint tried at once.
 func (v *visit) tryNow(ep string) error {
 	var out struct{ Waits bool }
-	if err := v.ask(http.MethodPost, v.of("endpoint", ep, "try-now"), nil, struct{}{}, &out); err != nil {
+	err := v.ask(http.MethodPost, v.of("endpoint", ep, "try-now"), nil, struct{}{}, &out)
+	if told, refused := errors.AsType[*refusal](err); refused && told.Code == notHere {
+		return v.to("/endpoint/"+ep, "elsewhere")
+	}
+	if err != nil {
 		return err
 	}
 	if !out.Waits {
