@@ -20,7 +20,11 @@ func (b *tab) follow(path string) {
 	b.t.Helper()
 	begun := make(chan struct{}, 1)
 	err := chromedp.Listen(b.ctx, func(event any) {
-		if e, ok := event.(*network.EventResponseReceived); ok && strings.HasSuffix(e.Response.URL, "/stream") {
+		e, ok := event.(*network.EventResponseReceived)
+		if !ok {
+			return
+		}
+		if address, _, _ := strings.Cut(e.Response.URL, "?"); strings.HasSuffix(address, "/stream") {
 			select {
 			case begun <- struct{}{}:
 			default:

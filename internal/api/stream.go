@@ -21,7 +21,7 @@ const streamPage = 250
 const lastEventID = "Last-Event-Id"
 
 var lastEventParam = param{name: "last_event_id", kind: "string", view: true,
-	doc: "Go on behind the event of this id, as with the header Last-Event-ID."}
+	doc: "Go on behind the event of this id, as with the header Last-Event-ID. The answer has that header too: where the stream begins."}
 
 func (s *server) streamRoutes() []*route {
 	all := describe[none, *attemptOut]("GET /events/stream", "Follow the attempts of all applications as they are made, as server-sent events", lastEventParam)
@@ -69,6 +69,7 @@ func (c *call) follow(app fanfare.ApplicationID) error {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
+	h[lastEventID] = []string{string(s.places.seal(s.own(), s.place))} // to go on from, for who asks by HEAD
 	c.w.WriteHeader(http.StatusOK)
 	if c.r.Method == http.MethodHead {
 		return nil

@@ -134,6 +134,13 @@ func TestAStreamGoesOnWhereItWas(t *testing.T) {
 		if want := w.attempted(acme.ID)[before:]; len(want) < 40 || !slices.Equal(got, want) {
 			t.Errorf("followed %d attempts, want these %d in order", len(got), len(want))
 		}
+		at := w.do("HEAD", "/api/v1/app/acme/events/stream", "").want(200).header.Get("Last-Event-ID")
+		before = len(w.attempted(acme.ID))
+		some()
+		time.Sleep(time.Minute)
+		if f, want := w.followed("/app/acme/events/stream", at, func() {}), w.attempted(acme.ID)[before:]; len(want) == 0 || !slices.Equal(f.got, want) {
+			t.Errorf("from where HEAD said, it followed %d attempts, want %d", len(f.got), len(want))
+		}
 		if f := w.followed("/events/stream", "", func() {}); f.last == "" || len(f.got) != 0 {
 			t.Errorf("a new stream begins with %v, id %q", f.got, f.last)
 		} else {

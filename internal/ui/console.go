@@ -26,7 +26,7 @@ func consolePages() map[string]func(*visit) error {
 	all := map[string]func(*visit) error{
 		"POST /theme": setConsoleTheme,
 		"POST /keys":  setKeys,
-		"GET /stream": followAll,
+		"GET /stream": follow,
 	}
 	for _, some := range []map[string]func(*visit) error{
 		homePages(), issuePages(), applicationPages(), messagePages(), deliveryPages(), endpointPages(),
@@ -82,7 +82,7 @@ func consoleNav(v *visit) (all []place) {
 // consoleRoutes are all addresses of the console.
 func (h *Handler) consoleRoutes() {
 	for pattern, serve := range consolePages() {
-		h.mux.HandleFunc(pattern, h.inConsole(serve))
+		h.mux.HandleFunc(pattern, h.inConsole(func(v *visit) error { v.mark(); return serve(v) }))
 	}
 	for pattern, serve := range ofApplication() {
 		method, path, _ := strings.Cut(pattern, " ")
@@ -180,6 +180,7 @@ func inApplication(serve func(*visit) error) func(*visit) error {
 	return func(v *visit) error {
 		ref := v.r.PathValue("app")
 		v.app, v.base = fanfare.ApplicationID(ref), v.root+"/app/"+url.PathEscape(ref)
+		v.mark()
 		return serve(v)
 	}
 }

@@ -125,6 +125,3 @@ func (v *visit) applicationField(label, all string) (field, error) {
 	}
 	return f, nil
 }
-
-// followAll passes on the API's stream of the attempts of all applications.
-func followAll(v *visit) error { return v.follow("/events/stream") }

@@ -53,6 +53,7 @@ type visit struct {
 	rights  *rights               // of the console's visitor; nil: they were not asked for
 	nav     func(*visit) []place
 	stream  bool   // there are news to follow
+	place   string // how far they had come before the page was read; "": that is not known
 	news    string // where else they come from; "": where all of this part do
 	now     time.Time
 }
@@ -86,6 +87,9 @@ func (v *visit) showAs(status int, name, title string, body any) error {
 		p.Nav = v.nav(v)
 		if v.stream && v.opens(http.MethodGet, v.base+"/stream") {
 			p.Stream = v.base + "/stream"
+			if v.place != "" {
+				p.Stream += "?" + lastEvent + "=" + url.QueryEscape(v.place)
+			}
 		}
 	}
 	if v.news != "" {

@@ -107,6 +107,7 @@ func (h *Handler) inPortal(serve func(*visit) error) http.HandlerFunc {
 			case err != nil:
 				return err
 			case in:
+				v.mark()
 				return serve(v)
 			case v.r.URL.Path != portalPath:
 				return over

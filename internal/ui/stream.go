@@ -4,14 +4,44 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"strings"
 )
+
+// attempts is the API's path of the stream of attempts that the visit's pages are about.
+func (v *visit) attempts() string {
+	if v.app == "" {
+		return "/events/stream"
+	}
+	return v.of("events", "stream")
+}
+
+// mark notes how far the stream has come before a page is read. The page goes on from there,
+// so that it misses nothing that comes while it is read and shown.
+func (v *visit) mark() {
+	if !v.stream || v.r.Method != http.MethodGet || strings.HasSuffix(v.r.URL.Path, "/stream") {
+		return
+	}
+	r, err := v.request(http.MethodHead, v.attempts(), nil, nil)
+	if err != nil {
+		return
+	}
+	if header, err := v.answered(r, nil); err == nil {
+		v.place = header.Get("Last-Event-Id")
+	}
+}
+
+// lastEvent is the parameter by which a page says where it goes on.
+const lastEvent = "last_event_id"
 
 // follow passes on the API's stream of attempts, of each what pages need: which message
 // and endpoint it is of. What was answered they read when they show it.
-func follow(v *visit) error { return v.follow(v.of("events", "stream")) }
-
-func (v *visit) follow(path string) error {
-	r, err := v.request(http.MethodGet, path, nil, nil)
+func follow(v *visit) error {
+	query := url.Values{}
+	if at := v.asked(lastEvent); at != "" {
+		query.Set(lastEvent, at)
+	}
+	r, err := v.request(http.MethodGet, v.attempts(), query, nil)
 	if err != nil {
 		return err
 	}

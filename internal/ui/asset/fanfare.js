@@ -136,6 +136,7 @@
   function follow() {
     if (source || document.hidden) return;
     source = new EventSource(root.dataset.stream);
+    root.dataset.stream = root.dataset.stream.replace(/\?last_event_id=.*/, ""); // where this page was read
     source.addEventListener("error", async () => {
       if (!source || source.readyState !== EventSource.CLOSED) return;
       source = null;
