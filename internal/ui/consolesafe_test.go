@@ -1,8 +1,6 @@
 package ui_test
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -73,40 +71,4 @@ func TestHostileTextInTheConsole(t *testing.T) {
 		w.post(422, at+"/settings", "name", evil, "uid", evil+"/").inert(t)
 		w.post(422, at+"/delete", "confirm", evil+"x").inert(t)
 	}
-}
-
-// TestNewsOfAllApplicationsAreStreamed reads the stream as a browser does.
-func TestNewsOfAllApplicationsAreStreamed(t *testing.T) {
-	w := newWorld(t, nil).asOperator()
-	ep := w.endpoint()
-	site := httptest.NewServer(w.site)
-	defer site.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, site.URL+"/stream", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Cookie", w.cookie)
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if kind := res.Header.Get("Content-Type"); res.StatusCode != 200 || kind != "text/event-stream" {
-		t.Fatalf("the stream was answered %d, %s", res.StatusCode, kind)
-	}
-	lines := bufio.NewScanner(res.Body)
-	lines.Scan() // it has begun
-	msg := w.message(1, `{"secret":"is not for the stream"}`)
-	for lines.Scan() {
-		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-			want := `{"msgId":"` + string(msg.ID) + `","endpointId":"` + string(ep.ID) + `"}`
-			if data != want {
-				t.Errorf("the stream says %s, want %s", data, want)
-			}
-			return
-		}
-	}
-	t.Errorf("the stream ended: %v", lines.Err())
 }
