@@ -153,6 +153,7 @@ func (s *session) latency(ctx context.Context) ([]Line, error) {
 	const path = "/latency"
 	return s.withServer(ctx, []string{path}, oneType, func(srv *server) ([]Line, error) {
 		event := srv.event(oneType[0], s.payload)
+		event.minimal = false // its answer says by which id it will arrive
 		n := s.settings.LatencyRate * s.settings.LatencyTime
 		return s.clockwork(ctx, &run{
 			arm: Latency, server: srv, clients: 1, shots: []*shot{event},

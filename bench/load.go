@@ -25,6 +25,7 @@ const requestTime = time.Minute
 type shot struct {
 	url         string
 	key         string // to the API; "" for none
+	minimal     bool   // the answer needs no body
 	contentType string
 	body        []byte
 	want        int // status of the answer
@@ -50,6 +51,9 @@ func (s *shot) fire(ctx context.Context, client *http.Client, w io.Writer) error
 	req.Header.Set("Content-Type", s.contentType)
 	if s.key != "" {
 		req.Header.Set("Authorization", "Bearer "+s.key)
+	}
+	if s.minimal {
+		req.Header.Set("Prefer", "return=minimal")
 	}
 	res, err := client.Do(req)
 	if err != nil {

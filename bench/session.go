@@ -245,10 +245,11 @@ func (srv *server) create(ctx context.Context, path string, what any) error {
 	return call(ctx, srv.http, http.MethodPost, srv.url+path, srv.key, what, nil)
 }
 
-// event is a request for one message.
+// event is a request for one message, for which as much is answered as by the sink: a
+// status.
 func (srv *server) event(eventType string, payload []byte) *shot {
 	return &shot{
-		url: srv.url + "/app/bench/msg?with_content=false", key: srv.key,
+		url: srv.url + "/app/bench/msg", key: srv.key, minimal: true,
 		contentType: "application/json", body: message(eventType, payload), want: http.StatusAccepted,
 	}
 }
@@ -262,10 +263,10 @@ func (srv *server) each(eventTypes []string, payload []byte) []*shot {
 	return shots
 }
 
-// events is a request for n messages.
+// events is a request for n messages, for which a status is answered.
 func (srv *server) events(eventType string, payload []byte, n int) *shot {
 	return &shot{
-		url: srv.url + "/app/bench/msg/batch?with_content=false", key: srv.key,
+		url: srv.url + "/app/bench/msg/batch", key: srv.key, minimal: true,
 		contentType: "application/x-ndjson", body: lines(n, message(eventType, payload)), want: http.StatusAccepted,
 	}
 }

@@ -27,8 +27,10 @@ func benchCommand(e *env) *cobra.Command {
 		Use:   "bench",
 		Short: "Measure deliveries against a bare POST loop on this machine",
 		Long: "Starts a server with an empty store and a sink, puts load on them, and compares\n" +
-			"what arrives with what plain POSTs to the same sink come to. It takes about five\n" +
-			"minutes. Everything stays on this machine, and is ended and removed afterwards.\n\n" +
+			"what arrives with what plain POSTs to the same sink come to, which answers both\n" +
+			"with a status and no body, as the server is asked to (Prefer: return=minimal). It\n" +
+			"takes about five minutes. Everything stays on this machine, and is ended and\n" +
+			"removed afterwards.\n\n" +
 			"A figure that misses its bar is reported, and no failure; a delivery that is\n" +
 			"missing is one.",
 		Example: "fanfare bench --quick\n" +

@@ -51,7 +51,8 @@ func (s *server) batchRoute() *route {
 }
 
 // createBatch answers 202 with one result for each message: one that is refused
-// does not hold up the others.
+// does not hold up the others. There is no body for who prefers none, unless there is
+// something to say of a message.
 func createBatch(c *call) error {
 	content := c.boolean("with_content", false)
 	if err := c.mistakes(); err != nil {
@@ -85,14 +86,16 @@ func createBatch(c *call) error {
 		b.errs[place] = taken(errs[i], "event id", b.msgs[i].EventID, byMessage)
 	}
 	out := &batchOut{Data: make([]batchResult, len(parts))}
+	brief := minimal(c.r.Header)
 	var accepted []*fanfare.Message
 	for i, err := range b.errs {
 		if err == nil {
 			accepted = append(accepted, &b.envelopes[i].msg)
-			out.Data[i].messageOut = c.show(&b.envelopes[i], content)
 			out.Data[i].Warnings = c.warnings(&b.envelopes[i].msg)
+			brief = brief && out.Data[i].Warnings == nil
 			continue
 		}
+		brief = false
 		p := problemOf(err)
 		if p == nil {
 			return err
@@ -100,6 +103,14 @@ func createBatch(c *call) error {
 		out.Data[i].Error = p.inBatch()
 	}
 	c.retiring(accepted...)
+	if brief {
+		return nil
+	}
+	for i, err := range b.errs {
+		if err == nil {
+			out.Data[i].messageOut = c.show(&b.envelopes[i], content)
+		}
+	}
 	return c.answer(out)
 }
 

@@ -134,6 +134,12 @@ func (rt *route) operation(schemas huma.Registry) *huma.Operation {
 			Description: "The same key with the same request does nothing again for 24 hours, and is answered as the first time.",
 		})
 	}
+	if rt.hot {
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: preferHeader, In: "header", Schema: &huma.Schema{Type: "string", Enum: []any{"return=minimal", "return=representation"}},
+			Description: "return=minimal: an answer without a body, for who needs none (RFC 7240 §4.2). Where something is to be said of a message of a batch there is one all the same.",
+		})
+	}
 	if rt.amends {
 		op.Parameters = append(op.Parameters, &huma.Param{
 			Name: ifMatchHeader, In: "header", Schema: &huma.Schema{Type: "string"},

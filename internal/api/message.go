@@ -130,8 +130,10 @@ func createMessage(c *call) error {
 		c.w.Header().Set("Fanfare-Warnings", text)
 		c.retiring(&e.msg)
 	}
-	out := c.show(e, content)
-	c.out, err = out.appendJSON(nil)
+	if minimal(c.r.Header) {
+		return nil
+	}
+	c.out, err = c.show(e, content).appendJSON(nil)
 	return err
 }
 
