@@ -43,10 +43,12 @@ const (
 )
 
 // A transaction costs about as much as storing ten messages, so when there is much to do
-// a pause is left in which more of it gathers, for as long as more comes.
+// a pause is left in which as much gathers as the last time. Where several nodes share
+// processors, a moment in which nothing comes does not mean that nothing more will.
 const (
-	busyBytes = 24 << 10
-	pause     = 4 * time.Millisecond
+	busyBytes = 12 << 10
+	pause     = 8 * time.Millisecond
+	calm      = 4 * time.Millisecond   // in which nothing came: less than the last time will do
 	look      = 500 * time.Microsecond // how often it is looked whether more comes
 )
 
@@ -106,16 +108,18 @@ func (g *gatherer[J]) work() {
 		g.do(mine.jobs)
 		close(mine.done)
 		if mine.size >= busyBytes {
-			g.gather()
+			g.gather(mine.size)
 		}
 	}
 }
 
-// gather pauses until nothing more comes: those who would bring it wait themselves then.
-func (g *gatherer[J]) gather() {
+// gather pauses until as much waits as the last group had and nothing more comes: those
+// who would bring it wait themselves then.
+func (g *gatherer[J]) gather(last int) {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
-	for before, n := -1, 0; n < int(pause/look); n++ {
+	before, quiet := 0, time.Duration(0)
+	for range pause / look {
 		<-tick.C
 		g.mu.Lock()
 		now, full := 0, false
@@ -123,7 +127,10 @@ func (g *gatherer[J]) gather() {
 			now, full = g.waiting.size, g.waiting.next != nil
 		}
 		g.mu.Unlock()
-		if full || now == before {
+		if quiet += look; now > before {
+			quiet = 0
+		}
+		if full || quiet >= calm || quiet > 0 && now >= last {
 			return
 		}
 		before = now
