@@ -136,8 +136,8 @@ func (rt *route) operation(schemas huma.Registry) *huma.Operation {
 	}
 	if rt.hot {
 		op.Parameters = append(op.Parameters, &huma.Param{
-			Name: preferHeader, In: "header", Schema: &huma.Schema{Type: "string", Enum: []any{"return=minimal", "return=representation"}},
-			Description: "return=minimal: an answer without a body, for who needs none (RFC 7240 §4.2). Where something is to be said of a message of a batch there is one all the same.",
+			Name: preferHeader, In: "header", Schema: &huma.Schema{Type: "string"},
+			Description: "return=minimal: an answer without a body, for who needs none (RFC 7240 §4.2). A batch of which a message is refused, or warned of, has one all the same.",
 		})
 	}
 	if rt.amends {
@@ -167,6 +167,9 @@ func (rt *route) responses(op *huma.Operation, schemas huma.Registry) {
 		media = cmp.Or(rt.media, "text/event-stream")
 	}
 	success := &huma.Response{Description: http.StatusText(rt.status)}
+	if rt.hot {
+		success.Description += ". There may be no body for who prefers none (" + preferHeader + ")."
+	}
 	if rt.out != reflect.TypeFor[none]() {
 		success.Content = map[string]*huma.MediaType{media: {Schema: schemas.Schema(rt.out, true, "")}}
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -66,5 +67,24 @@ func TestAnAnswerHasNoBodyForWhoPrefersNone(t *testing.T) {
 	a = w.do("POST", "/api/v1/app/acme/msg/batch", `[{"eventType":"z","payload":1}]`, prefer).want(202)
 	if !strings.Contains(string(a.body), "not in the catalogue") {
 		t.Errorf("a batch with a type that is not listed is answered %q", a.body)
+	}
+}
+
+func TestTheDocumentTellsOfAnswersWithoutABody(t *testing.T) {
+	w := newWorld(t)
+	paths := w.do("GET", "/openapi.json", "").want(200).object()["paths"].(map[string]any)
+	for path, want := range map[string]bool{"/app/{app}/msg": true, "/app/{app}/msg/batch": true, "/app/{app}/endpoint": false} {
+		post := paths[base+path].(map[string]any)["post"].(map[string]any)
+		var named bool
+		for _, p := range post["parameters"].([]any) {
+			named = named || p.(map[string]any)["name"] == preferHeader
+		}
+		text, err := json.Marshal(post["responses"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(string(text), "no body"); named != want || told != want {
+			t.Errorf("%s: the header is named: %v, the answer told of: %v; want %v", path, named, told, want)
+		}
 	}
 }
