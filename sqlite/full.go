@@ -17,7 +17,7 @@ import (
 // recorded after that. Tests, which have hundreds of databases, make it smaller.
 var reserveSize = wholeReserve
 
-const wholeReserve = checkpointFrames*pageSize + 8<<20
+const wholeReserve = checkpointMost*pageSize + 8<<20
 
 // fullAgain is how long to wait before looking again whether there is room.
 const fullAgain = time.Second
@@ -78,7 +78,8 @@ func (w *writer) release() {
 	w.looked = time.Now()
 	os.Remove(w.store.reservePath())
 	// What has been copied into the database makes the WAL's own room usable again.
-	_, err := w.wal("PRAGMA wal_checkpoint(PASSIVE)")
+	w.awaitCopy()
+	_, err := wal(w.conn, "PRAGMA wal_checkpoint(PASSIVE)")
 	w.store.fault(err)
 }
 

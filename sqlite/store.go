@@ -122,7 +122,16 @@ func open(ctx context.Context, path string, opt *Options) (_ *Store, err error) 
 			s.pool.Close()
 		}
 	}()
-	if s.writer, err = newWriter(ctx, s, conn); err != nil {
+	copier, err := openCopier(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			copier.Close()
+		}
+	}()
+	if s.writer, err = newWriter(ctx, s, conn, copier); err != nil {
 		return nil, err
 	}
 	if err := s.takeReserve(); err != nil {
@@ -168,6 +177,18 @@ func openWriter(path string) (_ *sqlite.Conn, err error) {
 	return conn, syncDir(filepath.Dir(path))
 }
 
+// openCopier opens the connection that copies the WAL into the database.
+func openCopier(path string) (*sqlite.Conn, error) {
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	if err != nil {
+		return nil, err
+	}
+	if err := settle(conn, copierPragmas); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
 // busyTimeout is how long to wait for another program, such as the sqlite3
 // shell, that holds a lock on the file.
 const busyTimeout = 5 * time.Second
@@ -193,6 +214,15 @@ var writerPragmas = []setting{
 	{"PRAGMA temp_store = MEMORY", ""},
 	{"PRAGMA cell_size_check = ON", ""},
 	{"PRAGMA foreign_keys", "0"},
+}
+
+// copierPragmas are those of writerPragmas that a checkpoint minds.
+var copierPragmas = []setting{
+	{"PRAGMA synchronous = FULL", ""},
+	{"PRAGMA synchronous", "2"},
+	{"PRAGMA wal_autocheckpoint = 0", "0"},
+	{"PRAGMA journal_size_limit = 67108864", "67108864"},
+	{"PRAGMA mmap_size = 0", "0"},
 }
 
 var readerPragmas = []setting{

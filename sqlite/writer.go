@@ -32,9 +32,8 @@ type writer struct {
 	fresh      fresh
 	doomed     bool // there are rows of deleted ones to remove
 
-	checkpointAt int64     // frames in the WAL at which the next one is due
-	unchecked    int       // transactions since the size of the WAL was looked at
-	looked       time.Time // when room was last looked for; of meaning while the disk is full
+	checkpoints checkpoints
+	looked      time.Time // when room was last looked for; of meaning while the disk is full
 }
 
 // liveMost bounds the memory of live.
@@ -69,8 +68,9 @@ func (s *Store) note(ctx context.Context, run func(w *writer) error) error {
 	return s.write(ctx, &job{run: run, hot: true})
 }
 
-func newWriter(ctx context.Context, s *Store, conn *sqlite.Conn) (*writer, error) {
-	w := &writer{store: s, conn: conn, done: make(chan struct{}), live: make(map[id]id), checkpointAt: checkpointFrames}
+func newWriter(ctx context.Context, s *Store, conn, copier *sqlite.Conn) (*writer, error) {
+	w := &writer{store: s, conn: conn, done: make(chan struct{}), live: make(map[id]id)}
+	w.checkpoints = checkpoints{copier: copier, due: checkpointFrames}
 	for query, stmt := range map[string]**sqlite.Stmt{
 		"BEGIN IMMEDIATE": &w.begin,
 		"COMMIT":          &w.commit,
@@ -136,15 +136,16 @@ func (w *writer) run() {
 			if g.busy() {
 				w.gather()
 			}
-			w.unchecked += 1 + g.bytes/checkBytes
-			w.checkpoint()
+			w.checkpoint(1 + g.bytes/checkBytes)
 		case last:
+			w.awaitCopy()
 			w.do([]*job{{run: func(w *writer) error { return w.setMark(w.fresh.lastRow) }}}) // if not, the next Open has more to do
 			return
 		case w.doomed && w.store.broken.Load() == nil && !w.store.full.Load():
 			w.do(nil)
-			w.unchecked++
-			w.checkpoint()
+			w.checkpoint(1)
+		case w.copied():
+			w.checkpoint(0)
 		default:
 			w.rest()
 		}
@@ -284,63 +285,6 @@ func (w *writer) undo() {
 			w.store.fault(err)
 		}
 	}
-}
-
-// checkpointFrames is the size of the WAL, in pages, from which on it is copied
-// into the database; checkpointStep is how much it grows before the next attempt
-// when that was not possible, as someone still read the old state.
-const (
-	checkpointFrames = 2000
-	checkpointStep   = 500
-	checkEvery       = 16        // transactions, of
-	checkBytes       = 512 << 10 // each
-)
-
-// checkpoint copies the WAL into the database once it is large. It does so after
-// those who waited for the transaction were woken, and it minds a failure: SQLite's
-// own would not, and a sync that failed must be the last.
-func (w *writer) checkpoint() {
-	if w.store.broken.Load() != nil {
-		return
-	}
-	if w.unchecked < checkEvery {
-		return
-	}
-	w.unchecked = 0
-	frames, err := w.wal("PRAGMA wal_checkpoint(NOOP)")
-	if err == nil && frames < checkpointFrames {
-		w.checkpointAt = checkpointFrames
-		return
-	}
-	if err == nil && frames >= w.checkpointAt {
-		_, err = w.wal("PRAGMA wal_checkpoint(PASSIVE)")
-		w.checkpointAt = frames + checkpointStep
-	}
-	if err := w.store.fault(err); errors.Is(err, fanfare.ErrFull) && !w.store.full.Load() {
-		w.release()
-	}
-}
-
-// wal runs a checkpoint and returns the number of frames in the WAL.
-func (w *writer) wal(query string) (frames int64, err error) {
-	stmt, err := w.conn.Prepare(query)
-	if err != nil {
-		return 0, err
-	}
-	_, err = one(stmt, func(row *row) {
-		row.next() // whether it was kept from finishing
-		frames = row.number()
-	})
-	return frames, err
-}
-
-// close moves the WAL into the database and closes the connection.
-func (w *writer) close() error {
-	_, err := w.wal("PRAGMA wal_checkpoint(TRUNCATE)")
-	if isFull(err) {
-		err = nil // the WAL stays, and is as good
-	}
-	return errors.Join(w.store.fault(err), w.conn.Close())
 }
 
 // A highWater is the largest id seen.
