@@ -64,7 +64,7 @@ func (w *writer) copyIfDue() error {
 		c.due = checkpointFrames
 	case c.copying == nil && frames >= c.due:
 		done := make(chan error, 1)
-		c.copying = done
+		c.copying, c.due = done, frames+checkpointStep
 		go func() { // awaitCopy waits for it
 			_, err := wal(c.copier, "PRAGMA wal_checkpoint(PASSIVE)")
 			done <- w.store.fault(err)

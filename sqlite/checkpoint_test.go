@@ -1,9 +1,13 @@
 package sqlite
 
 import (
+	"errors"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/fanfarehq/fanfare"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -74,4 +78,22 @@ func walState(t *testing.T, conn *sqlite.Conn) (frames, copied int64) {
 		t.Fatal(err)
 	}
 	return frames, copied
+}
+
+// TestABrokenStoreRests has a copy fail: nothing is left to do for the writer, who may not
+// ask again and again what came of it.
+func TestABrokenStoreRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := openTemp(t)
+		copying := make(chan error, 1)
+		if err := s.note(t.Context(), func(w *writer) error { w.checkpoints.copying = copying; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		copying <- s.fault(sqlite.ResultIOErrFsync.ToError())
+		s.queue.rouse()
+		synctest.Wait()
+		if err := accept(t, s, 1, 1); !errors.Is(err, fanfare.ErrBroken) {
+			t.Errorf("the error is %v, want that the store is broken", err)
+		}
+	})
 }

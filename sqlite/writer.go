@@ -144,7 +144,7 @@ func (w *writer) run() {
 		case w.doomed && w.store.broken.Load() == nil && !w.store.full.Load():
 			w.do(nil)
 			w.checkpoint(1)
-		case w.copied():
+		case w.copied() && w.store.broken.Load() == nil:
 			w.checkpoint(0)
 		default:
 			w.rest()
