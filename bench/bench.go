@@ -16,7 +16,6 @@ import (
 
 // The arms of a measurement.
 const (
-	Bare    = "bare"    // POSTs straight to the sink: what the machine can do
 	Single  = "single"  // one event a request, one endpoint
 	Batch   = "batch"   // many events a request, one endpoint
 	Fanout  = "fanout"  // one event a request, many endpoints
@@ -25,14 +24,14 @@ const (
 	Nodes   = "nodes"   // many endpoints, first one server, then two on the same database
 )
 
-// arms are measured in this order within a round. Beside those whose rate is
-// held against the bare loop's, before and after, that is measured too: the
-// speed of a shared machine may change within seconds.
+// Bare is the Line.Arm of POSTs straight to the sink: what the machine can do.
+const Bare = "bare"
+
+// arms are measured in this order within a round.
 var arms = []arm{
-	{name: Bare, measure: (*session).bare},
-	{name: Single, beside: true, measure: (*session).single},
-	{name: Batch, beside: true, measure: (*session).batch},
-	{name: Fanout, beside: true, measure: (*session).fanout},
+	{name: Single, measure: (*session).single},
+	{name: Batch, measure: (*session).batch},
+	{name: Fanout, measure: (*session).fanout},
 	{name: Latency, measure: (*session).latency},
 	{name: Hang, measure: (*session).hang},
 	{name: Nodes, shared: true, measure: (*session).nodes},
@@ -40,7 +39,6 @@ var arms = []arm{
 
 type arm struct {
 	name    string
-	beside  bool // the bare loop
 	shared  bool // with PostgreSQL only
 	measure func(*session, context.Context) ([]Line, error)
 }
@@ -56,10 +54,10 @@ func Arms() []string {
 
 // Settings say what is measured. The zero value of each field is a good default.
 type Settings struct {
-	Only   []string `json:"only,omitempty"` // arms; nil: all. What they are compared with is measured too
+	Only   []string `json:"only,omitempty"` // arms; nil: all
 	Rounds int      `json:"rounds"`         // 0: 3
 
-	Events       int `json:"events"`       // an arm's deliveries, more or less; 0: 40,000
+	Events       int `json:"events"`       // an arm's deliveries, more or less; 0: 60,000
 	Size         int `json:"size"`         // of a payload, in bytes; 0: 1024
 	Clients      int `json:"clients"`      // requests under way at once; 0: 256
 	BatchSize    int `json:"batchSize"`    // events a request of the batch arm; 0: 100
@@ -92,7 +90,7 @@ func (s Settings) withDefaults() Settings {
 		def   int
 	}{
 		{&s.Rounds, 3},
-		{&s.Events, 40_000},
+		{&s.Events, 60_000},
 		{&s.Size, 1024},
 		{&s.Clients, 256},
 		{&s.BatchSize, 100},
@@ -143,14 +141,9 @@ func (s Settings) Check() error {
 // plan is the order in which a round measures the arms that are wanted.
 func (s *Settings) plan() (names []string) {
 	for _, arm := range arms {
-		switch {
-		case len(s.Only) > 0 && !slices.Contains(s.Only, arm.name), arm.shared && s.Database == "":
-		case !arm.beside:
+		wanted := len(s.Only) == 0 || slices.Contains(s.Only, arm.name)
+		if wanted && (!arm.shared || s.Database != "") {
 			names = append(names, arm.name)
-		case len(names) > 0 && names[len(names)-1] == Bare:
-			names = append(names, arm.name, Bare)
-		default:
-			names = append(names, Bare, arm.name, Bare)
 		}
 	}
 	return names

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -123,10 +125,10 @@ func TestMemoryIsReadInMiB(t *testing.T) {
 
 func TestASettingThatMakesNoSenseIsRefusedBeforeAnythingStarts(t *testing.T) {
 	for want, settings := range map[string]*Settings{
-		`there is no arm "singel"; there are bare, single, batch, fanout, latency, hang, nodes`: {Only: []string{"singel"}},
-		"rounds must be from 1 to 100, not -1":                                                  {Rounds: -1},
-		"servers share a database in PostgreSQL only: say which":                                {Only: []string{"nodes"}},
-		"events must be from 100 to 10000000, not 5":                                            {Events: 5},
+		`there is no arm "singel"; there are single, batch, fanout, latency, hang, nodes`: {Only: []string{"singel"}},
+		"rounds must be from 1 to 100, not -1":                                            {Rounds: -1},
+		"servers share a database in PostgreSQL only: say which":                          {Only: []string{"nodes"}},
+		"events must be from 100 to 10000000, not 5":                                      {Events: 5},
 	} {
 		report, err := Run(t.Context(), "/nonexistent", settings)
 		if err == nil || err.Error() != want {
@@ -138,15 +140,14 @@ func TestASettingThatMakesNoSenseIsRefusedBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
-func TestARatioHasTheBareLoopOnBothSides(t *testing.T) {
+func TestAnArmIsMeasuredIfItIsWantedAndCanBe(t *testing.T) {
 	for _, c := range []struct {
 		database   string
 		only, want []string
 	}{
-		{"", nil, []string{Bare, Single, Bare, Batch, Bare, Fanout, Bare, Latency, Hang}},
-		{"postgres:", nil, []string{Bare, Single, Bare, Batch, Bare, Fanout, Bare, Latency, Hang, Nodes}},
-		{"", []string{Batch}, []string{Bare, Batch, Bare}},
-		{"", []string{Fanout, Bare, Single}, []string{Bare, Single, Bare, Fanout, Bare}},
+		{"", nil, []string{Single, Batch, Fanout, Latency, Hang}},
+		{"postgres:", nil, []string{Single, Batch, Fanout, Latency, Hang, Nodes}},
+		{"", []string{Batch}, []string{Batch}},
 		{"", []string{Hang, Latency}, []string{Latency, Hang}},
 	} {
 		if got := (&Settings{Database: c.database, Only: c.only}).plan(); !slices.Equal(got, c.want) {
@@ -155,23 +156,44 @@ func TestARatioHasTheBareLoopOnBothSides(t *testing.T) {
 	}
 }
 
-func TestTheBareArmMeasuresExactlyWhatItSent(t *testing.T) {
+func TestTheTurnsOfAnArmAndTheBareLoopAddUp(t *testing.T) {
 	settings := Settings{Events: 100, Clients: 4, Size: 100}.withDefaults()
 	s := &session{
 		settings: settings, payload: payload(settings.Size),
 		sink: newTestSink(t), sinkProc: &process{pid: os.Getpid()},
 	}
-	lines, err := s.bare(t.Context())
-	if err != nil || len(lines) != 1 {
-		t.Fatalf("bare: %v, %v", lines, err)
+	other := s.bare()
+	other.arm, other.shots[0].url, other.n = "other", s.sink.url+"/other", 10
+	other.expect = map[string]int{"/elsewhere": 10}
+	lines, err := s.inTurns(t.Context(), other)
+	if err != nil || len(lines) != 2 {
+		t.Fatalf("in turns: %v, %v", lines, err)
 	}
-	line := lines[0]
-	if line.PerSecond <= 0 || line.Seconds <= 0 || line.AcceptSeconds < line.Seconds {
-		t.Errorf("150 POSTs took %v s, their answers %v s, %v/s", line.Seconds, line.AcceptSeconds, line.PerSecond)
+	for i, want := range []Line{
+		{Arm: Bare, Requests: 150, Accepted: 150, Expected: 150, Deliveries: 150},
+		{Arm: "other", Requests: 30, Accepted: 30, Expected: 30, Deliveries: 30},
+	} {
+		line := lines[i]
+		if line.Seconds <= 0 || line.AcceptSeconds < line.Seconds || line.PerSecond != float64(line.Deliveries)/line.Seconds {
+			t.Errorf("%d POSTs took %v s, their answers %v s, %v/s", line.Deliveries, line.Seconds, line.AcceptSeconds, line.PerSecond)
+		}
+		got := Line{Arm: line.Arm, Requests: line.Requests, Accepted: line.Accepted, Expected: line.Expected, Deliveries: line.Deliveries}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("the line has %+v, want %+v", got, want)
+		}
+		if wrong := len(line.Wrong); wrong != i*turns*2 {
+			t.Errorf("of %s %d things are wrong: %q", line.Arm, wrong, line.Wrong)
+		}
 	}
-	got := [...]int{line.Clients, line.Requests, line.Accepted, line.Expected, line.Deliveries, line.Duplicates, len(line.Wrong)}
-	if want := [...]int{4, 150, 150, 150, 150, 0, 0}; got != want {
-		t.Errorf("the line has %v, want %v", got, want)
+}
+
+func TestPartsCountAsMuchAsTheyAre(t *testing.T) {
+	var line Line
+	line.add(&Line{Deliveries: 100, Seconds: 1, ServerCPU: 10, LoadCPU: 4, Idle: 0.5, Others: 0.1, Memory: Memory{Resident: 7}})
+	line.add(&Line{Deliveries: 300, Seconds: 3, ServerCPU: 30, LoadCPU: 4, Idle: 0.1, Others: 0.1, Memory: Memory{Resident: 5}})
+	want := Line{Deliveries: 400, Seconds: 4, PerSecond: 100, ServerCPU: 25, LoadCPU: 4, Idle: 0.2, Others: 0.1, Memory: Memory{Resident: 5}}
+	if line.Idle = math.Round(line.Idle*1e6) / 1e6; !reflect.DeepEqual(line, want) {
+		t.Errorf("the sum is %+v, want %+v", line, want)
 	}
 }
 

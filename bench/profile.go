@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// profileTime is how long a profile looks at the server; an arm takes longer.
+// profileTime is how long a profile looks at the server. A turn of an arm may be over
+// sooner; of several turns the last one's profile stays.
 const profileTime = 3 * time.Second
 
 // profile starts a profile of the server's processor if this round wants one.

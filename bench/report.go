@@ -60,33 +60,20 @@ type roundLines []*Line
 
 // of is the line of an arm; nil if there is none.
 func (lines roundLines) of(arm string) *Line {
-	if i := lines.index(arm); i >= 0 {
+	if i := slices.IndexFunc(lines, func(l *Line) bool { return l.Arm == arm }); i >= 0 {
 		return lines[i]
 	}
 	return nil
 }
 
-func (lines roundLines) index(arm string) int {
-	return slices.IndexFunc(lines, func(l *Line) bool { return l.Arm == arm })
-}
-
-// overBare is an arm's rate over the mean of the bare loop's just before and just
-// after it.
+// overBare is an arm's rate over that of the bare loop it took turns with.
 func overBare(arm string) func(roundLines) (float64, bool) {
 	return func(lines roundLines) (float64, bool) {
-		i := lines.index(arm)
-		var bare float64
-		n := 0
-		for _, beside := range []int{i - 1, i + 1} {
-			if i >= 0 && 0 <= beside && beside < len(lines) && lines[beside].Arm == Bare {
-				bare += lines[beside].PerSecond
-				n++
-			}
-		}
-		if n == 0 {
+		i := slices.IndexFunc(lines, func(l *Line) bool { return l.Arm == arm })
+		if i < 1 || lines[i-1].Arm != Bare {
 			return 0, false
 		}
-		return ratio(lines[i].PerSecond*float64(n), bare)
+		return ratio(lines[i].PerSecond, lines[i-1].PerSecond)
 	}
 }
 

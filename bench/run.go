@@ -83,6 +83,25 @@ func (s *session) withServer(ctx context.Context, paths, eventTypes []string, me
 	}
 }
 
+// turns is how often an arm and the bare loop take turns.
+const turns = 3
+
+// inTurns measures r and the bare loop, each a part at a time, and returns a line of
+// either: the speed of a shared machine changes within seconds, and so for both alike.
+func (s *session) inTurns(ctx context.Context, r *run) ([]Line, error) {
+	all := []Line{{}, {}}
+	for range turns {
+		for i, part := range []*run{s.bare(), r} {
+			lines, err := s.throughput(ctx, part)
+			if err != nil {
+				return nil, err
+			}
+			all[i].add(&lines[0])
+		}
+	}
+	return all, nil
+}
+
 // throughput puts the load of r on and returns when all that it expects has
 // arrived, or does not.
 func (s *session) throughput(ctx context.Context, r *run) ([]Line, error) {
@@ -185,6 +204,28 @@ func (l *Line) spend(used usage) {
 	ours, all := used.server+used.database+used.load+used.sink, float64(used.busy+used.idle)
 	l.Others, _ = ratio(float64(max(used.busy-ours, 0)), all)
 	l.Idle, _ = ratio(float64(used.idle), all)
+}
+
+// add has l be of all that it was, and of what part measured after it.
+func (l *Line) add(part *Line) {
+	sum := *part // what is the same in every part, or that of the last
+	sum.Requests += l.Requests
+	sum.Accepted += l.Accepted
+	sum.Expected += l.Expected
+	sum.Deliveries += l.Deliveries
+	sum.Duplicates += l.Duplicates
+	sum.Seconds += l.Seconds
+	sum.AcceptSeconds += l.AcceptSeconds
+	sum.PerSecond, _ = ratio(float64(sum.Deliveries), sum.Seconds)
+	for to, was := range map[*float64]float64{
+		&sum.ServerCPU: l.ServerCPU, &sum.DatabaseCPU: l.DatabaseCPU, &sum.LoadCPU: l.LoadCPU, &sum.SinkCPU: l.SinkCPU,
+	} {
+		*to = mean(was, l.Deliveries, *to, part.Deliveries)
+	}
+	sum.Others = mean(l.Others, l.Seconds, sum.Others, part.Seconds)
+	sum.Idle = mean(l.Idle, l.Seconds, sum.Idle, part.Seconds)
+	sum.Wrong = append(l.Wrong, part.Wrong...)
+	*l = sum
 }
 
 // wrong tells how what arrived differs from what was expected: where how many

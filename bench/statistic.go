@@ -58,6 +58,12 @@ func each(d time.Duration, n int) float64 {
 	return float64(d) / float64(time.Microsecond) / float64(n)
 }
 
+// mean is that of a and b, which count as much as their weights; 0 if those are nothing.
+func mean[N int | float64](a float64, aWeighs N, b float64, bWeighs N) float64 {
+	value, _ := ratio(a*float64(aWeighs)+b*float64(bWeighs), float64(aWeighs+bWeighs))
+	return value
+}
+
 // ratio is a ÷ b; it is false where b is nothing.
 func ratio(a, b float64) (value float64, ok bool) {
 	if b == 0 {
