@@ -46,7 +46,7 @@ type Options struct {
 	Logger *slog.Logger // nil: slog.Default()
 
 	Timeout     time.Duration // of an attempt to an endpoint that names none; 0: 20 s
-	InFlight    int           // attempts under way at once, in all; 0: 1024
+	InFlight    int           // attempts under way at once, in all; 0: 2048
 	PerEndpoint int           // to one endpoint that names none; 0: 128
 	PerHost     int           // to one host; 0: 256
 
@@ -110,7 +110,7 @@ func (o Options) withDefaults() Options {
 	o.Timeout = orDefault(o.Timeout, 20*time.Second)
 	o.MaxPayload = orDefault(o.MaxPayload, 1<<20)
 	o.MaxEndpoints = orDefault(o.MaxEndpoints, 10_000)
-	o.InFlight = orDefault(o.InFlight, 1024)
+	o.InFlight = orDefault(o.InFlight, 2048)
 	o.PerEndpoint = orDefault(o.PerEndpoint, 128)
 	o.PerHost = orDefault(o.PerHost, 256)
 	o.Retention = orDefault(o.Retention, 30*24*time.Hour)

@@ -67,7 +67,7 @@ type tried struct{ requests, successes int }
 const maxInFlight = 16
 
 // allInFlight is how many attempts a server has under way at once, by default.
-const allInFlight = 1024
+const allInFlight = 2048
 
 // unrecorded is how many attempts may be made and not recorded yet: an ordered
 // endpoint is sent the next event when the last one is settled. Others are as soon as

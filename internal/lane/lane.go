@@ -80,7 +80,7 @@ func (p Position) Compare(q Position) int {
 
 // Limits bound what is in flight and in memory. A zero field means its default.
 type Limits struct {
-	InFlight    int // deliveries in flight altogether; 1024
+	InFlight    int // deliveries in flight altogether; 2048
 	PerEndpoint int // in flight to one endpoint; 128
 	PerHost     int // in flight to one host; 256
 	Window      int // waiting deliveries of one lane in memory; 512
@@ -92,7 +92,7 @@ func (l Limits) withDefaults() Limits {
 			*n = def
 		}
 	}
-	set(&l.InFlight, 1024)
+	set(&l.InFlight, 2048)
 	set(&l.PerEndpoint, 128)
 	set(&l.PerHost, 256)
 	set(&l.Window, 512)
