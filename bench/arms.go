@@ -87,7 +87,7 @@ func (s *session) hang(ctx context.Context) ([]Line, error) {
 
 func (s *session) hangPart(ctx context.Context, part string) ([]Line, error) {
 	count := s.settings.Endpoints
-	last, n := count-1, max(s.settings.Events/count, 1)
+	last, n := count-1, max(s.settings.Events/turns/count, 1)
 	paths, types, expect := make([]string, count), make([]string, count), make(map[string]int, count)
 	for i := range count {
 		paths[i], types[i] = fmt.Sprintf("/calm/%d", i), fmt.Sprintf("bench.event_%d", i)
@@ -119,7 +119,7 @@ const (
 // second time two servers have one database, and each is sent half of it.
 func (s *session) nodes(ctx context.Context) ([]Line, error) {
 	count := s.settings.Endpoints
-	n := max(s.settings.Events/count, 1)
+	n := max(s.settings.Events/turns/count, 1)
 	paths, types, expect := make([]string, count), make([]string, count), make(map[string]int, count)
 	for i := range count {
 		paths[i], types[i] = fmt.Sprintf("/nodes/%d", i), fmt.Sprintf("bench.event_%d", i)

@@ -57,7 +57,7 @@ type Settings struct {
 	Only   []string `json:"only,omitempty"` // arms; nil: all
 	Rounds int      `json:"rounds"`         // 0: 3
 
-	Events       int `json:"events"`       // an arm's deliveries, more or less; 0: 60,000
+	Events       int `json:"events"`       // deliveries of an arm, more or less, in three turns; 0: 120,000
 	Size         int `json:"size"`         // of a payload, in bytes; 0: 1024
 	Clients      int `json:"clients"`      // requests under way at once; 0: 256
 	BatchSize    int `json:"batchSize"`    // events a request of the batch arm; 0: 100
@@ -81,7 +81,7 @@ type Settings struct {
 // Quick returns settings for a run of some twenty seconds, which shows that
 // everything works, and roughly how fast.
 func Quick() *Settings {
-	return &Settings{Rounds: 1, Events: 6000, LatencyTime: 2}
+	return &Settings{Rounds: 1, Events: 12_000, LatencyTime: 2}
 }
 
 func (s Settings) withDefaults() Settings {
@@ -90,7 +90,7 @@ func (s Settings) withDefaults() Settings {
 		def   int
 	}{
 		{&s.Rounds, 3},
-		{&s.Events, 60_000},
+		{&s.Events, 120_000},
 		{&s.Size, 1024},
 		{&s.Clients, 256},
 		{&s.BatchSize, 100},
