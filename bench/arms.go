@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// bare POSTs the payload straight to the sink, in one of the turns of an arm.
-func (s *session) bare() *run {
+// bare POSTs the payload straight to the sink.
+func (s *session) bare(ctx context.Context) ([]Line, error) {
 	to := &shot{url: s.sink.url + "/bare", contentType: "application/json", body: s.payload, want: http.StatusOK}
-	n := max(s.settings.Events*3/2/turns, 1)
-	return &run{
+	n := s.settings.Events * 3 / 2
+	return s.throughput(ctx, &run{
 		arm: Bare, clients: s.settings.Clients, shots: []*shot{to},
 		n: n, events: 1, copies: 1, expect: map[string]int{"/bare": n},
-	}
+	})
 }
 
 // single sends one event a request to one endpoint.
@@ -23,8 +23,8 @@ func (s *session) single(ctx context.Context) ([]Line, error) {
 	const path = "/single"
 	return s.withServer(ctx, []string{path}, oneType, func(srv *server) ([]Line, error) {
 		event := srv.event(oneType[0], s.payload)
-		n := max(s.settings.Events/turns, 1)
-		return s.inTurns(ctx, &run{
+		n := s.settings.Events
+		return s.throughput(ctx, &run{
 			arm: Single, server: srv, clients: s.settings.Clients, shots: []*shot{event},
 			n: n, events: 1, copies: 1, expect: map[string]int{path: n},
 		})
@@ -37,8 +37,8 @@ func (s *session) batch(ctx context.Context) ([]Line, error) {
 	return s.withServer(ctx, []string{path}, oneType, func(srv *server) ([]Line, error) {
 		size := s.settings.BatchSize
 		events := srv.events(oneType[0], s.payload, size)
-		n := max(s.settings.Events*3/2/size/turns, 1)
-		return s.inTurns(ctx, &run{
+		n := max(s.settings.Events*3/2/size, 1)
+		return s.throughput(ctx, &run{
 			arm: Batch, server: srv, clients: s.settings.BatchClients, shots: []*shot{events},
 			n: n, events: size, copies: 1, expect: map[string]int{path: n * size},
 		})
@@ -48,7 +48,7 @@ func (s *session) batch(ctx context.Context) ([]Line, error) {
 // fanout sends one event a request to many endpoints.
 func (s *session) fanout(ctx context.Context) ([]Line, error) {
 	count := s.settings.Endpoints
-	n := max(s.settings.Events*3/2/count/turns, 1)
+	n := max(s.settings.Events*3/2/count, 1)
 	paths, expect := make([]string, count), make(map[string]int, count)
 	for i := range paths {
 		paths[i] = fmt.Sprintf("/fanout/%d", i)
@@ -56,7 +56,7 @@ func (s *session) fanout(ctx context.Context) ([]Line, error) {
 	}
 	return s.withServer(ctx, paths, oneType, func(srv *server) ([]Line, error) {
 		event := srv.event(oneType[0], s.payload)
-		return s.inTurns(ctx, &run{
+		return s.throughput(ctx, &run{
 			arm: Fanout, server: srv, clients: s.settings.Clients, shots: []*shot{event},
 			n: n, events: 1, copies: count, expect: expect,
 		})
@@ -87,7 +87,7 @@ func (s *session) hang(ctx context.Context) ([]Line, error) {
 
 func (s *session) hangPart(ctx context.Context, part string) ([]Line, error) {
 	count := s.settings.Endpoints
-	last, n := count-1, max(s.settings.Events/turns/count, 1)
+	last, n := count-1, max(s.settings.Events/count, 1)
 	paths, types, expect := make([]string, count), make([]string, count), make(map[string]int, count)
 	for i := range count {
 		paths[i], types[i] = fmt.Sprintf("/calm/%d", i), fmt.Sprintf("bench.event_%d", i)
@@ -119,7 +119,7 @@ const (
 // second time two servers have one database, and each is sent half of it.
 func (s *session) nodes(ctx context.Context) ([]Line, error) {
 	count := s.settings.Endpoints
-	n := max(s.settings.Events/turns/count, 1)
+	n := max(s.settings.Events/count, 1)
 	paths, types, expect := make([]string, count), make([]string, count), make(map[string]int, count)
 	for i := range count {
 		paths[i], types[i] = fmt.Sprintf("/nodes/%d", i), fmt.Sprintf("bench.event_%d", i)

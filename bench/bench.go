@@ -29,9 +29,9 @@ const Bare = "bare"
 
 // arms are measured in this order within a round.
 var arms = []arm{
-	{name: Single, measure: (*session).single},
-	{name: Batch, measure: (*session).batch},
-	{name: Fanout, measure: (*session).fanout},
+	{name: Single, beside: true, measure: (*session).single},
+	{name: Batch, beside: true, measure: (*session).batch},
+	{name: Fanout, beside: true, measure: (*session).fanout},
 	{name: Latency, measure: (*session).latency},
 	{name: Hang, measure: (*session).hang},
 	{name: Nodes, shared: true, measure: (*session).nodes},
@@ -39,6 +39,7 @@ var arms = []arm{
 
 type arm struct {
 	name    string
+	beside  bool // the bare loop, with which it takes turns
 	shared  bool // with PostgreSQL only
 	measure func(*session, context.Context) ([]Line, error)
 }
@@ -57,7 +58,7 @@ type Settings struct {
 	Only   []string `json:"only,omitempty"` // arms; nil: all
 	Rounds int      `json:"rounds"`         // 0: 3
 
-	Events       int `json:"events"`       // deliveries of an arm, more or less, in three turns; 0: 120,000
+	Events       int `json:"events"`       // deliveries of a turn of an arm, more or less; 0: 40,000
 	Size         int `json:"size"`         // of a payload, in bytes; 0: 1024
 	Clients      int `json:"clients"`      // requests under way at once; 0: 256
 	BatchSize    int `json:"batchSize"`    // events a request of the batch arm; 0: 100
@@ -81,7 +82,7 @@ type Settings struct {
 // Quick returns settings for a run of some twenty seconds, which shows that
 // everything works, and roughly how fast.
 func Quick() *Settings {
-	return &Settings{Rounds: 1, Events: 12_000, LatencyTime: 2}
+	return &Settings{Rounds: 1, Events: 4000, LatencyTime: 2}
 }
 
 func (s Settings) withDefaults() Settings {
@@ -90,7 +91,7 @@ func (s Settings) withDefaults() Settings {
 		def   int
 	}{
 		{&s.Rounds, 3},
-		{&s.Events, 120_000},
+		{&s.Events, 40_000},
 		{&s.Size, 1024},
 		{&s.Clients, 256},
 		{&s.BatchSize, 100},
@@ -191,7 +192,7 @@ func (s *session) round(ctx context.Context, round int, report *Report) error {
 			s.settings.Starting(round, name)
 		}
 		at := slices.IndexFunc(arms, func(a arm) bool { return a.name == name })
-		lines, err := arms[at].measure(s, ctx)
+		lines, err := arms[at].inTurns(ctx, s)
 		if err != nil {
 			return fmt.Errorf("round %d, %s: %w", round, name, err)
 		}

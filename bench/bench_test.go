@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"maps"
@@ -162,15 +163,18 @@ func TestTheTurnsOfAnArmAndTheBareLoopAddUp(t *testing.T) {
 		settings: settings, payload: payload(settings.Size),
 		sink: newTestSink(t), sinkProc: &process{pid: os.Getpid()},
 	}
-	other := s.bare()
-	other.arm, other.shots[0].url, other.n = "other", s.sink.url+"/other", 10
-	other.expect = map[string]int{"/elsewhere": 10}
-	lines, err := s.inTurns(t.Context(), other)
+	other := arm{beside: true, measure: func(s *session, ctx context.Context) ([]Line, error) {
+		return s.throughput(ctx, &run{
+			arm: "other", clients: 4, shots: []*shot{{url: s.sink.url + "/other", body: s.payload, want: http.StatusOK}},
+			n: 10, events: 1, copies: 1, expect: map[string]int{"/elsewhere": 10},
+		})
+	}}
+	lines, err := other.inTurns(t.Context(), s)
 	if err != nil || len(lines) != 2 {
 		t.Fatalf("in turns: %v, %v", lines, err)
 	}
 	for i, want := range []Line{
-		{Arm: Bare, Requests: 150, Accepted: 150, Expected: 150, Deliveries: 150},
+		{Arm: Bare, Requests: 450, Accepted: 450, Expected: 450, Deliveries: 450},
 		{Arm: "other", Requests: 30, Accepted: 30, Expected: 30, Deliveries: 30},
 	} {
 		line := lines[i]

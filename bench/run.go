@@ -26,8 +26,8 @@ type Line struct {
 	Deliveries int `json:"deliveries"` // distinct ones that arrived
 	Duplicates int `json:"duplicates"`
 
-	Seconds       float64 `json:"seconds"`       // from the first request to the last arrival
-	AcceptSeconds float64 `json:"acceptSeconds"` // from the first request to the last answer
+	Seconds       float64 `json:"seconds"`       // from the first request to the last arrival, of all turns
+	AcceptSeconds float64 `json:"acceptSeconds"` // from the first request to the last answer, of all turns
 	PerSecond     float64 `json:"perSecond"`     // deliveries
 
 	// Processor time a delivery, in microseconds; 0 where the system does not tell.
@@ -40,7 +40,7 @@ type Line struct {
 	Others float64 `json:"othersShare"`
 	Idle   float64 `json:"idleShare"`
 
-	Memory Memory `json:"serverMemory"`
+	Memory Memory `json:"serverMemory"` // of the server in the last turn
 
 	Accept  *Quantiles `json:"acceptMilliseconds,omitempty"`  // from before the request to its answer
 	Arrival *Quantiles `json:"arrivalMilliseconds,omitempty"` // from before the request to the sink
@@ -83,23 +83,29 @@ func (s *session) withServer(ctx context.Context, paths, eventTypes []string, me
 	}
 }
 
-// turns is how often an arm and the bare loop take turns.
+// turns is how often an arm and the bare loop take turns in a round.
 const turns = 3
 
-// inTurns measures r and the bare loop, each a part at a time, and returns a line of
-// either: the speed of a shared machine changes within seconds, and so for both alike.
-func (s *session) inTurns(ctx context.Context, r *run) ([]Line, error) {
-	all := []Line{{}, {}}
-	for range turns {
-		for i, part := range []*run{s.bare(), r} {
-			lines, err := s.throughput(ctx, part)
-			if err != nil {
-				return nil, err
-			}
-			all[i].add(&lines[0])
-		}
+// inTurns measures the arm, in turns with the bare loop if its rate is held against
+// that, and then returns a line of either: the speed of a shared machine changes within
+// seconds, and that of a server from start to start.
+func (a *arm) inTurns(ctx context.Context, s *session) ([]Line, error) {
+	if !a.beside {
+		return a.measure(s, ctx)
 	}
-	return all, nil
+	var bare, own Line
+	for range turns {
+		lines, err := s.bare(ctx)
+		if err != nil {
+			return nil, err
+		}
+		bare.add(&lines[0])
+		if lines, err = a.measure(s, ctx); err != nil {
+			return nil, err
+		}
+		own.add(&lines[0])
+	}
+	return []Line{bare, own}, nil
 }
 
 // throughput puts the load of r on and returns when all that it expects has

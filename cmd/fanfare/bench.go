@@ -42,7 +42,7 @@ func benchCommand(e *env) *cobra.Command {
 	flags.BoolVar(&quick, "quick", false, "some twenty seconds instead of five minutes, and rough figures")
 	flags.StringSliceVar(&settings.Only, "only", nil, "what to measure, of "+strings.Join(bench.Arms(), ", "))
 	flags.IntVar(&settings.Rounds, "rounds", 0, "how often to measure everything; a figure is the median (default 3)")
-	flags.IntVar(&settings.Events, "events", 0, "deliveries a measurement, about, in three turns (default 120000)")
+	flags.IntVar(&settings.Events, "events", 0, "deliveries a measurement, about (default 40000)")
 	flags.IntVar(&settings.Clients, "clients", 0, "requests under way at once (default 256)")
 	flags.StringVar(&settings.Database, "database", "", "URL of a PostgreSQL database on this machine, by a user who may make databases: the servers have theirs there, and its processes count")
 	flags.StringVar(&settings.Dir, "dir", "", "folder on the disk to measure with (default the system's for temporary files)")
