@@ -139,15 +139,15 @@ func (s Settings) Check() error {
 	return nil
 }
 
-// plan is the order in which a round measures the arms that are wanted.
-func (s *Settings) plan() (names []string) {
+// plan is what a round measures, in this order.
+func (s *Settings) plan() (wanted []arm) {
 	for _, arm := range arms {
-		wanted := len(s.Only) == 0 || slices.Contains(s.Only, arm.name)
-		if wanted && (!arm.shared || s.Database != "") {
-			names = append(names, arm.name)
+		asked := len(s.Only) == 0 || slices.Contains(s.Only, arm.name)
+		if asked && (!arm.shared || s.Database != "") {
+			wanted = append(wanted, arm)
 		}
 	}
-	return names
+	return wanted
 }
 
 // Run measures program, a fanfare binary. Every round measures every arm once,
@@ -187,14 +187,13 @@ func Run(ctx context.Context, program string, opt *Settings) (*Report, error) {
 // round measures what the settings want.
 func (s *session) round(ctx context.Context, round int, report *Report) error {
 	s.profiling = s.settings.Profile != "" && round == 1
-	for _, name := range s.settings.plan() {
+	for _, arm := range s.settings.plan() {
 		if s.settings.Starting != nil {
-			s.settings.Starting(round, name)
+			s.settings.Starting(round, arm.name)
 		}
-		at := slices.IndexFunc(arms, func(a arm) bool { return a.name == name })
-		lines, err := arms[at].inTurns(ctx, s)
+		lines, err := arm.inTurns(ctx, s)
 		if err != nil {
-			return fmt.Errorf("round %d, %s: %w", round, name, err)
+			return fmt.Errorf("round %d, %s: %w", round, arm.name, err)
 		}
 		for _, line := range lines {
 			line.Round = round

@@ -151,7 +151,11 @@ func TestAnArmIsMeasuredIfItIsWantedAndCanBe(t *testing.T) {
 		{"", []string{Batch}, []string{Batch}},
 		{"", []string{Hang, Latency}, []string{Latency, Hang}},
 	} {
-		if got := (&Settings{Database: c.database, Only: c.only}).plan(); !slices.Equal(got, c.want) {
+		var got []string
+		for _, arm := range (&Settings{Database: c.database, Only: c.only}).plan() {
+			got = append(got, arm.name)
+		}
+		if !slices.Equal(got, c.want) {
 			t.Errorf("of %v it measures %v, want %v", c.only, got, c.want)
 		}
 	}
@@ -174,14 +178,17 @@ func TestTheTurnsOfAnArmAndTheBareLoopAddUp(t *testing.T) {
 		t.Fatalf("in turns: %v, %v", lines, err)
 	}
 	for i, want := range []Line{
-		{Arm: Bare, Requests: 450, Accepted: 450, Expected: 450, Deliveries: 450},
-		{Arm: "other", Requests: 30, Accepted: 30, Expected: 30, Deliveries: 30},
+		{Arm: Bare, Clients: 4, Requests: 450, Accepted: 450, Expected: 450, Deliveries: 450},
+		{Arm: "other", Clients: 4, Requests: 30, Accepted: 30, Expected: 30, Deliveries: 30},
 	} {
 		line := lines[i]
 		if line.Seconds <= 0 || line.AcceptSeconds < line.Seconds || line.PerSecond != float64(line.Deliveries)/line.Seconds {
 			t.Errorf("%d POSTs took %v s, their answers %v s, %v/s", line.Deliveries, line.Seconds, line.AcceptSeconds, line.PerSecond)
 		}
-		got := Line{Arm: line.Arm, Requests: line.Requests, Accepted: line.Accepted, Expected: line.Expected, Deliveries: line.Deliveries}
+		got := Line{
+			Arm: line.Arm, Clients: line.Clients, Requests: line.Requests, Accepted: line.Accepted,
+			Expected: line.Expected, Deliveries: line.Deliveries, Duplicates: line.Duplicates,
+		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("the line has %+v, want %+v", got, want)
 		}
@@ -193,9 +200,9 @@ func TestTheTurnsOfAnArmAndTheBareLoopAddUp(t *testing.T) {
 
 func TestPartsCountAsMuchAsTheyAre(t *testing.T) {
 	var line Line
-	line.add(&Line{Deliveries: 100, Seconds: 1, ServerCPU: 10, LoadCPU: 4, Idle: 0.5, Others: 0.1, Memory: Memory{Resident: 7}})
-	line.add(&Line{Deliveries: 300, Seconds: 3, ServerCPU: 30, LoadCPU: 4, Idle: 0.1, Others: 0.1, Memory: Memory{Resident: 5}})
-	want := Line{Deliveries: 400, Seconds: 4, PerSecond: 100, ServerCPU: 25, LoadCPU: 4, Idle: 0.2, Others: 0.1, Memory: Memory{Resident: 5}}
+	line.add(&Line{Deliveries: 100, Duplicates: 2, Seconds: 1, ServerCPU: 10, LoadCPU: 4, Idle: 0.5, Others: 0.1, Memory: Memory{Resident: 7}})
+	line.add(&Line{Deliveries: 300, Duplicates: 1, Seconds: 3, ServerCPU: 30, LoadCPU: 4, Idle: 0.1, Others: 0.1, Memory: Memory{Resident: 5}})
+	want := Line{Deliveries: 400, Duplicates: 3, Seconds: 4, PerSecond: 100, ServerCPU: 25, LoadCPU: 4, Idle: 0.2, Others: 0.1, Memory: Memory{Resident: 5}}
 	if line.Idle = math.Round(line.Idle*1e6) / 1e6; !reflect.DeepEqual(line, want) {
 		t.Errorf("the sum is %+v, want %+v", line, want)
 	}
