@@ -96,7 +96,7 @@ type apiError struct {
 func (e *apiError) Error() string {
 	switch {
 	case e.Status == http.StatusUnauthorized:
-		return `the server does not know this key; give another with --key or FANFARE_KEY, or make one with "fanfare serve --new-admin-key"`
+		return `the server does not know this key; give another with --key, FANFARE_KEY or FANFARE_ADMIN_KEY, or make one with "fanfare serve --new-admin-key"`
 	case e.Detail != "":
 		return e.Detail
 	}
@@ -187,7 +187,7 @@ func (c *client) send(ctx context.Context, method, to string, body io.Reader, he
 	}
 	resp, err := c.http.Do(req)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, fmt.Errorf(`%w at %s; start one with "fanfare serve", or name another with --server`, errNoServer, c.base)
+		return nil, fmt.Errorf(`%w at %s; start one with "fanfare serve", or name another with --server or FANFARE_URL`, errNoServer, c.base)
 	}
 	if err != nil {
 		return nil, err
